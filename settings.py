@@ -1,0 +1,243 @@
+"""What can be asked for: `Setting` (one GAN's training but its seed) and `Study` (settings × seeds on one clock).
+
+Every option is declared once, here, with its type, limits and help; the command line, the configuration file, the
+checks and the tables derive from these fields. Nothing heavy is imported, so `--help` answers at once: the names that
+the registries of `sample`, `losses`, `updates` and `GAN` hold are repeated in `NAMES`, kept equal by a test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "mode": (
+        "gaussian",
+        "mixture",
+        "mixture_4",
+        "ring_8",
+        "grid_25",
+        "swiss_roll",
+        "two_moons",
+        "circles",
+        "spiral",
+        "pinwheel",
+        "checkerboard",
+    ),
+    "loss": ("nonsaturating", "minimax", "lsgan", "hinge", "wasserstein"),
+    "optimizer": ("adam", "sgd"),
+    "activation": ("relu", "leaky_relu", "tanh", "silu"),
+    "init": ("uniform", "glorot", "he", "orthogonal", "normal"),
+}
+
+
+class OptionError(ValueError):
+    """A value that an option does not take; the message names the option, the value and what is allowed."""
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002 - the word that every command-line library uses
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    per_member: bool = False,
+    aliases: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that is also a command-line option.
+
+    `above`/`below` are exclusive limits, `least`/`most` inclusive ones. `per_member` says that members of one stack
+    may differ in it: it changes neither a tensor's shape nor the program.
+    """
+    limits = {"above": above, "least": least, "below": below, "most": most}
+    return field(
+        default=default, metadata={"help": help, "limits": limits, "per_member": per_member, "aliases": aliases}
+    )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Every choice of one GAN's training but its seed. Raises `OptionError` for a value that is out of its limits."""
+
+    mode: str = option("gaussian", "real distribution", per_member=True)
+    std: float | None = option(
+        None, "its standard deviation, data units; default: the mode's own", above=0, per_member=True
+    )
+    d_steps: int = option(2, "discriminator steps per round", least=1, most=1000, aliases=("--n-critic",))
+    g_steps: int = option(1, "generator steps per round", least=1, most=1000)
+    loss: str = option("nonsaturating", "adversarial loss")
+    optimizer: str = option("adam", "optimiser of both players")
+    lr: float = option(1e-3, "learning rate of both players", above=0, per_member=True)
+    lr_g: float | None = option(None, "learning rate of G; default: --lr", above=0, per_member=True)
+    lr_d: float | None = option(None, "learning rate of D; default: --lr", above=0, per_member=True)
+    beta1: float = option(0.9, "Adam's decay of the mean gradient", least=0, below=1, per_member=True)
+    beta2: float = option(0.999, "Adam's decay of the squared gradient", least=0, below=1, per_member=True)
+    batch_size: int = option(256, "real samples, and generated ones, a step", least=1, most=1_000_000)
+    latent_dim: int = option(2, "dimensions of z ~ N(0, I)", least=1, most=4096)
+    hidden: int = option(64, "width of every hidden layer", least=1, most=65536)
+    layers: int = option(2, "number of hidden layers", least=1, most=64)
+    activation: str = option("relu", "hidden activation")
+    init: str = option("uniform", "initial weights; uniform is nn.Linear's own, ±1/√fan_in")
+
+    def __post_init__(self) -> None:
+        for name in FIELDS[Setting] if Setting in FIELDS else ():
+            check(Setting, name, getattr(self, name))
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What members of one stack must have in common."""
+        return tuple(getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata["per_member"])
+
+    @property
+    def generator_lr(self) -> float:
+        return self.lr if self.lr_g is None else self.lr_g
+
+    @property
+    def discriminator_lr(self) -> float:
+        return self.lr if self.lr_d is None else self.lr_d
+
+
+@dataclass(frozen=True)
+class Study:
+    """Settings × seeds, trained on one clock, with the question that they answer."""
+
+    name: str
+    question: str
+    settings: tuple[Setting, ...]
+    steps: int = option(2500, "generator steps", least=1, most=100_000_000)
+    seeds: int = option(1, "number of seeds of every setting", least=1, most=1_000_000)
+    seed: int = option(0, "the first seed", least=0, most=2**63 - 1)
+    snapshots: int = option(50, "how often each member is scored, beside its start", least=1, most=100_000)
+    frames: int = option(50, "animation frames, beside the start; 0 for none", least=0, most=10_000)
+    device: str = option("auto", "auto, cpu, cuda or mps")
+    workers: str = option("auto", "worker processes: auto (one a core) or a number")
+
+    def __post_init__(self) -> None:
+        for name in FIELDS[Study] if Study in FIELDS else ():
+            check(Study, name, getattr(self, name))
+        if self.seed + self.seeds - 1 > 2**63 - 1:
+            raise OptionError(f"--seeds {self.seeds} from --seed {self.seed} on pass the last seed, 2^63 - 1")
+        if self.device not in ("auto", "cpu", "cuda", "mps"):
+            raise OptionError(not_one_of("--device", self.device, ("auto", "cpu", "cuda", "mps")))
+        if self.workers != "auto" and not (self.workers.isascii() and self.workers.isdigit() and 1 <= int(self.workers) <= 1024):
+            raise OptionError(f"--workers {self.workers}: must be auto or a whole number from 1 to 1024")
+
+    def with_settings(self, changes: Mapping[str, Sequence[Any]]) -> Study:
+        """The study with every setting replaced by the product of the given values, doubles dropped."""
+        names = list(changes)
+        made = (
+            dataclasses.replace(base, **dict(zip(names, values, strict=True)))
+            for base in self.settings
+            for values in itertools.product(*changes.values())
+        )
+        return dataclasses.replace(self, settings=tuple(dict.fromkeys(made)))
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+
+# name -> type, for the fields that are options: filled once the classes exist, so that a bad default is noticed too.
+FIELDS: dict[type, dict[str, type]] = {}
+
+
+def _option_types(cls: type) -> dict[str, type]:
+    hints = get_type_hints(cls)
+    found = {}
+    for f in dataclasses.fields(cls):
+        if "help" in f.metadata:
+            (kind,) = (k for k in (str, int, float) if k is hints[f.name] or k in getattr(hints[f.name], "__args__", ()))
+            found[f.name] = kind
+    return found
+
+
+FIELDS[Setting] = _option_types(Setting)
+FIELDS[Study] = _option_types(Study)
+
+
+def flag(name: str) -> str:
+    """The option's name on the command line: d_steps -> --d-steps."""
+    return "--" + name.replace("_", "-")
+
+
+def metadata(cls: type, name: str) -> Mapping[str, Any]:
+    return next(f.metadata for f in dataclasses.fields(cls) if f.name == name)
+
+
+def default(cls: type, name: str) -> Any:
+    return next(f.default for f in dataclasses.fields(cls) if f.name == name)
+
+
+def near(word: str, allowed: Iterable[str]) -> str:
+    """' (did you mean …?)' where a word is near, else nothing."""
+    match = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return f" (did you mean {match[0]}?)" if match else ""
+
+
+def not_one_of(what: str, value: str, allowed: Sequence[str]) -> str:
+    return f"{what} {value}: must be one of {', '.join(allowed)}{near(value, allowed)}"
+
+
+def allowed(cls: type, name: str) -> str:
+    """In words, what an option takes."""
+    if name in NAMES:
+        return "one of " + ", ".join(NAMES[name])
+    kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
+    words = {int: "a whole number", float: "a finite number", str: "a word"}[kind]
+    for key, phrase in (("above", "above"), ("least", "of at least"), ("below", "below"), ("most", "at most")):
+        if limits[key] is not None:
+            words += f"{' and' if key in ('below', 'most') and words[-1].isdigit() else ''} {phrase} {limits[key]}"
+    return words
+
+
+def check(cls: type, name: str, value: Any) -> None:
+    """Raise `OptionError` unless the option `name` of `cls` takes `value`."""
+    if value is None and default(cls, name) is None:
+        return
+    kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
+    if name in NAMES:
+        if value not in NAMES[name]:
+            raise OptionError(not_one_of(flag(name), str(value), NAMES[name]))
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = (
+        isinstance(value, str)
+        if kind is str
+        else number
+        and (kind is float or isinstance(value, int))
+        and math.isfinite(value)
+        and (limits["above"] is None or value > limits["above"])
+        and (limits["least"] is None or value >= limits["least"])
+        and (limits["below"] is None or value < limits["below"])
+        and (limits["most"] is None or value <= limits["most"])
+    )
+    if not fits:
+        raise OptionError(f"{flag(name)} {value}: must be {allowed(cls, name)}")
+
+
+def parse(cls: type, name: str, text: str, *, called: str | None = None) -> Any:
+    """One value of an option from its text; raises `OptionError`. `called` is the flag that the user wrote."""
+    kind, said = FIELDS[cls][name], text.strip()
+    value: Any = said
+    if kind is not str:
+        try:
+            value = int(said) if kind is int else float(said)
+        except ValueError:
+            raise OptionError(f"{called or flag(name)} {text!r}: must be {allowed(cls, name)}") from None
+    try:
+        check(cls, name, value)
+    except OptionError as error:
+        raise OptionError(str(error).replace(flag(name), called or flag(name), 1)) from None
+    return value
+
+
+def parse_several(cls: type, name: str, text: str, *, called: str | None = None) -> list[Any]:
+    """Comma-separated values of an option, doubles dropped; raises `OptionError` for an empty one."""
+    return list(dict.fromkeys(parse(cls, name, part, called=called) for part in text.split(",")))

@@ -1,0 +1,259 @@
+"""A study carried out: settings × seeds, cut into stacks, trained by workers, gathered again member by member."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from metrics import EVALUATION, SCORES, score_stack, verdict
+from sample import make_target
+from settings import FIELDS, Setting, Study
+from curves import CURVES
+from train import train_stack
+from workers import TaskError, run_tasks
+
+STACK = 8  # members a stack: their activations fit a core's second-level cache
+CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
+
+
+@dataclass(frozen=True)
+class Member:
+    setting: int  # index into the study's settings
+    seed: int
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One task of a worker: members trained together."""
+
+    settings: tuple[Setting, ...]  # one a member
+    members: tuple[int, ...]  # their indices in the study
+    seeds: tuple[int, ...]
+    steps: int
+    log_every: int
+    snapshot_steps: tuple[int, ...]
+    frame_steps: tuple[int, ...]
+    device: str
+
+
+@dataclass
+class Results:
+    """What a study measured; axis 0 of every array is the member, in the order of `members`.
+
+    `curves[name]` (M, L) with `curve_steps` (L,): losses and mean probabilities, each the mean over the steps since the
+    one before. `scores[name]` (M, S) with `snapshot_steps` (S,). `samples` (F, M, N, 2) float16 with `frame_steps` (F,).
+    Members of a stack that failed are NaN throughout and named in `failures`.
+    """
+
+    study: Study
+    members: list[Member]
+    curve_steps: np.ndarray
+    curves: dict[str, np.ndarray]
+    snapshot_steps: np.ndarray
+    scores: dict[str, np.ndarray]
+    frame_steps: np.ndarray
+    samples: np.ndarray
+    verdicts: list[str]
+    diverged_at: list[int | None]  # generator step at which a curve was first seen not finite
+    failures: list[dict[str, Any]]
+
+    def of_setting(self, index: int) -> list[int]:
+        """Members of one setting, in the order of their seeds."""
+        return [m for m, member in enumerate(self.members) if member.setting == index]
+
+
+def resolve(study: Study) -> Study:
+    """The study with every default that depends on something else filled in: std, device, workers."""
+    settings = tuple(
+        dict.fromkeys(dataclasses.replace(s, std=make_target(s.mode, s.std).std) for s in study.settings)
+    )
+    return dataclasses.replace(study, settings=settings, device=_device(study.device), workers=str(_workers(study.workers)))
+
+
+def spread_steps(steps: int, count: int) -> tuple[int, ...]:
+    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer."""
+    return tuple(sorted({round(steps * k / count) for k in range(count + 1)})) if count else ()
+
+
+def plan(study: Study) -> tuple[list[Member], list[Stack]]:
+    """The members of a resolved study and the stacks that they are trained in, the longest work first."""
+    members = [Member(index, seed) for index in range(len(study.settings)) for seed in study.seed_list]
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for m, member in enumerate(members):
+        groups.setdefault(study.settings[member.setting].structure, []).append(m)
+    log_every = -(-study.steps // CURVE_POINTS)
+    snapshot_steps = spread_steps(study.steps, study.snapshots)
+    frame_steps = spread_steps(study.steps, study.frames)
+    stacks = []
+    for group in groups.values():
+        size = min(STACK, -(-len(group) // int(study.workers)))
+        for start in range(0, len(group), size):
+            chosen = tuple(group[start : start + size])
+            settings = tuple(study.settings[members[m].setting] for m in chosen)
+            seeds = tuple(members[m].seed for m in chosen)
+            stacks.append(
+                Stack(settings, chosen, seeds, study.steps, log_every, snapshot_steps, frame_steps, study.device)
+            )
+    return members, sorted(stacks, key=_cost, reverse=True)
+
+
+def _cost(stack: Stack) -> float:
+    """Multiplications, roughly: for the order of work alone."""
+    s = stack.settings[0]
+    weights = s.hidden * (s.hidden * (s.layers - 1) + s.latent_dim + 4)
+    return len(stack.members) * s.batch_size * weights * (s.g_steps * 5 + s.d_steps * 7)
+
+
+def run_study(study: Study, progress: Callable[[float], None] = lambda amount: None) -> Results:
+    """Train a resolved study. `progress` is told generator steps × members as they are done."""
+    members, stacks = plan(study)
+    results = _empty(study, members)
+    for index, outcome in run_tasks(train_task, stacks, int(study.workers), progress):
+        stack = stacks[index]
+        if isinstance(outcome, TaskError):
+            results.failures.append({"members": list(stack.members), "error": str(outcome)})
+            continue
+        rows = list(stack.members)
+        for name, values in outcome["curves"].items():
+            results.curves[name][rows] = values
+        for name, values in outcome["scores"].items():
+            results.scores[name][rows] = values
+        results.samples[:, rows] = outcome["samples"]
+    _judge(results)
+    return results
+
+
+def train_task(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
+    """Train one stack and score its snapshots: the function that workers run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _train(stack, report)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
+    looks = sorted({*stack.snapshot_steps, *stack.frame_steps})
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in SCORES}
+    frames = []
+    done = 0
+    snapshots = train_stack(
+        stack.settings, stack.seeds, stack.steps, looks, log_every=stack.log_every, device=stack.device
+    )
+    for snapshot in snapshots:
+        if snapshot.step in stack.snapshot_steps:
+            for name, values in score_members(snapshot.samples, stack.settings).items():
+                scores[name].append(values)
+        if snapshot.step in stack.frame_steps:
+            frames.append(snapshot.samples.astype(np.float16))
+        report((snapshot.step - done) * len(stack.members))
+        done = snapshot.step
+    shape = (0, len(stack.members), EVALUATION, 2)
+    return {
+        "curves": dict(zip(CURVES, snapshot.curves, strict=True)),
+        "scores": {name: np.stack(values, 1) for name, values in scores.items()},
+        "samples": np.stack(frames) if frames else np.empty(shape, np.float16),
+    }
+
+
+def score_members(samples: np.ndarray, settings: Sequence[Setting]) -> dict[str, np.ndarray]:
+    """Scores (M,) of samples (M, N, 2), each member against its own setting's target."""
+    scores = {name: np.empty(len(settings)) for name in SCORES}
+    targets = [make_target(s.mode, s.std) for s in settings]
+    for target in dict.fromkeys(targets):
+        rows = [m for m, t in enumerate(targets) if t is target]
+        for name, values in score_stack(samples[rows], target).items():
+            scores[name][rows] = values
+    return scores
+
+
+def _empty(study: Study, members: list[Member]) -> Results:
+    snapshot_steps = np.array(spread_steps(study.steps, study.snapshots))
+    frame_steps = np.array(spread_steps(study.steps, study.frames), np.int64)
+    log_every = -(-study.steps // CURVE_POINTS)
+    curve_steps = np.minimum(np.arange(1, -(-study.steps // log_every) + 1) * log_every, study.steps)
+    count = len(members)
+    return Results(
+        study,
+        members,
+        curve_steps,
+        {name: np.full((count, len(curve_steps)), np.nan, np.float32) for name in CURVES},
+        snapshot_steps,
+        {name: np.full((count, len(snapshot_steps)), np.nan) for name in SCORES},
+        frame_steps,
+        np.full((len(frame_steps), count, EVALUATION, 2), np.nan, np.float16),
+        [],
+        [],
+        [],
+    )
+
+
+def _judge(results: Results) -> None:
+    failed = {m for failure in results.failures for m in failure["members"]}
+    for m, member in enumerate(results.members):
+        setting = results.study.settings[member.setting]
+        losses = np.stack([results.curves["d_loss"][m], results.curves["g_loss"][m]])
+        broken = ~np.isfinite(losses).all(0)
+        if m in failed:
+            results.verdicts.append("failed")
+            results.diverged_at.append(None)
+            continue
+        scores = {name: values[m] for name, values in results.scores.items()}
+        word = "diverged" if broken.any() else verdict(scores, make_target(setting.mode, setting.std))
+        results.verdicts.append(word)
+        results.diverged_at.append(int(results.curve_steps[broken.argmax()]) if broken.any() else None)
+
+
+def setting_names(settings: Sequence[Setting]) -> list[str]:
+    """A folder name for each setting: mode, std and D steps, and whatever else they differ in."""
+    differ = [
+        name
+        for name in FIELDS[Setting]
+        if name not in ("mode", "std", "d_steps") and len({getattr(s, name) for s in settings}) > 1
+    ]
+    return [
+        "-".join(
+            [s.mode, f"std{s.std:g}", f"d{s.d_steps}"]
+            + [f"{name}{_short(getattr(s, name))}" for name in differ]
+        )
+        for s in settings
+    ]
+
+
+def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
+    """(row, column) labels of each setting in a grid: its target, and the rest of what tells settings apart."""
+    differ = [name for name in FIELDS[Setting] if len({getattr(s, name) for s in settings}) > 1]
+    labels = []
+    for s in settings:
+        column = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
+        column += [
+            f"{name.replace('_', ' ')} {_short(getattr(s, name))}"
+            for name in differ
+            if name not in ("mode", "std", "d_steps")
+        ]
+        labels.append((f"{s.mode} · std {s.std:g}", " · ".join(column)))
+    return labels
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _workers(number: str) -> int:
+    if number != "auto":
+        return int(number)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+

@@ -1,0 +1,252 @@
+"""Training: the GAN game, played by a stack of pairs at once.
+
+A round is `d_steps` discriminator steps, then `g_steps` generator steps. A D step draws real points and latents, and
+changes D alone: the fakes are detached. A G step draws latents and changes G alone. Every loss is per member, (M,), and
+the stack descends their sum, whose gradient for one member is that member's own.
+
+`train_stack` is the loop; it yields a `Snapshot` whenever one is due, and whoever iterates (a progress bar, the store, a
+test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface to
+the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fast import FastStack, can_be_fast
+from GAN import MLP, make_pair
+from curves import Curves
+from losses import LOSSES, Loss
+from sample import draw_real, make_target, sample_real_data
+from settings import Setting
+from streams import Streams
+from updates import make_optimizer
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A stack looked at after `step` generator steps.
+
+    `curves` (4, M, L): the `CURVES` (losses, mean D(x), mean D(G(z))), each entry the mean over `log_every` generator
+    steps, as far as training has come; `samples` (M, N, 2): G at the evaluation latents, which stay the same.
+    """
+
+    step: int
+    curves: np.ndarray
+    samples: np.ndarray
+    G: MLP
+    D: MLP
+
+
+# --- training loop ---------------------------------------------------------------------------------------------------
+
+
+def train_stack(
+    settings: Sequence[Setting],
+    seeds: Sequence[int],
+    steps: int,
+    snapshot_steps: Iterable[int],
+    *,
+    log_every: int = 1,
+    evaluation: int = 2048,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    fast: bool | None = None,
+) -> Iterator[Snapshot]:
+    """Train M members, `settings[m]` with `seeds[m]`, for `steps` generator steps; yield at each of `snapshot_steps`.
+
+    The settings must agree in `Setting.structure`; they may differ in the rest. `snapshot_steps` are taken in order;
+    0 is the untrained stack. `evaluation` is the number of latents that a snapshot's samples are made from. A member
+    whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses between autograd over the whole
+    stack (False) and backward passes written out, member after member (True); by default whichever serves the setting
+    and the device best. Raises ``ValueError`` for settings that cannot share a stack.
+    """
+    if any(s.structure != settings[0].structure for s in settings):
+        raise ValueError("settings of different structure cannot share a stack")
+    curves = Curves(len(seeds), steps, log_every)
+    if fast if fast is not None else can_be_fast(settings[0], device):
+        stack: FastStack | AutogradStack = FastStack(settings, seeds, curves, evaluation, dtype)
+    else:
+        stack = AutogradStack(settings, seeds, curves, evaluation, torch.device(device), dtype)
+    done = 0
+    for step in sorted(set(snapshot_steps) | {steps}):
+        stack.advance(done, step)
+        done = step
+        if step in snapshot_steps:
+            yield Snapshot(step, curves.until(step), stack.samples(), stack.G, stack.D)
+
+
+class AutogradStack:
+    """A stack trained by autograd, as one batch of tensors: any setting, any device."""
+
+    def __init__(
+        self,
+        settings: Sequence[Setting],
+        seeds: Sequence[int],
+        curves: Curves,
+        evaluation: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.setting, self.loss, self.curves = settings[0], LOSSES[settings[0].loss], curves
+        self.device, self.dtype = device, dtype
+        self.G, self.D = make_pair(settings[0], seeds, device, dtype)
+        self.g_optimizer = make_optimizer("g", self.G.flat, settings)
+        self.d_optimizer = make_optimizer("d", self.D.flat, settings)
+        self.targets = [make_target(s.mode, s.std) for s in settings]
+        self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
+        self.fixed_z = self.latents(Streams(seeds, "evaluation"), evaluation)
+
+    def latents(self, stream: Streams, n: int) -> Tensor:  # (M, n, latent_dim)
+        return torch.from_numpy(stream.normal(n, self.setting.latent_dim)).to(self.device, self.dtype)
+
+    def advance(self, start: int, stop: int) -> None:
+        """Train from generator step `start` to `stop`."""
+        batch = self.setting.batch_size
+        for step in range(start, stop):
+            if step % self.setting.g_steps == 0:  # a round begins: D steps first
+                for _ in range(self.setting.d_steps):
+                    with torch.no_grad():
+                        fake = self.G(self.latents(self.latent, batch))
+                    real = draw_real(self.targets, batch, self.choice, self.noise).to(self.device, self.dtype)
+                    self.d_means = self.discriminator_step(real, fake)
+            g_means = self.generator_step(self.latents(self.latent, batch))
+            self.curves.add(step, torch.stack([self.d_means[0], g_means[0], *self.d_means[1:]]).cpu().numpy())
+
+    def discriminator_step(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        loss, d_real, d_fake = discriminator_loss(self.D, real, fake, self.loss)
+        self.d_optimizer.step(flat_gradient(loss, self.D))
+        return loss.detach(), d_real, d_fake
+
+    def generator_step(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        loss, d_fake = generator_loss(self.G, self.D, z, self.loss)
+        self.g_optimizer.step(flat_gradient(loss, self.G))
+        return loss.detach(), d_fake
+
+    def samples(self) -> np.ndarray:
+        with torch.no_grad():
+            return self.G(self.fixed_z).cpu().numpy()
+
+
+# --- one step of one player ------------------------------------------------------------------------------------------
+
+Network = Callable[[Tensor], Tensor]
+
+
+def discriminator_loss(D: Network, real: Tensor, fake: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+    """D's loss, mean D(x) and mean D(G(z)), each (M,), at real and fake points (M, B, 2); no gradient reaches `fake`."""
+    logits = D(torch.cat([real, fake.detach()], 1)).squeeze(-1)  # (M, 2B)
+    on_real, on_fake = logits.split([real.shape[1], fake.shape[1]], 1)
+    d_real, d_fake = torch.sigmoid(on_real.detach()).mean(1), torch.sigmoid(on_fake.detach()).mean(1)
+    return loss.discriminator(on_real, on_fake), d_real, d_fake
+
+
+def generator_loss(G: Network, D: Network, z: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
+    """G's loss and mean D(G(z)), each (M,), at latents (M, B, latent_dim)."""
+    logits = D(G(z)).squeeze(-1)  # (M, B)
+    return loss.generator(logits), torch.sigmoid(logits.detach()).mean(1)
+
+
+def flat_gradient(loss: Tensor, network: MLP) -> Tensor:
+    """∂ Σ loss / ∂ parameters of `network` alone, laid out as `network.flat` (M, P)."""
+    gradients = torch.autograd.grad(loss.sum(), list(network.matrices))
+    return torch.cat([g.flatten(1) for g in gradients], 1)
+
+
+# --- the course's interface ------------------------------------------------------------------------------------------
+
+
+def train_discriminator(
+    D: nn.Module,
+    G: nn.Module,
+    d_optimizer: torch.optim.Optimizer,
+    batch_size: int,
+    device: torch.device | str,
+    mode: str = "gaussian",
+    *,
+    std: float | None = None,
+    loss: str = "nonsaturating",
+    streams: CourseStreams | None = None,
+) -> tuple[float, float, float]:
+    """One discriminator step: changes D alone. Returns (D's loss, mean D(x), mean D(G(z))) as they were before it."""
+    streams = streams or _streams
+    with torch.no_grad():
+        fake = G(streams.latents(G, batch_size, device))
+    real = sample_real_data(batch_size, mode, std=std, device=device, streams=(streams.choice, streams.noise))
+    # [None]: a stack of one, whose loss is the only one
+    value, d_real, d_fake = discriminator_loss(_AsStack(D), real[None], fake[None], LOSSES[loss])
+    _descend(value, D, d_optimizer)
+    return value.item(), d_real.item(), d_fake.item()
+
+
+def train_generator(
+    G: nn.Module,
+    D: nn.Module,
+    g_optimizer: torch.optim.Optimizer,
+    batch_size: int,
+    device: torch.device | str,
+    *,
+    loss: str = "nonsaturating",
+    streams: CourseStreams | None = None,
+) -> tuple[float, float]:
+    """One generator step: changes G alone. Returns (G's loss, mean D(G(z))) as they were before it."""
+    z = (streams or _streams).latents(G, batch_size, device)
+    value, d_fake = generator_loss(_AsStack(G), _AsStack(D), z[None], LOSSES[loss])
+    _descend(value, G, g_optimizer)
+    return value.item(), d_fake.item()
+
+
+def train_gan(
+    device: torch.device | str = "cpu",
+    num_steps: int = 10000,
+    batch_size: int = 128,
+    plot_every: int = 1000,
+    mode: str = "gaussian",
+    *,
+    seed: int = 0,
+    setting: Setting | None = None,
+) -> dict[str, list[float]]:
+    """Train one GAN, two D steps per G step; returns its curves, one entry every `plot_every` generator steps.
+
+    The keys are "D" and "G" (losses), "D(x)" and "D(G(z))" (mean probabilities); an entry is the mean over the
+    `plot_every` steps that it closes. `setting` (a `Setting`) overrides `mode` and `batch_size`.
+    """
+    setting = setting or Setting(mode=mode, batch_size=batch_size)
+    (last,) = train_stack([setting], [seed], num_steps, [num_steps], log_every=plot_every, evaluation=1, device=device)
+    return {key: curve[0].tolist() for key, curve in zip(("D", "G", "D(x)", "D(G(z))"), last.curves, strict=True)}
+
+
+class CourseStreams:
+    """The random numbers of one course-interface GAN: the streams of one seed."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.choice, self.noise, self.latent = (Streams([seed], purpose) for purpose in ("choice", "noise", "latent"))
+
+    def latents(self, G: nn.Module, batch_size: int, device: torch.device | str) -> Tensor:
+        """z (B, latent_dim), as wide as G asks for (2 where it does not say)."""
+        return torch.from_numpy(self.latent.normal(batch_size, getattr(G, "latent_dim", 2))[0]).to(device)
+
+
+_streams = CourseStreams()
+
+
+class _AsStack:
+    """A plain network (B, ·) -> (B, ·) called as a stack of one, (1, B, ·) -> (1, B, ·)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.network(x.squeeze(0)).reshape(1, x.shape[1], -1)
+
+
+def _descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """One optimiser step on `network`'s parameters alone: the other player's gradients are neither made nor touched."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    for p, gradient in zip(parameters, torch.autograd.grad(loss.sum(), parameters), strict=True):
+        p.grad = gradient
+    optimizer.step()
