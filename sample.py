@@ -338,17 +338,19 @@ _GRID = tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3))
 TARGETS: dict[str, TargetEntry] = {
     "gaussian": TargetEntry(lambda s: Mixture("gaussian", s, _CORNERS[:1]), 1.2, "one Gaussian at (2, 2)"),
     "mixture": TargetEntry(
-        lambda s: Mixture("mixture", s, _CORNERS[::2]), 1.2, "two, at (2, 2) and (−2, −2)"
+        lambda s: Mixture("mixture", s, _CORNERS[::2]), 1.2, "two Gaussians at (2, 2) and (−2, −2)"
     ),
     "mixture_4": TargetEntry(
-        lambda s: Mixture("mixture_4", s, _CORNERS), 0.2, "four, at the corners (±2, ±2)"
+        lambda s: Mixture("mixture_4", s, _CORNERS), 0.2, "four Gaussians at the corners (±2, ±2)"
     ),
-    "ring_8": TargetEntry(lambda s: Mixture("ring_8", s, _RING), 0.02, "eight, on a circle of radius 2"),
-    "grid_25": TargetEntry(lambda s: Mixture("grid_25", s, _GRID), 0.05, "5 × 5 of them, spacing 2"),
+    "ring_8": TargetEntry(
+        lambda s: Mixture("ring_8", s, _RING), 0.02, "eight Gaussians on a circle of radius 2"
+    ),
+    "grid_25": TargetEntry(lambda s: Mixture("grid_25", s, _GRID), 0.05, "5 × 5 Gaussians, spacing 2"),
     "swiss_roll": TargetEntry(lambda s: Curve("swiss_roll", s, _swiss_roll), 0.1, "a roll of 1½ turns"),
     "two_moons": TargetEntry(lambda s: Curve("two_moons", s, _two_moons, 2), 0.2, "interlocked half circles"),
-    "spiral": TargetEntry(lambda s: Curve("spiral", s, _spiral, 2), 0.1, "two interleaved spiral arms"),
     "circles": TargetEntry(lambda s: Circles("circles", s), 0.1, "two circles, of radii 2 and 4"),
+    "spiral": TargetEntry(lambda s: Curve("spiral", s, _spiral, 2), 0.1, "two interleaved spiral arms"),
     "pinwheel": TargetEntry(lambda s: Pinwheel("pinwheel", s), 0.2, "five twisted arms, std across them"),
     "checkerboard": TargetEntry(
         lambda s: Checkerboard("checkerboard", s), 0.05, "eight dark squares, blurred"

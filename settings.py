@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+VERSION = "0.1.0"
+
 NAMES: dict[str, tuple[str, ...]] = {
     "mode": (
         "gaussian",
@@ -126,7 +128,8 @@ class Study:
             raise OptionError(f"--seeds {self.seeds} from --seed {self.seed} on pass the last seed, 2^63 - 1")
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise OptionError(not_one_of("--device", self.device, ("auto", "cpu", "cuda", "mps")))
-        if self.workers != "auto" and not (self.workers.isascii() and self.workers.isdigit() and 1 <= int(self.workers) <= 1024):
+        number = int(self.workers) if self.workers.isascii() and self.workers.isdigit() else 0
+        if self.workers != "auto" and not 1 <= number <= 1024:
             raise OptionError(f"--workers {self.workers}: must be auto or a whole number from 1 to 1024")
 
     def with_settings(self, changes: Mapping[str, Sequence[Any]]) -> Study:
@@ -197,14 +200,15 @@ def allowed(cls: type, name: str) -> str:
     return words
 
 
-def check(cls: type, name: str, value: Any) -> None:
-    """Raise `OptionError` unless the option `name` of `cls` takes `value`."""
+def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
+    """Raise `OptionError` unless the option `name` of `cls` takes `value`; `said` is how the user put it."""
     if value is None and default(cls, name) is None:
         return
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
+    said = said or f"{flag(name)} {value}"
     if name in NAMES:
         if value not in NAMES[name]:
-            raise OptionError(not_one_of(flag(name), str(value), NAMES[name]))
+            raise OptionError(f"{said}: must be {allowed(cls, name)}{near(str(value), NAMES[name])}")
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = (
@@ -219,25 +223,21 @@ def check(cls: type, name: str, value: Any) -> None:
         and (limits["most"] is None or value <= limits["most"])
     )
     if not fits:
-        raise OptionError(f"{flag(name)} {value}: must be {allowed(cls, name)}")
+        raise OptionError(f"{said}: must be {allowed(cls, name)}")
 
 
-def parse(cls: type, name: str, text: str, *, called: str | None = None) -> Any:
-    """One value of an option from its text; raises `OptionError`. `called` is the flag that the user wrote."""
-    kind, said = FIELDS[cls][name], text.strip()
-    value: Any = said
-    if kind is not str:
-        try:
-            value = int(said) if kind is int else float(said)
-        except ValueError:
-            raise OptionError(f"{called or flag(name)} {text!r}: must be {allowed(cls, name)}") from None
+def parse(cls: type, name: str, text: str) -> Any:
+    """One value of an option from its text; raises `OptionError`."""
+    kind, value = FIELDS[cls][name], text.strip()
+    said = f"{flag(name)} {value or repr(text)}"
     try:
-        check(cls, name, value)
-    except OptionError as error:
-        raise OptionError(str(error).replace(flag(name), called or flag(name), 1)) from None
-    return value
+        parsed = kind(value)
+    except ValueError:
+        raise OptionError(f"{said}: must be {allowed(cls, name)}") from None
+    check(cls, name, parsed, said)
+    return parsed
 
 
-def parse_several(cls: type, name: str, text: str, *, called: str | None = None) -> list[Any]:
+def parse_several(cls: type, name: str, text: str) -> list[Any]:
     """Comma-separated values of an option, doubles dropped; raises `OptionError` for an empty one."""
-    return list(dict.fromkeys(parse(cls, name, part, called=called) for part in text.split(",")))
+    return list(dict.fromkeys(parse(cls, name, part) for part in text.split(",")))

@@ -11,21 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from metrics import EVALUATION, SCORES, score_stack, verdict
-from sample import make_target
-from settings import FIELDS, Setting, Study
 from curves import CURVES
+from metrics import EVALUATION, SCORES, null_scores, score_stack, verdict
+from results import Member, Results
+from sample import make_target
+from settings import OptionError, Setting, Study
 from train import train_stack
 from workers import TaskError, run_tasks
 
 STACK = 8  # members a stack: their activations fit a core's second-level cache
 CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
-
-
-@dataclass(frozen=True)
-class Member:
-    setting: int  # index into the study's settings
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -42,32 +37,6 @@ class Stack:
     device: str
 
 
-@dataclass
-class Results:
-    """What a study measured; axis 0 of every array is the member, in the order of `members`.
-
-    `curves[name]` (M, L) with `curve_steps` (L,): losses and mean probabilities, each the mean over the steps since the
-    one before. `scores[name]` (M, S) with `snapshot_steps` (S,). `samples` (F, M, N, 2) float16 with `frame_steps` (F,).
-    Members of a stack that failed are NaN throughout and named in `failures`.
-    """
-
-    study: Study
-    members: list[Member]
-    curve_steps: np.ndarray
-    curves: dict[str, np.ndarray]
-    snapshot_steps: np.ndarray
-    scores: dict[str, np.ndarray]
-    frame_steps: np.ndarray
-    samples: np.ndarray
-    verdicts: list[str]
-    diverged_at: list[int | None]  # generator step at which a curve was first seen not finite
-    failures: list[dict[str, Any]]
-
-    def of_setting(self, index: int) -> list[int]:
-        """Members of one setting, in the order of their seeds."""
-        return [m for m, member in enumerate(self.members) if member.setting == index]
-
-
 def resolve(study: Study) -> Study:
     """The study with every default that depends on something else filled in: std, device, workers."""
     settings = tuple(
@@ -77,8 +46,8 @@ def resolve(study: Study) -> Study:
 
 
 def spread_steps(steps: int, count: int) -> tuple[int, ...]:
-    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer."""
-    return tuple(sorted({round(steps * k / count) for k in range(count + 1)})) if count else ()
+    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer; none asked: the last."""
+    return tuple(sorted({round(steps * k / count) for k in range(count + 1)})) if count else (steps,)
 
 
 def plan(study: Study) -> tuple[list[Member], list[Stack]]:
@@ -179,19 +148,19 @@ def _empty(study: Study, members: list[Member]) -> Results:
     frame_steps = np.array(spread_steps(study.steps, study.frames), np.int64)
     log_every = -(-study.steps // CURVE_POINTS)
     curve_steps = np.minimum(np.arange(1, -(-study.steps // log_every) + 1) * log_every, study.steps)
+    targets = [make_target(s.mode, s.std) for s in study.settings]
     count = len(members)
     return Results(
-        study,
-        members,
-        curve_steps,
-        {name: np.full((count, len(curve_steps)), np.nan, np.float32) for name in CURVES},
-        snapshot_steps,
-        {name: np.full((count, len(snapshot_steps)), np.nan) for name in SCORES},
-        frame_steps,
-        np.full((len(frame_steps), count, EVALUATION, 2), np.nan, np.float16),
-        [],
-        [],
-        [],
+        study=study,
+        members=members,
+        curve_steps=curve_steps,
+        curves={name: np.full((count, len(curve_steps)), np.nan, np.float32) for name in CURVES},
+        snapshot_steps=snapshot_steps,
+        scores={name: np.full((count, len(snapshot_steps)), np.nan) for name in SCORES},
+        frame_steps=frame_steps,
+        samples=np.full((len(frame_steps), count, EVALUATION, 2), np.nan, np.float16),
+        null=[dict(null_scores(target)) for target in targets],
+        modes=[None if target.modes is None else len(target.modes.centres) for target in targets],
     )
 
 
@@ -199,61 +168,32 @@ def _judge(results: Results) -> None:
     failed = {m for failure in results.failures for m in failure["members"]}
     for m, member in enumerate(results.members):
         setting = results.study.settings[member.setting]
-        losses = np.stack([results.curves["d_loss"][m], results.curves["g_loss"][m]])
-        broken = ~np.isfinite(losses).all(0)
-        if m in failed:
-            results.verdicts.append("failed")
-            results.diverged_at.append(None)
-            continue
+        broken = ~np.isfinite(np.stack([results.curves["d_loss"][m], results.curves["g_loss"][m]])).all(0)
         scores = {name: values[m] for name, values in results.scores.items()}
-        word = "diverged" if broken.any() else verdict(scores, make_target(setting.mode, setting.std))
+        word, at = "failed", None
+        if m not in failed and broken.any():
+            word, at = "diverged", int(results.curve_steps[broken.argmax()])
+        elif m not in failed:
+            word = verdict(scores, make_target(setting.mode, setting.std))
         results.verdicts.append(word)
-        results.diverged_at.append(int(results.curve_steps[broken.argmax()]) if broken.any() else None)
-
-
-def setting_names(settings: Sequence[Setting]) -> list[str]:
-    """A folder name for each setting: mode, std and D steps, and whatever else they differ in."""
-    differ = [
-        name
-        for name in FIELDS[Setting]
-        if name not in ("mode", "std", "d_steps") and len({getattr(s, name) for s in settings}) > 1
-    ]
-    return [
-        "-".join(
-            [s.mode, f"std{s.std:g}", f"d{s.d_steps}"]
-            + [f"{name}{_short(getattr(s, name))}" for name in differ]
-        )
-        for s in settings
-    ]
-
-
-def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
-    """(row, column) labels of each setting in a grid: its target, and the rest of what tells settings apart."""
-    differ = [name for name in FIELDS[Setting] if len({getattr(s, name) for s in settings}) > 1]
-    labels = []
-    for s in settings:
-        column = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
-        column += [
-            f"{name.replace('_', ' ')} {_short(getattr(s, name))}"
-            for name in differ
-            if name not in ("mode", "std", "d_steps")
-        ]
-        labels.append((f"{s.mode} · std {s.std:g}", " · ".join(column)))
-    return labels
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        results.diverged_at.append(at)
 
 
 def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[name]:
+        raise OptionError(f"--device {name}: this machine offers {', '.join(d for d, yes in there.items() if yes)}")
     return name
 
 
 def _workers(number: str) -> int:
     if number != "auto":
         return int(number)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

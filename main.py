@@ -1,0 +1,280 @@
+"""The command line: options in, exit statuses out.
+
+Options are derived from `settings.Setting` and `settings.Study`; every one of a setting's takes one value or several,
+comma-separated. Results go to stdout, all else to stderr. A user's mistake is one line and status 2.
+"""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from options import Asked, read_options, takes
+from settings import FIELDS, VERSION, OptionError, Setting, Study, flag, metadata, near
+from settings import default as default_of
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="2D GAN dynamics: train many small GANs on known densities, measure them exactly, compare and animate them.",
+    epilog="With nothing else: the whole assignment (study homework). "
+    "Any setting option makes it a study of that product.",
+)
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+def _text_option(cls: type, name: str) -> inspect.Parameter:
+    meta = metadata(cls, name)
+    words = meta["help"]
+    if (value := default_of(cls, name)) is not None:
+        words += f" ({value:g})" if isinstance(value, float) else f" ({value})"
+    metavar = "|".join(takes(name)) if takes(name) and len(takes(name)) < 7 else FIELDS[cls][name].__name__.upper()
+    panel = "Setting: one value or several, comma-separated" if cls is Setting else "Study"
+    option = typer.Option(
+        flag(name), *meta["aliases"], help=words, metavar=metavar, rich_help_panel=panel, show_default=False
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )
+
+
+def _plain_option(name: str, kind: Any, help: str, default: Any = None, panel: str = "Output") -> inspect.Parameter:  # noqa: A002
+    metavar = "TEXT" if kind is not bool else None
+    option = typer.Option(flag(name), help=help, metavar=metavar, rich_help_panel=panel, show_default=False)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command every option of a setting and of a study, and those of the output, as its `**options`."""
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    variance = _plain_option("variance", str | None, "square of --std, instead of it", panel="Setting: one value or several, comma-separated")
+    setting = [_text_option(Setting, name) for name in FIELDS[Setting]]
+    setting.insert(2, variance)
+    study = [_text_option(Study, name) for name in FIELDS[Study]]
+    output = [
+        _plain_option("out", str | None, "run folder (runs/NAME-DATE)"),
+        _plain_option("force", bool, "replace the run in a folder that is not empty", False),
+        _plain_option("config", str | None, "the same options from a TOML file; flags win over it"),
+        _plain_option("no_figures", bool, "train and measure only", False),
+        _plain_option("dry_run", bool, "print the resolved study and write nothing", False),
+        _plain_option("quiet", bool, "errors and results only", False),
+        _plain_option("json", bool, "results as one JSON object on stdout", False),
+    ]
+    function.__signature__ = inspect.Signature([*own, *setting, *study, *output])  # type: ignore[attr-defined]
+    return function
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(VERSION)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+@with_options
+def product(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", callback=_print_version, is_eager=True)
+    ] = False,
+    **options: Any,
+) -> None:
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if context.invoked_subcommand is None:
+        carry_out(None, options)
+    elif given:
+        raise OptionError(f"{flag(given[0])}: give it after {context.invoked_subcommand}, not before")
+
+
+@app.command("study")
+@with_options
+def named_study(name: Annotated[str, typer.Argument(help="a name that `list` shows")], **options: Any) -> None:
+    """Carry out a named study; setting options replace its values."""
+    carry_out(name, options)
+
+
+@app.command("list")
+def list_names(
+    as_json: Annotated[bool, typer.Option("--json", help="as one JSON object")] = False,
+) -> None:
+    """Show every target, loss, optimiser, activation, initialisation and study."""
+    from experiments import STUDIES
+    from GAN import INITS
+    from losses import LOSSES
+    from sample import TARGETS
+    from updates import OPTIMIZERS
+
+    def first_line(function: Any) -> str:
+        return (inspect.getdoc(function) or "").partition("\n")[0].rstrip(".")
+
+    names = {
+        "targets": {name: f"{entry.help} (std {entry.std:g})" for name, entry in TARGETS.items()},
+        "losses": {name: loss.help for name, loss in LOSSES.items()},
+        "optimizers": {name: first_line(kind) for name, kind in OPTIMIZERS.items()},
+        "inits": {name: first_line(init) for name, init in INITS.items()},
+        "studies": STUDIES,
+    }
+    if as_json:
+        print(json.dumps(names, ensure_ascii=False, indent=2))
+        return
+    for title, entries in names.items():
+        print(title)
+        for name, words in entries.items():
+            print(f"  {name:<15} {words}")
+
+
+@app.command("render")
+def render_run(
+    run: Annotated[str, typer.Argument(help="a run folder")],
+    workers: Annotated[str, typer.Option(help="auto or a number")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
+) -> None:
+    """Draw a run's pictures and report again, without training."""
+    from pipeline import redraw
+    from progress import progress_on
+
+    redraw(Path(run), workers, progress_on(sys.stderr, quiet))
+
+
+@app.command("report")
+def report_run(run: Annotated[str, typer.Argument(help="a run folder")]) -> None:
+    """Write a run's report.html and report.md again, from its folder."""
+    from pipeline import rewrite_report
+
+    rewrite_report(Path(run))
+    print(Path(run) / "report.html")
+
+
+def carry_out(name: str | None, options: dict[str, Any]) -> None:
+    """Resolve what was asked, carry it out, print the outcome."""
+    asked = read_options(name, options)
+    if asked.out is None:
+        asked.out = f"runs/{asked.study.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    from store import RunFolder
+
+    if not asked.dry_run:
+        RunFolder(asked.out).check_free(force=asked.force)
+    from study import resolve
+
+    asked.study = resolve(asked.study)
+    if asked.dry_run:
+        _print_plan(asked)
+        return
+    from pipeline import run
+    from progress import progress_on
+    from report import text_table
+    from results import comparison_rows
+    from store import strict
+
+    signal.signal(signal.SIGTERM, _terminate)
+    results, folder = run(
+        asked.study,
+        Path(asked.out),
+        force=asked.force,
+        figures=not asked.no_figures,
+        command=" ".join(["python", "main.py", *sys.argv[1:]]),
+        progress=progress_on(sys.stderr, asked.quiet),
+    )
+    if asked.json:
+        outcome = {"run": str(folder.path), "comparison": comparison_rows(results), "failures": results.failures}
+        print(json.dumps(strict(outcome), ensure_ascii=False, allow_nan=False))
+    else:
+        print(text_table(results))
+        print(f"\nreport: {folder.path / 'report.html'}")
+    if results.failures:
+        raise RunFailed(f"{sum(len(f['members']) for f in results.failures)} GANs failed: {results.failures[0]['error']}")
+
+
+def _print_plan(asked: Asked) -> None:
+    from results import manifest, setting_names
+    from study import plan
+
+    members, stacks = plan(asked.study)
+    if asked.json:
+        print(json.dumps({"out": asked.out, **manifest(asked.study)}, ensure_ascii=False, allow_nan=False))
+        return
+    study = asked.study
+    print(f"study {study.name}: {len(study.settings)} settings × {study.seeds} seeds = {len(members)} GANs")
+    print(f"steps {study.steps}, seeds {study.seed} to {study.seed + study.seeds - 1}, device {study.device}, ", end="")
+    print(f"{study.workers} workers, {len(stacks)} stacks; run folder {asked.out}")
+    for setting_name, setting in zip(setting_names(study.settings), study.settings, strict=True):
+        rest = " ".join(f"{n}={getattr(setting, n)}" for n in FIELDS[Setting] if getattr(setting, n) is not None)
+        print(f"  {setting_name}: {rest}")
+
+
+# --- exit statuses ---------------------------------------------------------------------------------------------------
+
+
+class RunFailed(Exception):
+    """A run that ended without all of its members."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out a command line; returns the exit status: 0 done, 1 failed, 2 bad usage, 130 and 143 interrupted."""
+    from store import FolderInUse, NotARun
+
+    try:
+        status = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except typer.TyperException as error:
+        return _complain(_usage(error), 2)
+    except (OptionError, FolderInUse, NotARun) as error:
+        return _complain(str(error), 2)
+    except BrokenPipeError:  # `| head`: whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _complain(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+    except RunFailed as error:
+        return _complain(str(error), 1)
+    except Terminated:
+        return _complain("terminated", 143)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """A parser's complaint in one line, with what is near to what was written."""
+    words = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    if (command := re.fullmatch(r"No such command '(.*)'\.", words)) is not None:
+        commands = [c.name or "" for c in app.registered_commands]
+        return f"{command[1]}: no such command; there are {', '.join(commands)}{near(command[1], commands)}"
+    name = getattr(error, "option_name", None)
+    if name and "such" in words:
+        flags = [flag(n) for cls in (Setting, Study) for n in FIELDS[cls]] + ["--variance", "--out", "--config"]
+        return f"{name}: no such option{near(name, flags)}; see --help"
+    return words
+
+
+def _complain(words: str, status: int) -> int:
+    print(f"error: {words}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

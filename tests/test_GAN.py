@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from GAN import ACTIVATIONS, INITS, Discriminator, Generator, discriminators, generators
+
+MODULES = {"relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(0.2), "tanh": nn.Tanh(), "silu": nn.SiLU()}
+
+
+def plain(stack, member, activation):
+    """The member as nn.Sequential, its weights copied."""
+    layers = []
+    for matrix in stack.matrices:
+        linear = nn.Linear(matrix.shape[1] - 1, matrix.shape[2], dtype=matrix.dtype)
+        with torch.no_grad():
+            linear.weight.copy_(matrix[member, :-1].T)
+            linear.bias.copy_(matrix[member, -1])
+        layers += [linear, MODULES[activation]]
+    return nn.Sequential(*layers[:-1])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_member_is_the_plain_network(activation, layers):
+    stack = generators([4, 9, 1], latent_dim=5, hidden=7, layers=layers, activation=activation, dtype=torch.float64)
+    x = torch.randn(3, 11, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for member in range(3):
+        expected = plain(stack, member, activation)(x[member])
+        torch.testing.assert_close(stack(x)[member], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_weights_belong_to_the_seed_and_have_the_stated_scale(init):
+    stack = discriminators([0, 1, 2], hidden=200, init=init)
+    alone = discriminators([2], hidden=200, init=init)
+    assert torch.equal(stack.flat[2], alone.flat[0])
+    assert not torch.equal(stack.flat[0], stack.flat[1])
+    weight, bias = stack.matrices[1][0, :-1].detach().numpy(), stack.matrices[1][0, -1].detach().numpy()
+    bound = {"uniform": 200**-0.5, "glorot": (6 / 400) ** 0.5, "he": (6 / 200) ** 0.5}.get(init)
+    if bound is not None:  # U(-a, a): std a / sqrt 3, its standard error about 0.3 % from 40 000 weights
+        assert np.abs(weight).max() <= bound
+        assert weight.std() == pytest.approx(bound / 3**0.5, rel=0.02)
+    elif init == "orthogonal":
+        np.testing.assert_allclose(weight @ weight.T, np.eye(200), atol=1e-5)
+    else:
+        assert weight.std() == pytest.approx(0.02, rel=0.02)
+    if init == "uniform":
+        assert bias.std() == pytest.approx(200**-0.5 / 3**0.5, rel=0.2)
+    else:
+        assert not bias.any()
+
+
+def test_parameters_are_views_of_flat():
+    stack = generators([0, 1])
+    assert stack.flat.shape == (2, 3 * 64 + 65 * 64 + 65 * 2)
+    stack.flat.fill_(7)
+    assert all((matrix == 7).all() for matrix in stack.matrices)
+    assert sum(p.numel() for p in stack.parameters()) == stack.flat.numel()
+
+
+def test_course_shapes_and_seeds():
+    assert Generator()(torch.zeros(5, 2)).shape == (5, 2)
+    assert Discriminator()(torch.zeros(5, 2)).shape == (5, 1)
+    assert Generator(latent_dim=3)(torch.zeros(5, 3)).shape == (5, 2)
+    z = torch.ones(1, 2)
+    assert torch.equal(Generator(seed=4)(z), Generator(seed=4)(z))
+    assert not torch.equal(Generator(seed=4)(z), Generator(seed=5)(z))
+    assert torch.equal(Generator(seed=4)(z), generators([4])(z[None])[0])
