@@ -273,7 +273,7 @@ class Sheet:
         for c, name in enumerate(columns):
             word = _word(name, size, bold=True)
             self._stamp(left + c * (panel_px + gap) + (panel_px - word.shape[1]) // 2, top - self.line, word)
-        size = _fit(rows, self.font, panel_px + head, bold=True)
+        size = _fit(rows, self.font, panel_px + head - 10, bold=True)
         for r, name in enumerate(rows):
             word = np.rot90(_word(name, size, bold=True))
             self._stamp(4, top + head + r * (panel_px + head) + (panel_px - word.shape[0]) // 2, word)

@@ -14,7 +14,8 @@ forward pass. `AutogradStack` in train.py is the slow, obvious reference; a test
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -56,46 +57,54 @@ class Weights:
 
 
 class Tape:
-    """Buffers for passes of `rows` points through networks of one shape, and the passes."""
+    """Buffers for passes of `rows` points through networks of one shape, and the passes.
 
-    def __init__(self, sizes: Sequence[int], rows: int, activation: str, dtype: torch.dtype) -> None:
+    Points come with a last column of ones, (rows, in + 1); so does all that a layer hands to the next. The output has
+    ones beside it only where it is `points` again, to be handed to another network.
+    """
+
+    def __init__(self, sizes: Sequence[int], rows: int, activation: str, dtype: torch.dtype, points: bool = True) -> None:
         self.act, self.act_backward = _ACTIVATIONS[activation]
-        self.inputs = [torch.ones(rows, n + 1, dtype=dtype) for n in sizes[:-1]]  # of each layer; the last column is 1
-        self.output = torch.empty(rows, sizes[-1], dtype=dtype)
+        self.inputs = [torch.ones(rows, n + 1, dtype=dtype) for n in sizes]  # of each layer, and the output
+        self.points = points
+        if not points:
+            self.inputs[-1] = torch.empty(rows, sizes[-1], dtype=dtype)
         self.deltas = [torch.empty(rows, n, dtype=dtype) for n in sizes[1:]]  # ∂ loss / ∂ (a layer's product)
         self._view()
 
     def _view(self) -> None:
-        self.x = self.inputs[0][:, :-1]  # (rows, in): write points here
-        self.hidden = [h[:, :-1] for h in self.inputs[1:]]
-        self.inputs_transposed = [h.t() for h in self.inputs]
+        self.x = self.inputs[0]
+        self.products = [h[:, :-1] for h in self.inputs[1:]]  # what a layer writes, beside the ones
+        if not self.points:
+            self.products[-1] = self.inputs[-1]
+        self.output = self.products[-1]
+        self.transposed = [h.t() for h in self.inputs]
 
     def rows(self, start: int, stop: int) -> Tape:
         """The same buffers, for some of the rows."""
         part = object.__new__(Tape)
-        part.act, part.act_backward = self.act, self.act_backward
+        part.act, part.act_backward, part.points = self.act, self.act_backward, self.points
         part.inputs = [h[start:stop] for h in self.inputs]
-        part.output = self.output[start:stop]
         part.deltas = [delta[start:stop] for delta in self.deltas]
         part._view()
         return part
 
     def forward(self, weights: Weights) -> Tensor:
-        """The network at `x`: (rows, out)."""
-        *hidden, last = weights.matrices
-        for below, matrix, h in zip(self.inputs, hidden, self.hidden, strict=False):
-            torch.mm(below, matrix, out=h)
-            self.act(h)
-        return torch.mm(self.inputs[-1], last, out=self.output)
+        """The networks' output (rows, out) at `x`; kept for `backward`."""
+        for below, matrix, product in zip(self.inputs, weights.matrices, self.products, strict=False):
+            torch.mm(below, matrix, out=product)
+            if product is not self.output:
+                self.act(product)
+        return self.output
 
     def backward(self, weights: Weights, gradients: Sequence[Tensor] | None, into: Tensor | None = None) -> None:
         """From `deltas[-1]` = ∂ loss / ∂ output: the matrices' gradients, and ∂ loss / ∂ x (rows, in) where asked."""
-        for layer in reversed(range(len(self.inputs))):
+        for layer in reversed(range(len(self.deltas))):
             if gradients is not None:
-                torch.mm(self.inputs_transposed[layer], self.deltas[layer], out=gradients[layer])
+                torch.mm(self.transposed[layer], self.deltas[layer], out=gradients[layer])
             if layer > 0:
                 torch.mm(self.deltas[layer], weights.transposed[layer], out=self.deltas[layer - 1])
-                self.act_backward(self.deltas[layer - 1], self.hidden[layer - 1])
+                self.act_backward(self.deltas[layer - 1], self.products[layer - 1])
             elif into is not None:
                 torch.mm(self.deltas[0], weights.transposed[0], out=into)
 
@@ -115,64 +124,61 @@ class FastStack:
         batch, rounds = self.setting.batch_size, self.setting.d_steps + 1
         self.g_tape = Tape(self.G.sizes, rounds * batch, self.setting.activation, dtype)
         self.g_last = self.g_tape.rows((rounds - 1) * batch, rounds * batch)  # those of the G step
-        self.d_tape = Tape(self.D.sizes, 2 * batch, self.setting.activation, dtype)
+        self.d_tape = Tape(self.D.sizes, 2 * batch, self.setting.activation, dtype, points=False)
         self.d_fake = self.d_tape.rows(batch, 2 * batch)
+        self.x_real = self.d_tape.x[:batch]
+        self.slope_real, self.slope_fake = self.d_tape.deltas[-1][:batch, 0], self.d_fake.deltas[-1][:, 0]
+        self.share = torch.tensor(1 / batch, dtype=dtype)  # of one point in a mean
         self.gradient_g, self.gradient_d = torch.empty_like(self.G.flat[0]), torch.empty_like(self.D.flat[0])
         self.layers_g, self.layers_d = self.G.layers(self.gradient_g), self.D.layers(self.gradient_d)
-        self.fixed_z = [torch.from_numpy(Streams([seed], "evaluation").normal(evaluation, self.setting.latent_dim)[0]) for seed in seeds]
+        self.fixed_z = [_with_ones(Streams([seed], "evaluation").normal(evaluation, self.setting.latent_dim)[0], dtype) for seed in seeds]
         self.look = Tape(self.G.sizes, evaluation, self.setting.activation, dtype)
 
     def advance(self, start: int, stop: int) -> None:
         """Train from generator step `start` to `stop`."""
-        for m, member in enumerate(self.members):
-            for step in range(start, stop, _BLOCK):
-                self._train(m, member, step, min(_BLOCK, stop - step))
+        with flushed_denormals():
+            for m, member in enumerate(self.members):
+                for step in range(start, stop, _BLOCK):
+                    self._train(m, member, step, min(_BLOCK, stop - step))
 
     def _train(self, m: int, member: _Member, start: int, steps: int) -> None:
         batch, d_steps = self.setting.batch_size, self.setting.d_steps
         z, real = member.draw(steps, d_steps, batch, self.dtype)
         g, d = member.g, member.d
         g_tape, d_tape, d_fake = self.g_tape, self.d_tape, self.d_fake
-        fakes = g_tape.output.unflatten(0, (d_steps + 1, batch))
-        x_real, x_fake = d_tape.x[:batch], d_fake.x
+        fakes = g_tape.inputs[-1].unflatten(0, (d_steps + 1, batch)).unbind()
         on_real, on_fake = d_tape.output[:batch, 0], d_fake.output[:, 0]
-        slope_real, slope_fake = d_tape.deltas[-1][:batch, 0], d_fake.deltas[-1][:, 0]
         kept_real, kept_fake, kept_g = (torch.empty(steps, batch, dtype=self.dtype) for _ in range(3))
+        slopes, g_slope = self.loss.discriminator_slopes, self.loss.generator_slope
 
         for k in range(steps):
             g_tape.x.copy_(z[k])
             g_tape.forward(g)
             for i in range(d_steps):
-                x_real.copy_(real[k, i])
-                x_fake.copy_(fakes[i])
+                self.x_real.copy_(real[k][i])
+                d_fake.x.copy_(fakes[i])
                 d_tape.forward(d)
-                up, down = self.loss.discriminator_slopes(on_real, on_fake)
-                torch.div(up, batch, out=slope_real)
-                torch.div(down, batch, out=slope_fake)
-                if i == d_steps - 1:
-                    kept_real[k], kept_fake[k] = on_real, on_fake
+                up, down = slopes(on_real, on_fake)
+                torch.mul(up, self.share, out=self.slope_real)
+                torch.mul(down, self.share, out=self.slope_fake)
                 d_tape.backward(d, self.layers_d)
                 member.d_optimizer.step(self.gradient_d)
-            x_fake.copy_(fakes[d_steps])
+            kept_real[k], kept_fake[k] = on_real, on_fake
+            d_fake.x.copy_(fakes[d_steps])
             d_fake.forward(d)
             kept_g[k] = on_fake
-            torch.div(self.loss.generator_slope(on_fake), batch, out=slope_fake)
+            torch.mul(g_slope(on_fake), self.share, out=self.slope_fake)
             d_fake.backward(d, None, into=self.g_last.deltas[-1])
             self.g_last.backward(g, self.layers_g)
             member.g_optimizer.step(self.gradient_g)
 
-        self.curves.add(
-            start,
-            torch.stack(
-                [
-                    self.loss.discriminator(kept_real, kept_fake),
-                    self.loss.generator(kept_g),
-                    torch.sigmoid(kept_real).mean(1),
-                    torch.sigmoid(kept_fake).mean(1),
-                ]
-            ).numpy(),
-            m,
-        )
+        means = [
+            self.loss.discriminator(kept_real, kept_fake),
+            self.loss.generator(kept_g),
+            torch.sigmoid(kept_real).mean(1),
+            torch.sigmoid(kept_fake).mean(1),
+        ]
+        self.curves.add(start, torch.stack(means).numpy(), m)
 
     def samples(self) -> np.ndarray:
         """(M, N, 2): every member's G at its evaluation latents."""
@@ -194,8 +200,34 @@ class _Member:
         self.latent_dim = setting.latent_dim
         self.choice, self.noise, self.latent = (Streams([seed], purpose) for purpose in ("choice", "noise", "latent"))
 
-    def draw(self, steps: int, d_steps: int, batch: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """z (steps, (d_steps + 1) · batch, latent_dim) and real points (steps, d_steps, batch, 2), in a loop's order."""
-        z = torch.from_numpy(self.latent.normal(steps, (d_steps + 1) * batch, self.latent_dim)[0])
+    def draw(
+        self, steps: int, d_steps: int, batch: int, dtype: torch.dtype
+    ) -> tuple[tuple[Tensor, ...], list[tuple[Tensor, ...]]]:
+        """What `steps` rounds need, with ones beside, in a loop's order of drawing: per step z ((d_steps + 1) · batch,
+        latent_dim + 1), and per D step real points (batch, 3)."""
+        z = self.latent.normal(steps, (d_steps + 1) * batch, self.latent_dim)[0]
         real = self.target.sample(steps * d_steps * batch, self.choice, self.noise)[0]
-        return z.to(dtype), real.to(dtype).unflatten(0, (steps, d_steps, batch))
+        points = _with_ones(real.numpy(), dtype).unflatten(0, (steps, d_steps, batch))
+        return _with_ones(z, dtype).unbind(), [step.unbind() for step in points.unbind()]
+
+
+def _with_ones(points: np.ndarray, dtype: torch.dtype) -> Tensor:
+    """(..., n) -> (..., n + 1), a last column of ones beside."""
+    out = torch.ones(*points.shape[:-1], points.shape[-1] + 1, dtype=dtype)
+    out[..., :-1] = torch.from_numpy(points)
+    return out
+
+
+@contextlib.contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Numbers below 1e-38 are zero inside, as far as the processor can; afterwards what was the case before.
+
+    The mean gradient of a weight that no point reaches any more decays by β₁ a step until it is denormal, where every
+    operation on it takes a hundred times longer; half of all weights get there.
+    """
+    before = bool((torch.tensor([1e-39]) * 1).item() == 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)

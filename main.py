@@ -11,6 +11,7 @@ import inspect
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -188,7 +189,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
         Path(asked.out),
         force=asked.force,
         figures=not asked.no_figures,
-        command=" ".join(["python", "main.py", *sys.argv[1:]]),
+        command=shlex.join(["python", "main.py", *sys.argv[1:]]),
         progress=progress_on(sys.stderr, asked.quiet),
     )
     if asked.json:

@@ -385,7 +385,7 @@ def _draw_score(axes: Axes, score: Score, cells: Sequence[Cell], columns: int, l
             ((values >= low) & (values <= high), "o"),
         ):
             edge, size = np.clip(values[shown], low, high), 11 if marker == "o" else 18
-            axes.scatter(edge, at[shown], size, colour, marker=marker, alpha=0.55, linewidth=0, clip_on=False)
+            axes.scatter(edge, at[shown], size, colour, marker=marker, alpha=0.65, linewidth=0, clip_on=False)
         axes.hlines(middle, score.low.get(cell, np.nan), score.high.get(cell, np.nan), colour, linewidth=2.2)
         axes.scatter([mean], [middle], 28, colour, marker="D", linewidth=0, zorder=5)
     axes.set(xlim=(low, high), xlabel=score.label)

@@ -77,7 +77,7 @@ class Results:
 def setting_names(settings: Sequence[Setting]) -> list[str]:
     """A folder name for each setting: mode, std and D steps, then whatever else they differ in."""
     return [
-        "-".join([s.mode, f"std{s.std:g}", f"d{s.d_steps}", *(f"{n}{_short(getattr(s, n))}" for n in _others(settings))])
+        "-".join([s.mode, f"std{_short(s.std)}", f"d{s.d_steps}", *(f"{n}{_short(getattr(s, n))}" for n in _others(settings))])
         for s in settings
     ]
 
@@ -88,7 +88,7 @@ def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
     for s in settings:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
         words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(settings)]
-        labels.append((f"{s.mode} · std {s.std:g}", " · ".join(words)))
+        labels.append((f"{s.mode} · std {_short(s.std)}", " · ".join(words)))
     return labels
 
 
@@ -98,7 +98,9 @@ def _others(settings: Sequence[Setting]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else "default" if value is None else str(value)
+    if isinstance(value, float):  # shortest exact form: 0.2, 1e-05, 3
+        return repr(value).removesuffix(".0")
+    return "default" if value is None else str(value)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

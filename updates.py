@@ -35,18 +35,34 @@ class Adam:
         self.new1, self.new2 = _as(flat, 1 - beta1), _as(flat, 1 - beta2)
         self.mean, self.square, self.scratch = (torch.zeros_like(flat) for _ in range(3))
         self.steps = 0
+        self.corrections: list[tuple[Tensor, Tensor]] = []
 
     def step(self, gradient: Tensor) -> None:
         """Change the parameters in place, down their gradient (shaped like them)."""
+        if not self.corrections:
+            self.corrections = self._next_corrections(256)
         self.steps += 1
+        epsilon, scale = self.corrections.pop()
         scratch = torch.mul(gradient, gradient, out=self.scratch)
         self.mean.lerp_(gradient, self.new1)
         self.square.lerp_(scratch, self.new2)
-        # with c = 1 − βᵗ:  m̂ / (√v̂ + ε) = m / ((√v + ε √c₂) · c₁ / √c₂), the corrections in double precision
-        root2 = (1 - self.beta2**self.steps) ** 0.5
-        scale = (self.beta1**self.steps - 1) / (self.lr * root2)
-        torch.sqrt(self.square, out=scratch).add_(_as(self.flat, 1e-8 * root2)).mul_(_as(self.flat, scale))
+        torch.sqrt(self.square, out=scratch).add_(epsilon).mul_(scale)
         self.flat.addcdiv_(self.mean, scratch)
+
+    def _next_corrections(self, count: int) -> list[tuple[Tensor, Tensor]]:
+        """(ε √c₂, −c₁ / (lr √c₂)) of the steps to come, last first, where c = 1 − βᵗ, made in double precision:
+
+        lr · m̂ / (√v̂ + ε) = m / ((√v + ε √c₂) · c₁ / (lr √c₂)).
+
+        Many at once, and as tensors: a Python number costs an operation twice what a tensor does.
+        """
+        steps = torch.arange(self.steps + 1, self.steps + 1 + count, dtype=torch.float64, device=self.flat.device)
+        shape = (count,) if self.flat.dim() == 1 else (count, 1, 1)
+        steps = steps.reshape(shape)
+        root2 = (1 - self.beta2**steps).sqrt()
+        epsilon = (1e-8 * root2).to(self.flat.dtype)
+        scale = ((self.beta1**steps - 1) / (self.lr * root2)).to(self.flat.dtype)
+        return list(zip(epsilon.unbind(), scale.unbind(), strict=True))[::-1]
 
 
 def _as(flat: Tensor, value: Hyperparameter) -> Hyperparameter:

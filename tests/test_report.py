@@ -1,0 +1,601 @@
+"""The report: every sentence true of its table, every picture inside the file, every name harmless."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from intervals import mean_interval
+from report import _markdown, observations, text_table, write_report
+from results import Member, Results, setting_names
+from settings import Setting, Study
+from store import RunFolder
+
+NAN = float("nan")
+EVIL = "<img src=x onerror=alert(1)>"
+FACTS: dict[str, Any] = {
+    "command": "python main.py --mode mixture_4",
+    "versions": {"python": "3.11.2", "torch": "2.13.0"},
+    "device": "cpu",
+    "threads": 1,
+    "seconds": {"training": 12.3, "all": 20.0},
+}
+# what a perfect generator scores at a target with 4 modes
+NULL = {"modes_covered": 4.0, "high_quality": 0.989, "jsd": 0.016, "spread": 1.0}
+MODELESS = {"modes_covered": NAN, "high_quality": NAN, "jsd": 0.016, "spread": 1.0}
+
+
+def made(
+    *table: tuple[Setting, Sequence[tuple[float, float, float]], list[str]],
+    nulls: list[dict[str, float]] | None = None,
+    **study: Any,
+) -> Results:
+    """Results of made-up final scores: a setting, its seeds' (modes, high quality, JSD), their verdicts."""
+    settings = tuple(setting for setting, _, _ in table)
+    seeds = len(table[0][1])
+    final = np.array([scores for _, rows, _ in table for scores in rows], float)  # (M, 3)
+    count, snapshots = len(final), 3
+    scores = {name: np.repeat(final[:, [k]], snapshots, 1) for k, name in enumerate(list(NULL)[:3])}
+    scores["spread"] = np.where(np.isfinite(scores["jsd"]), 1.0, NAN)
+    for values in scores.values():
+        values[:, :-1] = 0.123  # earlier snapshots must not matter
+    asked: dict[str, Any] = {
+        "name": "made",
+        "question": "What happens?",
+        "steps": 100,
+        "seeds": seeds,
+        "snapshots": 2,
+    } | study
+    return Results(
+        study=Study(settings=settings, **asked),
+        members=[Member(i, seed) for i in range(len(settings)) for seed in range(seeds)],
+        curve_steps=np.arange(1, 101),
+        curves={name: np.zeros((count, 100)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
+        snapshot_steps=np.array([0, 50, 100]),
+        scores=scores,
+        frame_steps=np.array([0, 100]),
+        samples=np.zeros((2, count, 2048, 2), np.float16),
+        null=[
+            {name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)
+        ],
+        modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
+        verdicts=[word for _, _, words in table for word in words],
+        diverged_at=[None] * count,
+    )
+
+
+def mixture(d_steps: int, **rest: Any) -> Setting:
+    return Setting(mode="mixture_4", std=0.2, d_steps=d_steps, **rest)
+
+
+GOOD = [(4, 0.97 + 0.001 * k, 0.030 + 0.001 * k) for k in range(4)]
+BAD = [(2 - k % 2, 0.80 + 0.01 * k, 0.30 + 0.01 * k) for k in range(4)]
+
+
+def draw(folder: RunFolder, results: Results) -> list[str]:
+    """Tiny but valid pictures in the places that `render` puts them."""
+    kinds = ("losses.png", "frames.png", "density.gif")
+    paths = [f"{name}/{kind}" for name in setting_names(results.study.settings) for kind in kinds]
+    paths += ["comparison.png", "comparison.gif"]
+    for number, path in enumerate(paths):
+        file = folder.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        frames = [Image.new("RGB", (1500, 80), (number, shade, 0)) for shade in (0, 200)]
+        if path.endswith(".gif"):
+            frames[0].save(file, save_all=True, append_images=frames[1:], duration=500, loop=0)
+        else:
+            frames[0].save(file)
+    return paths
+
+
+def report(
+    results: Results, path: Path, *, pictures: bool = True, facts: dict[str, Any] | None = None
+) -> tuple[str, str]:
+    folder = RunFolder.create(path / "run")
+    if pictures:
+        draw(folder, results)
+        for name in ("comparison.csv", "summary.csv", "history.npz"):
+            (folder.path / name).touch()
+    write_report(results, folder, FACTS if facts is None else facts)
+    return tuple((folder.path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))  # type: ignore[return-value]
+
+
+class Page(HTMLParser):
+    """A strict reading of the page: tags must close in order."""
+
+    VOID = frozenset(("meta", "img", "br", "link", "input", "hr"))
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.cells: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+        if "td" in self.open or "th" in self.open:
+            self.cells[-1] += data
+
+    def every(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).replace("\u00a0", " ").split())
+
+
+def paragraph(results: Results, heading: str) -> str:
+    return dict(observations(results))[f"mixture_4 · std 0.2: {heading}"]
+
+
+# --- observations -------------------------------------------------------------------------------------------
+
+
+def test_opposite_outcomes_give_opposite_sentences() -> None:
+    good, bad = (GOOD, ["converged"] * 4), (BAD, ["collapsed"] * 4)
+    for two, one in ((good, bad), (bad, good)):
+        words = paragraph(made((mixture(2), *two), (mixture(1), *one)), "2 D steps against 1 D step")
+        difference = np.array(two[0]) - np.array(one[0])
+        winner = "2 D steps" if two is good else "1 D step"
+        more, higher, lower = ("more", "higher", "lower") if two is good else ("fewer", "lower", "higher")
+        assert f"Modes covered: {more} with 2 D steps than with 1 D step" in words
+        assert f"High quality: {higher} with 2 D steps than with 1 D step" in words
+        assert f"JSD: {lower} with 2 D steps than with 1 D step" in words
+        assert words.count(f"{winner} is the better.") == 2
+        assert words.count("is the better.") == 2
+        place = "nearer to" if two is good else "further from"
+        assert f"the mean with 2 D steps is {place} a perfect generator's 0.989." in words
+        assert "no difference" not in words
+        e = mean_interval(difference[:, 2])  # of the paired differences, not of the two means
+        low, high = sorted((abs(e.low), abs(e.high)))
+        assert f"by {abs(e.value):.3f} [{low:.3f}, {high:.3f}] nats" in words
+
+
+def test_pairing_shows_what_the_means_alone_would_not() -> None:
+    one = [(4, 0.9, 0.1 * k) for k in range(1, 5)]
+    two = [(4, 0.9, 0.1 * k - 0.01 - 0.001 * k) for k in range(1, 5)]
+    results = made((mixture(2), two, ["still learning"] * 4), (mixture(1), one, ["still learning"] * 4))
+    first, second = results.estimate("jsd", 0), results.estimate("jsd", 1)
+    assert second.low < first.value < second.high  # the settings' own intervals overlap
+    words = paragraph(results, "2 D steps against 1 D step")
+    assert "JSD: lower with 2 D steps than with 1 D step, by 0.013" in words
+    assert "Modes covered: no difference shown (equal in all 4 seeds)." in words
+
+
+def test_no_difference_is_said_to_be_none() -> None:
+    one = [(4, 0.95, 0.05), (3, 0.97, 0.07), (4, 0.96, 0.06), (3, 0.94, 0.04)]
+    results = made((mixture(2), one[::-1], ["converged"] * 4), (mixture(1), one, ["converged"] * 4))
+    words = paragraph(results, "2 D steps against 1 D step")
+    assert words.count("no difference shown") == 3
+    assert "better" not in words
+    assert "(2 D steps − 1 D step: 0.000 [" in words
+
+
+def test_a_difference_that_rounds_to_nothing_is_still_told_from_zero() -> None:
+    one = [(4, 0.95, 0.05 + 0.01 * k) for k in range(4)]
+    two = [(4, 0.95, jsd - 0.0002 - 0.00001 * k) for k, (_, _, jsd) in enumerate(one)]
+    words = paragraph(
+        made((mixture(2), two, ["converged"] * 4), (mixture(1), one, ["converged"] * 4)),
+        "2 D steps against 1 D step",
+    )
+    assert re.search(
+        r"JSD: lower .* by 0\.0002\d* \[0\.000[12]\d*, 0\.0002\d*\] nats; 2 D steps is the better", words
+    )
+
+
+def test_every_pair_of_d_steps_is_compared_and_only_where_all_else_is_equal() -> None:
+    rows = (GOOD, ["converged"] * 4)
+    ratios = made(*((mixture(d), *rows) for d in (5, 1, 2)))
+    headings = [heading.partition(": ")[2] for heading, _ in observations(ratios)]
+    assert headings[3:] == [
+        "2 D steps against 1 D step",
+        "5 D steps against 1 D step",
+        "5 D steps against 2 D steps",
+    ]
+    rates = made((mixture(2, lr=0.01), *rows), (mixture(1, lr=0.001), *rows))
+    assert not any("against" in heading for heading, _ in observations(rates))
+
+
+def test_capture_is_told_beside_a_perfect_generator() -> None:
+    words = paragraph(made((mixture(2), GOOD, ["converged"] * 4)), "2 D steps")
+    assert "G covers 4.00 [4.00, 4.00] of 4 modes, all of them in 4 of 4 seeds." in words
+    assert "below a perfect generator's 0.989" in words
+    assert "nats, above a perfect generator's 0.016." in words
+    assert "Verdicts on 4 seeds, as shares [95 % interval]: 4 converged (1.00 [0.51, 1.00])." in words
+    worse = paragraph(made((mixture(2), BAD, ["collapsed"] * 3 + ["still learning"])), "2 D steps")
+    assert "all of them in 0 of 4 seeds." in worse
+    assert "3 collapsed (0.75 [0.30, 0.95]), 1 still learning (0.25 [0.05, 0.70])." in worse
+    perfect = [(4, 0.988 + 0.001 * k, 0.015 + 0.001 * k) for k in range(3)]
+    same = paragraph(made((mixture(2), perfect, ["converged"] * 3)), "2 D steps")
+    assert same.count("no difference from a perfect generator's") == 3  # high quality, JSD, spread
+    shrunk = paragraph(made((mixture(2), [(4, 1.0, 0.1), (4, 0.999, 0.1)], ["collapsed"] * 2)), "2 D steps")
+    assert (
+        "above a perfect generator's 0.989: too many samples lie near a centre, which is under-dispersion"
+        in shrunk
+    )
+
+
+def test_members_without_scores_are_left_out_and_counted() -> None:
+    rows = [*GOOD[:2], (NAN, NAN, NAN), (NAN, NAN, NAN)]
+    results = made(
+        (mixture(2), rows, ["converged", "converged", "diverged", "failed"]),
+        (mixture(1), BAD, ["collapsed"] * 4),
+    )
+    results.diverged_at[2] = 40
+    words = paragraph(results, "2 D steps")
+    assert "all of them in 2 of 2 seeds." in words
+    assert "Only 2 of 4 seeds have scores, and the means are over those." in words
+    assert "Verdicts on 3 seeds" in words
+    assert "1 diverged (0.33 [" in words
+    assert "The earliest loss that was not finite was seen at step 40." in words
+    assert "1 seed failed to run and is left out." in words
+    pair = paragraph(results, "2 D steps against 1 D step")
+    assert pair.count("only 2 of 4 shared seeds have it at both") == 3
+    table = text_table(results)
+    assert re.search(r" 2 D steps +2/4 ", table)
+    assert "Seeds m/n" in " ".join(table.split())
+
+
+def test_nothing_scored_is_nothing_claimed() -> None:
+    rows = [(NAN, NAN, NAN)] * 2
+    results = made((mixture(2), rows, ["diverged"] * 2), (mixture(1), GOOD[:2], ["converged"] * 2))
+    assert paragraph(results, "2 D steps").startswith(
+        "None of 2 seeds has a score at the last snapshot. Verdicts on 2 seeds"
+    )
+    pair = paragraph(results, "2 D steps against 1 D step")
+    assert pair.count("no difference can be shown, no shared seed has it at both.") == 3
+    assert "better" not in pair
+
+
+def test_one_seed_has_no_interval_and_shows_no_difference() -> None:
+    results = made((mixture(2), GOOD[:1], ["converged"]), (mixture(1), BAD[:1], ["collapsed"]))
+    words = paragraph(results, "2 D steps")
+    assert "JSD is 0.030 nats, against a perfect generator's 0.016." in words
+    assert "From one seed there is no interval" in words
+    pair = paragraph(results, "2 D steps against 1 D step")
+    assert pair.startswith("One shared seed, so a difference has no interval.")
+    assert pair.count("no difference can be shown from one seed") == 3
+    assert "better" not in pair
+    assert "there is no interval" in " ".join(text_table(results).split())
+
+
+def test_a_target_without_modes_is_judged_by_what_it_has() -> None:
+    settings = [Setting(mode="swiss_roll", std=0.1, d_steps=d) for d in (2, 1)]
+    rows = [(NAN, NAN, 0.1 + 0.01 * k) for k in range(3)], [(NAN, NAN, 0.3 + 0.02 * k) for k in range(3)]
+    results = made(
+        *((s, r, ["still learning"] * 3) for s, r in zip(settings, rows, strict=True)), nulls=[MODELESS] * 2
+    )
+    told = " ".join(words for _, words in observations(results))
+    assert "modes" not in told.lower()
+    assert "High quality" not in told
+    assert "JSD: lower with 2 D steps" in told
+    assert "scores, and the means" not in told  # all seeds have the scores that there are
+    assert re.search(r" 2 D steps +3 +–  +–  +0\.110 \[", text_table(results))
+
+
+# --- tables -------------------------------------------------------------------------------------------------
+
+
+def test_the_table_holds_the_estimates_and_fits_the_terminal() -> None:
+    results = made(
+        (mixture(2), [(4, 0.9, 0.05), (1, 0.2, 0.5)], ["collapsed", "still learning"]),
+        (mixture(1), [(NAN, NAN, NAN), (2, 0.5, 0.4)], ["diverged", "collapsed"]),
+    )
+    lines = text_table(results).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[1] == "mixture_4 · std 0.2"
+    e = results.estimate("jsd", 0)
+    row = lines[2].replace("−", "-")
+    assert f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]" in row
+    assert "1 collapsed" in lines[2]
+    assert lines[3].split() == ["1", "still", "learning"]
+    assert re.fullmatch(r" 1 D step +1/2 +2\.0 +0\.500 +0\.400 +1 collapsed", lines[4])
+    perfect = next(line for line in lines if "perfect G" in line)
+    assert perfect.split()[2:] == ["4", "0.989", "0.016"]
+    assert "nan" not in "\n".join(lines).lower()
+
+
+def test_both_reports_show_the_estimates(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 3 + ["diverged"]))
+    html, markdown = report(results, tmp_path)
+    cells = [" ".join(cell.split()).replace("−", "-") for cell in Page(html).cells]
+    rows = markdown.replace("−", "-")
+    for index in (0, 1):
+        for name, digits in (("modes_covered", 2), ("high_quality", 3), ("jsd", 3)):
+            e = results.estimate(name, index)
+            shown = f"{e.value:.{digits}f} [{e.low:.{digits}f}, {e.high:.{digits}f}]"
+            assert shown in cells
+            assert f"| {shown} |" in rows
+    assert "3 collapsed 1 diverged" in cells
+    assert "| 3 collapsed, 1 diverged |" in rows
+    for heading, words in observations(results):
+        assert words in Page(html).text
+        assert heading.partition(": ")[2] in Page(html).text
+        assert words in markdown
+    for text in (Page(html).text, markdown):
+        assert FACTS["command"] in text
+        assert "torch 2.13.0" in text
+        assert "Device cpu, 1 thread a worker, training 12 s, all 20 s." in text
+        assert "seeds 0 to 3 and 100 generator steps, at 2048 samples" in text
+        assert "nan" not in re.findall(r"\w+", text.lower())
+
+
+def test_numbers_that_do_not_exist_are_dashes(tmp_path: Path) -> None:
+    results = made((mixture(2), [(NAN, NAN, NAN)] * 2, ["diverged"] * 2))
+    html, markdown = report(results, tmp_path, facts={})
+    assert Page(html).cells.count("–") == 3
+    assert "| mixture_4 · std 0.2 | 2 D steps | 0/2 | – | – | – | 2 diverged |" in markdown
+    assert "nan" not in re.findall(r"\w+", (Page(html).text + markdown + text_table(results)).lower())
+
+
+# --- the files ----------------------------------------------------------------------------------------------
+
+
+def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
+    html, _ = report(results, tmp_path)
+    page = Page(html)
+    policy = next(
+        m["content"] for m in page.every("meta") if m.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    images = page.every("img")
+    assert len(images) == 2 + 2 * 3
+    for image in images:
+        kind, _, data = (image["src"] or "").partition(";base64,")
+        assert kind in ("data:image/png", "data:image/gif")
+        with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as picture:
+            picture.load()
+            assert (str(picture.width), str(picture.height)) == (image["width"], image["height"])
+            assert getattr(picture, "n_frames", 1) == (2 if kind.endswith("gif") else 1)
+        assert image["alt"]
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "form", "base")
+        assert not any(
+            name.startswith("on") or name in ("srcset", "action", "background") for name in attributes
+        )
+        if "href" in attributes:
+            assert (attributes["href"] or "").removeprefix("#") in ids
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert not re.search(r"https?://", html)
+    assert page.every("html") == [{"lang": "en"}]
+    assert any(m.get("name") == "viewport" for m in page.every("meta"))
+
+
+def test_markdown_links_lead_to_files(tmp_path: Path) -> None:
+    results = made((mixture(2, loss="hinge"), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
+    _, markdown = report(results, tmp_path)
+    links = re.findall(r"\]\(([^)]*)\)", markdown)
+    assert len(links) == 2 + 2 * 3 + 3
+    for link in links:
+        assert (tmp_path / "run" / unquote(link)).is_file()
+    tables = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in tables[:5]} == {8}
+
+
+def test_names_stay_text(tmp_path: Path) -> None:
+    question = f"{EVIL} [a](http://evil.example) | *b* `c`\n\n# not a heading ~~d~~ $x$ &amp;"
+    results = made((mixture(2), GOOD, ["converged"] * 4), name=EVIL, question=question)
+    results.failures.append({"members": [0, 2], "error": f"```\n{EVIL} {{{{ 7 * 7 }}}}"})
+    html, markdown = report(results, tmp_path, pictures=False, facts={**FACTS, "command": f"x ```\n{EVIL}"})
+    page = Page(html)
+    assert not page.every("img")
+    assert not page.every("a") or all((a["href"] or "").startswith("#") for a in page.every("a"))
+    assert page.text.count(EVIL) == 5  # title, heading, question, failure, command
+    assert "{{ 7 * 7 }}" in page.text
+    assert "mixture_4-std0.2-d2 seeds 0, 2" in page.text
+    outside = re.sub(r"(?ms)^(`{3,})\n.*?\n\1$", "", markdown)
+    assert "<img" not in outside
+    assert "`" not in outside.replace("\\`", "")
+    assert "](" not in re.sub(r"\]\([\w/.-]+\)", "", outside.replace("\\](", ""))
+    assert not re.search(r"^# not", markdown, re.M)
+    assert outside.startswith("# &lt;img src=x onerror=alert(1)&gt;\n\n&lt;img")
+    assert r"\| \*b\* \`c\` # not a heading \~\~d\~\~ \$x\$ &amp;amp;" in outside
+    for text, shown in (
+        ("- a", r"\- a"),
+        ("1. a", r"1\. a"),
+        ("[a]: b", r"\[a]: b"),
+        ("[0.1, 0.2]", "[0.1, 0.2]"),
+    ):
+        assert _markdown(text) == shown  # a list, a link's definition; an interval is neither
+    assert "````\nx ```\n" in markdown  # a fence longer than any inside
+
+
+def test_without_pictures_the_report_says_how_to_get_them(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4))
+    html, markdown = report(results, tmp_path, pictures=False)
+    for text in (Page(html).text, markdown):
+        assert "This run's pictures have not been drawn." in text
+        assert f"python main.py render {tmp_path.as_posix()}/run" in text
+    assert not Page(html).every("img")
+    assert "![" not in markdown
+
+
+def test_pictures_that_are_missing_or_broken_are_left_out(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4))
+    folder = RunFolder.create(tmp_path)
+    paths = draw(folder, results)
+    (folder.path / "comparison.gif").unlink()
+    (folder.path / paths[0]).write_bytes(b"<svg onload=alert(1)>")
+    write_report(results, folder, FACTS)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert len(page.every("img")) == 3
+    assert "2 of this run's 5 pictures are not in its folder." in page.text
+
+
+def test_one_moment_is_no_animation_and_none_is_missed(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4))
+    results.frame_steps, results.samples = results.frame_steps[1:], results.samples[1:]
+    folder = RunFolder.create(tmp_path)
+    for path in draw(folder, results):
+        if path.endswith(".gif"):
+            (folder.path / path).unlink()
+    write_report(results, folder, FACTS)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert len(page.every("img")) == 3
+    assert "pictures" not in page.text
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4))
+    first = report(results, tmp_path)
+    write_report(results, RunFolder(tmp_path / "run"), FACTS)
+    assert (tmp_path / "run/report.html").read_text(encoding="utf-8") == first[0]
+    assert (tmp_path / "run/report.md").read_text(encoding="utf-8") == first[1]
+
+
+# --- in a browser -------------------------------------------------------------------------------------------
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+]
+# what the page says of itself: its width, its window's, pictures that did not decode
+LOOK = """(async () => {
+  const images = [...document.images];
+  const decoded = await Promise.allSettled(images.map(image => image.decode()));
+  return {
+    wide: document.documentElement.scrollWidth, window: innerWidth, images: images.length,
+    broken: decoded.filter(d => d.status != 'fulfilled').length,
+    dark: getComputedStyle(document.body).backgroundColor,
+  };
+})()"""
+
+
+class Browser:
+    """Chromium by its debugging pipe: no port, no driver. JSON messages end in a zero byte."""
+
+    def __init__(self, home: Path) -> None:
+        said, heard = home / "said", home / "heard"
+        os.mkfifo(said)
+        os.mkfifo(heard)
+        command = [
+            "sh",
+            "-c",
+            'exec "$@" 3<"$0/said" 4>"$0/heard" 2>/dev/null',
+            str(home),
+            CHROMIUM or "",
+            *QUIET,
+        ]
+        self.process = subprocess.Popen([*command, f"--user-data-dir={home / 'profile'}"])
+        self.out, self.incoming = open(said, "wb", buffering=0), open(heard, "rb", buffering=0)  # noqa: SIM115
+        self.count, self.rest, self.events = 0, b"", []  # type: ignore[var-annotated]
+
+    def ask(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": parameters}
+        self.out.write(json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0")
+        while (answer := self.hear()).get("id") != self.count:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def hear(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while b"\0" not in self.rest:
+            ready, _, _ = select.select([self.incoming], [], [], max(0, deadline - time.monotonic()))
+            assert ready, "chromium does not answer"
+            read = os.read(self.incoming.fileno(), 1 << 16)
+            assert read, "chromium ended"
+            self.rest += read
+        message, _, self.rest = self.rest.partition(b"\0")
+        return json.loads(message)
+
+    def close(self) -> None:
+        self.out.close()
+        self.incoming.close()
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on this machine: the page is not looked at in a browser"
+)
+def test_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
+    many = [
+        (mixture(d, loss=loss), GOOD, ["converged"] * 4) for d in (1, 2, 5) for loss in ("hinge", "lsgan")
+    ]
+    results = made(*many, name=EVIL, question="w" * 200)
+    facts = {**FACTS, "command": "python main.py --mode mixture_4 " + "x" * 300}
+    report(results, tmp_path, facts=facts)
+    browser = Browser(tmp_path)
+    try:
+        target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
+        session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            browser.ask(f"{domain}.enable", session)
+        backgrounds = set()
+        for width, scheme in ((1280, "light"), (390, "light"), (390, "dark")):
+            media = [{"name": "prefers-color-scheme", "value": scheme}]
+            browser.ask("Emulation.setEmulatedMedia", session, features=media)
+            size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+            browser.ask("Emulation.setDeviceMetricsOverride", session, **size)
+            browser.ask("Page.navigate", session, url=(tmp_path / "run/report.html").as_uri())
+            while not any(event.get("method") == "Page.loadEventFired" for event in browser.events):
+                browser.events.append(browser.hear())
+            look = browser.ask(
+                "Runtime.evaluate", session, expression=LOOK, awaitPromise=True, returnByValue=True
+            )
+            seen = look["result"]["value"]
+            assert seen["window"] == width
+            assert seen["wide"] <= width
+            assert seen["images"] == 2 + 6 * 3
+            assert seen["broken"] == 0
+            backgrounds.add(seen["dark"])
+            methods = [event.get("method") for event in browser.events]
+            requests = [
+                e["params"]["request"]["url"]
+                for e in browser.events
+                if e.get("method") == "Network.requestWillBeSent"
+            ]
+            assert all(url.startswith(("file:", "data:")) for url in requests)
+            assert "Log.entryAdded" not in methods
+            assert "Runtime.exceptionThrown" not in methods
+            assert "Page.javascriptDialogOpening" not in methods
+            browser.events.clear()
+        assert len(backgrounds) == 2  # light and dark differ
+    finally:
+        browser.close()
