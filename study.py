@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from curves import CURVES
+from fast import can_be_fast
 from metrics import EVALUATION, SCORES, null_scores, score_stack, verdict
 from results import Member, Results
 from sample import make_target
@@ -19,7 +20,8 @@ from settings import OptionError, Setting, Study
 from train import train_stack
 from workers import TaskError, run_tasks
 
-STACK = 8  # members a stack: their activations fit a core's second-level cache
+STACK = 8  # members trained by autograd as one batch: their activations fit a core's second-level cache
+FAST_STACK = 2  # members of the fast path, which gains nothing from company: small tasks keep all workers busy to the end
 CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
 
 
@@ -61,7 +63,8 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     frame_steps = spread_steps(study.steps, study.frames)
     stacks = []
     for group in groups.values():
-        size = min(STACK, -(-len(group) // int(study.workers)))
+        quick = can_be_fast(study.settings[members[group[0]].setting], study.device)
+        size = min(FAST_STACK if quick else STACK, -(-len(group) // int(study.workers)))
         for start in range(0, len(group), size):
             chosen = tuple(group[start : start + size])
             settings = tuple(study.settings[members[m].setting] for m in chosen)
