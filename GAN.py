@@ -126,7 +126,10 @@ def discriminators(seeds: Sequence[int], *, hidden: int = 64, layers: int = 2, *
 
 
 def make_pair(
-    setting: Setting, seeds: Sequence[int], device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    setting: Setting,
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[MLP, MLP]:
     """A stack of generators and one of discriminators, as a setting has them, one pair a seed."""
     how = {name: getattr(setting, name) for name in ("hidden", "layers", "activation", "init")}
@@ -147,7 +150,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One discriminator: x (B, 2) -> logits (B, 1). No sigmoid: the losses take logits, D(x) is `torch.sigmoid` of them."""
+    """One discriminator: x (B, 2) -> logits (B, 1); D(x) is `torch.sigmoid` of them, which the losses do not need."""
 
     def __init__(self, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: object) -> None:
         super().__init__()

@@ -83,9 +83,7 @@ class GifWriter:
     def append(self, indices: Pixels) -> None:
         """Add a frame (height, width), uint8."""
         if indices.shape != (self.height, self.width) or indices.dtype != np.uint8:
-            raise ValueError(
-                f"a frame is ({self.height}, {self.width}) uint8, not {indices.shape} {indices.dtype}"
-            )
+            raise ValueError(f"a frame is ({self.height}, {self.width}) uint8, not {indices.shape} {indices.dtype}")
         top, bottom, left, right = 0, self.height, 0, self.width
         if self._shown is not None:
             changed = indices != self._shown
@@ -159,9 +157,7 @@ def density_gif(
     first, last = float(steps[0]), float(steps[-1])
     with GifWriter(path, palette(), (width, height), fps) as gif:
         for moment, step in enumerate(steps):
-            gif.append(
-                sheet.frame(moment, int(step), (step - first) / (last - first) if last > first else 1.0)
-            )
+            gif.append(sheet.frame(moment, int(step), (step - first) / (last - first) if last > first else 1.0))
 
 
 class Panel:
@@ -194,20 +190,12 @@ class Panel:
 
     def draw(self, moment: int) -> Pixels:
         plane, side = self.plane, self.size // self.block
-        density = plotting.generated_density(
-            plane.samples[moment], self.half_width, self.resolution, plane.bandwidth
-        )
+        density = plotting.generated_density(plane.samples[moment], self.half_width, self.resolution, plane.bandwidth)
         depth = np.round(255 * plotting.heat(density[::-1], self.peak)).astype(np.uint8)
         image = Image.fromarray(depth).resize((side, side), Image.Resampling.BICUBIC).point(self.levels)
         pixels = np.array(image).repeat(self.block, axis=0).repeat(self.block, axis=1)
-        shown = self.points[moment][
-            (np.abs(self.points[moment]) < self.half_width).all(axis=1)
-        ]  # not nan or inf
-        at = (
-            ((shown + self.half_width) * (self.size / (2 * self.half_width)))
-            .astype(int)
-            .clip(0, self.size - 2)
-        )
+        shown = self.points[moment][(np.abs(self.points[moment]) < self.half_width).all(axis=1)]  # not nan or inf
+        at = ((shown + self.half_width) * (self.size / (2 * self.half_width))).astype(int).clip(0, self.size - 2)
         for right, up in ((0, 0), (1, 0), (0, 1), (1, 1)):
             pixels[self.size - 1 - at[:, 1] - up, at[:, 0] + right] = POINT
         pixels += self.contours
@@ -232,10 +220,7 @@ class Sheet:
         rows, columns = ([""], [""]) if single else (rows, columns)
         self.font = 18 if single else int(np.clip(WIDEST // (12 * max(across, down)), 14, 20))
         self.small, self.line = self.font - 3, round(1.45 * self.font)  # lesser words; a line of text, pixels
-        ticks = {
-            tick: _word(f"{tick:g}".replace("-", "−"), self.small)
-            for tick in plotting.plane_ticks(half_width)
-        }
+        ticks = {tick: _word(f"{tick:g}".replace("-", "−"), self.small) for tick in plotting.plane_ticks(half_width)}
         notes = [note for plane in planes.values() for note in plane.notes if note]
 
         # Left to right: row names, tick labels, planes. Down: title, column names, (note, plane) per row,
@@ -259,12 +244,8 @@ class Sheet:
         stacked = key.shape[1] + 7 * self.font > self.bar[2]  # too narrow for step and key on one line
         height = self.bar[1] + 12 + self.line * (2 if stacked else 1)
         self.canvas = np.zeros((height + height % 2, width), np.uint8)
-        self.panels = {
-            cell: Panel(plane, half_width, panel_px, self.points) for cell, plane in planes.items()
-        }
-        self.at = {
-            (r, c): (left + c * (panel_px + gap), top + head + r * (panel_px + head)) for r, c in planes
-        }
+        self.panels = {cell: Panel(plane, half_width, panel_px, self.points) for cell, plane in planes.items()}
+        self.at = {(r, c): (left + c * (panel_px + gap), top + head + r * (panel_px + head)) for r, c in planes}
         self.note_font = _fit(notes, self.font - 2, panel_px)
 
         self._stamp(left, 6, _word(title, _fit([title], self.font, width - left, bold=True), bold=True))
@@ -327,9 +308,7 @@ class Sheet:
 @lru_cache(maxsize=16)
 def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     """DejaVu Sans from matplotlib's own files, laid out plainly: the same on every machine."""
-    file = Path(
-        matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    )
+    file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
     return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)
 
 

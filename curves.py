@@ -20,7 +20,8 @@ class Curves:
             self.sums[:, member, step // self.log_every] += values
         else:
             slots = (step + np.arange(values.shape[1])) // self.log_every
-            np.add.at(self.sums[:, member], (slice(None), slots), values)
+            for sums, row in zip(self.sums[:, member], values, strict=True):
+                np.add.at(sums, slots, row)
 
     def until(self, step: int) -> np.ndarray:
         """(4, M, L) float32: the means of all entries that `step` generator steps complete, a shorter last one too."""

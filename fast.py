@@ -63,7 +63,9 @@ class Tape:
     ones beside it only where it is `points` again, to be handed to another network.
     """
 
-    def __init__(self, sizes: Sequence[int], rows: int, activation: str, dtype: torch.dtype, points: bool = True) -> None:
+    def __init__(
+        self, sizes: Sequence[int], rows: int, activation: str, dtype: torch.dtype, points: bool = True
+    ) -> None:
         self.act, self.act_backward = _ACTIVATIONS[activation]
         self.inputs = [torch.ones(rows, n + 1, dtype=dtype) for n in sizes]  # of each layer, and the output
         self.points = points
@@ -113,14 +115,22 @@ class FastStack:
     """A stack trained member by member; what `train.AutogradStack` does, for the settings of `can_be_fast`."""
 
     def __init__(
-        self, settings: Sequence[Setting], seeds: Sequence[int], curves: Curves, evaluation: int, dtype: torch.dtype
+        self,
+        settings: Sequence[Setting],
+        seeds: Sequence[int],
+        curves: Curves,
+        evaluation: int,
+        dtype: torch.dtype,
     ) -> None:
         self.setting, self.curves, self.dtype = settings[0], curves, dtype
         self.loss = LOSSES[self.setting.loss]
         self.G, self.D = make_pair(self.setting, seeds, "cpu", dtype)
         for p in (*self.G.parameters(), *self.D.parameters()):
             p.requires_grad_(False)
-        self.members = [_Member(self.G, self.D, m, setting, seed) for m, (setting, seed) in enumerate(zip(settings, seeds, strict=True))]
+        self.members = [
+            _Member(self.G, self.D, m, setting, seed)
+            for m, (setting, seed) in enumerate(zip(settings, seeds, strict=True))
+        ]
         batch, rounds = self.setting.batch_size, self.setting.d_steps + 1
         self.g_tape = Tape(self.G.sizes, rounds * batch, self.setting.activation, dtype)
         self.g_last = self.g_tape.rows((rounds - 1) * batch, rounds * batch)  # those of the G step
@@ -131,7 +141,10 @@ class FastStack:
         self.share = torch.tensor(1 / batch, dtype=dtype)  # of one point in a mean
         self.gradient_g, self.gradient_d = torch.empty_like(self.G.flat[0]), torch.empty_like(self.D.flat[0])
         self.layers_g, self.layers_d = self.G.layers(self.gradient_g), self.D.layers(self.gradient_d)
-        self.fixed_z = [_with_ones(Streams([seed], "evaluation").normal(evaluation, self.setting.latent_dim)[0], dtype) for seed in seeds]
+        self.fixed_z = [
+            _with_ones(Streams([seed], "evaluation").normal(evaluation, self.setting.latent_dim)[0], dtype)
+            for seed in seeds
+        ]
         self.look = Tape(self.G.sizes, evaluation, self.setting.activation, dtype)
 
     def advance(self, start: int, stop: int) -> None:
@@ -214,7 +227,10 @@ class _Member:
 def _with_ones(points: np.ndarray, dtype: torch.dtype) -> Tensor:
     """(..., n) -> (..., n + 1), a last column of ones beside."""
     out = torch.ones(*points.shape[:-1], points.shape[-1] + 1, dtype=dtype)
-    out[..., :-1] = torch.from_numpy(points)
+    # column by column where they are few: as one copy, every point is an inner loop of its own
+    columns = range(points.shape[-1]) if points.shape[-1] < 8 else [slice(points.shape[-1])]
+    for column in columns:
+        out[..., column] = torch.from_numpy(points[..., column])
     return out
 
 

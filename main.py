@@ -52,7 +52,7 @@ def _text_option(cls: type, name: str) -> inspect.Parameter:
     )
 
 
-def _plain_option(name: str, kind: Any, help: str, default: Any = None, panel: str = "Output") -> inspect.Parameter:  # noqa: A002
+def _plain_option(name: str, kind: Any, help: str, default: Any = None, panel: str = "Output") -> inspect.Parameter:
     metavar = "TEXT" if kind is not bool else None
     option = typer.Option(flag(name), help=help, metavar=metavar, rich_help_panel=panel, show_default=False)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
@@ -60,8 +60,17 @@ def _plain_option(name: str, kind: Any, help: str, default: Any = None, panel: s
 
 def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command every option of a setting and of a study, and those of the output, as its `**options`."""
-    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    variance = _plain_option("variance", str | None, "square of --std, instead of it", panel="Setting: one value or several, comma-separated")
+    own = [
+        p
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+        if p.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    variance = _plain_option(
+        "variance",
+        str | None,
+        "square of --std, instead of it",
+        panel="Setting: one value or several, comma-separated",
+    )
     setting = [_text_option(Setting, name) for name in FIELDS[Setting]]
     setting.insert(2, variance)
     study = [_text_option(Study, name) for name in FIELDS[Study]]
@@ -193,13 +202,19 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
         progress=progress_on(sys.stderr, asked.quiet),
     )
     if asked.json:
-        outcome = {"run": str(folder.path), "comparison": comparison_rows(results), "failures": results.failures}
+        outcome = {
+            "run": str(folder.path),
+            "comparison": comparison_rows(results),
+            "failures": results.failures,
+        }
         print(json.dumps(strict(outcome), ensure_ascii=False, allow_nan=False))
     else:
         print(text_table(results))
         print(f"\nreport: {folder.path / 'report.html'}")
     if results.failures:
-        raise RunFailed(f"{sum(len(f['members']) for f in results.failures)} GANs failed: {results.failures[0]['error']}")
+        raise RunFailed(
+            f"{sum(len(f['members']) for f in results.failures)} GANs failed: {results.failures[0]['error']}"
+        )
 
 
 def _print_plan(asked: Asked) -> None:
@@ -212,7 +227,10 @@ def _print_plan(asked: Asked) -> None:
         return
     study = asked.study
     print(f"study {study.name}: {len(study.settings)} settings × {study.seeds} seeds = {len(members)} GANs")
-    print(f"steps {study.steps}, seeds {study.seed} to {study.seed + study.seeds - 1}, device {study.device}, ", end="")
+    print(
+        f"steps {study.steps}, seeds {study.seed} to {study.seed + study.seeds - 1}, device {study.device}, ",
+        end="",
+    )
     print(f"{study.workers} workers, {len(stacks)} stacks; run folder {asked.out}")
     for setting_name, setting in zip(setting_names(study.settings), study.settings, strict=True):
         rest = " ".join(f"{n}={getattr(setting, n)}" for n in FIELDS[Setting] if getattr(setting, n) is not None)
@@ -267,7 +285,11 @@ def _usage(error: typer.TyperException) -> str:
         return f"{command[1]}: no such command; there are {', '.join(commands)}{near(command[1], commands)}"
     name = getattr(error, "option_name", None)
     if name and "such" in words:
-        flags = [flag(n) for cls in (Setting, Study) for n in FIELDS[cls]] + ["--variance", "--out", "--config"]
+        flags = [flag(n) for cls in (Setting, Study) for n in FIELDS[cls]] + [
+            "--variance",
+            "--out",
+            "--config",
+        ]
         return f"{name}: no such option{near(name, flags)}; see --help"
     return words
 

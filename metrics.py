@@ -7,11 +7,11 @@
 | `modes_covered` | modes that hold at least a quarter of their true weight in high-quality samples | all |
 | `modes_hit` | modes with at least one high-quality sample | all |
 | `high_quality` | share of samples within 3 std of the nearest mode | 1 − e^(−9/2) = 0.98889 |
-| `reverse_kl` | Σ q log(q / w), nats: mode histogram q of the high-quality samples against the true weights w | ≈ (K − 1) / 2N |
+| `reverse_kl` | Σ q log(q / w), nats: modes' shares q of the high-quality samples, weights w | ≈ (K − 1) / 2N |
 | `jsd` | Jensen–Shannon divergence, nats, on cells of equal true probability | ≈ (C − 1) / 8N |
 | `spread` | trace of the samples' covariance over the target's | 1 |
 
-A score that a target cannot have (modes of a swiss roll), or that samples do not determine, is NaN, and empty in tables.
+A score that a target cannot have (modes of a swiss roll), or that samples do not determine, is NaN: an empty cell.
 
 **The cells of `jsd`.** The region of highest density that holds 99 % of the target is cut, median by median, into 256
 cells of equal probability, and all the rest of the plane is one more, C = 257. So the cells are as fine as the target
@@ -150,13 +150,16 @@ def _jsd(samples: np.ndarray, target: Target) -> np.ndarray:
     return (special.rel_entr(p, middle).sum(-1) + special.rel_entr(q, middle).sum(-1)) / 2
 
 
-# --- what a perfect generator would score ------------------------------------------------------------------------------
+# --- what a perfect generator would score -----------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=64)
 def null_scores(target: Target, n: int = EVALUATION) -> Mapping[str, tuple[float, float]]:
     """Mean and standard deviation of each score over 100 draws of `n` samples from the target itself."""
-    choice, noise = Streams(range(_NULL_DRAWS), "null").uniform(n, 2), Streams(range(_NULL_DRAWS, 2 * _NULL_DRAWS), "null").normal(n, 2)
+    choice, noise = (
+        Streams(range(_NULL_DRAWS), "null").uniform(n, 2),
+        Streams(range(_NULL_DRAWS, 2 * _NULL_DRAWS), "null").normal(n, 2),
+    )
     samples = target.transform(torch.from_numpy(choice), torch.from_numpy(noise)).numpy()
     return {name: (float(v.mean()), float(v.std(ddof=1))) for name, v in score_stack(samples, target).items()}
 

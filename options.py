@@ -128,7 +128,9 @@ def _from_file(path: str) -> dict[str, Any]:
                 raise OptionError(f"{called} = []: must be {allowed(Setting, name)}, or a list of such")
             values[name] = [_checked(Setting, name, v, called) for v in several]
         elif name in FIELDS[Study]:
-            values[name] = _checked(Study, name, str(value) if name == "workers" and type(value) is int else value, called)
+            values[name] = _checked(
+                Study, name, str(value) if name == "workers" and type(value) is int else value, called
+            )
         elif name in SWITCHES and not isinstance(value, bool):
             raise OptionError(f"{called} = {value!r}: must be true or false")
         elif name == "out" and not isinstance(value, str):

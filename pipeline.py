@@ -1,4 +1,4 @@
-"""A study from question to report: folder, training, tables, pictures, report; and the last steps again from a folder."""
+"""A study from question to report: folder, training, tables, pictures, report; the last steps again from a folder."""
 
 from __future__ import annotations
 

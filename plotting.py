@@ -180,9 +180,7 @@ def losses_figure(
         axes.plot(steps, median, color=colour, linewidth=1.8, label=label)
 
     both = np.stack([d_loss, g_loss])
-    whole = np.isfinite(both).all(
-        axis=(0, 2)
-    )  # (S,) seeds that never diverge: if any, they alone set the axis
+    whole = np.isfinite(both).all(axis=(0, 2))  # (S,) seeds that never diverge: if any, they alone set the axis
     marks = dict(equilibrium or {})
     bottom, top = _limits(both[:, whole] if whole.any() else both, marks.values(), trim=0.5)
     dashed: Any = {"linewidth": 1, "linestyle": (0, (5, 3))}
@@ -281,9 +279,7 @@ def comparison_figure(
         _draw_score(axes, score, cells, across, side / across)
         axes.hlines(range(1, down), 0, 1, FAINT, linewidth=0.6, transform=axes.get_yaxis_transform())
         axes.set_ylim(down, 0)
-        axes.set_yticks(
-            [r + (c + 0.5) / across for r, c in cells], [columns[c] if k == 0 else "" for _, c in cells]
-        )
+        axes.set_yticks([r + (c + 0.5) / across for r, c in cells], [columns[c] if k == 0 else "" for _, c in cells])
         axes.tick_params(axis="y", length=0, labelsize=9)
         extra = [
             (Line2D([], [], color=INK, linestyle="", marker="o", markersize=3.5), "seed"),
@@ -336,9 +332,7 @@ def _key(figure: Figure, extra: Sequence[tuple[Any, str]] = ()) -> None:
     handles, labels = [handle for handle, _ in entries], [label for _, label in entries]
     where: Any = {"loc": "lower right", "bbox_to_anchor": (1 - 0.1 / w, 0.04 / h), "borderaxespad": 0}
     ramps: Any = {tuple: HandlerTuple(ndivide=None, pad=0)}
-    figure.legend(
-        handles, labels, handler_map=ramps, ncols=len(entries), columnspacing=1.5, fontsize=9, **where
-    )
+    figure.legend(handles, labels, handler_map=ramps, ncols=len(entries), columnspacing=1.5, fontsize=9, **where)
 
 
 def _draw_plane(axes: Axes, plane: Plane, moment: int, half_width: float, bottom: bool, left: bool) -> None:
@@ -368,15 +362,11 @@ def _draw_score(axes: Axes, score: Score, cells: Sequence[Cell], columns: int, l
     """
     means = [score.mean.get(cell, np.nan) for cell in cells]
     seeds = {cell: np.ravel(score.values.get(cell, ())).astype(float) for cell in cells}
-    low, high = _limits(
-        np.concatenate([means, *seeds.values()]), [score.null.get(cell, np.nan) for cell in cells]
-    )
+    low, high = _limits(np.concatenate([means, *seeds.values()]), [score.null.get(cell, np.nan) for cell in cells])
     for (row, column), mean in zip(cells, means, strict=True):
         cell, colour = (row, column), COLUMNS[column % len(COLUMNS)]
         middle = row + (column + 0.5) / columns
-        axes.vlines(
-            score.null.get(cell, np.nan), middle - 0.5 / columns, middle + 0.5 / columns, REAL, linewidth=1.2
-        )
+        axes.vlines(score.null.get(cell, np.nan), middle - 0.5 / columns, middle + 0.5 / columns, REAL, linewidth=1.2)
         values = seeds[cell]
         at = middle + min(0.3, 0.1 / lane) / columns * (np.arange(len(values)) % 4 - 1.5) / 1.5
         for shown, marker in (

@@ -37,7 +37,9 @@ class DrawingError(Exception):
     """A picture that could not be drawn or written."""
 
 
-def render(results: Results, folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None) -> None:
+def render(
+    results: Results, folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None
+) -> None:
     """Draw every picture of a run into its folder; `progress` is told pictures done. Raises `DrawingError`."""
     pictures = plan(results)
     for picture in pictures:
@@ -146,7 +148,11 @@ def _comparison(results: Results) -> list[Picture]:
     scores = []
     for name in COMPARED:
         # a score that a setting's target cannot have, or that no seed of it has, is left out
-        has = {cell: i for i, cell in cells.items() if results.estimate(name, i).n and np.isfinite(results.null[i][name][0])}
+        has = {
+            cell: i
+            for i, cell in cells.items()
+            if results.estimate(name, i).n and np.isfinite(results.null[i][name][0])
+        }
         if has:
             estimates = {cell: results.estimate(name, i) for cell, i in has.items()}
             scores.append(
@@ -187,7 +193,9 @@ def _plane(results: Results, index: int, half_width: float, title: str, frames: 
     at = np.searchsorted(results.snapshot_steps, results.frame_steps[frames], side="right") - 1
     modes = results.modes[index]
     notes = []
-    for covered, jsd in zip(results.scores["modes_covered"][member, at], results.scores["jsd"][member, at], strict=True):
+    for covered, jsd in zip(
+        results.scores["modes_covered"][member, at], results.scores["jsd"][member, at], strict=True
+    ):
         if not np.isfinite(jsd):
             notes.append("not finite")
         elif modes and modes > 1:

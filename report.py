@@ -72,9 +72,7 @@ SCORES = {
         "Jensen–Shannon divergence of the samples from the known density, on cells of equal true probability;"
         " lower is better, at most ln 2 = 0.693, and above 0 for a perfect generator too: samples are finite",
     ),
-    "spread": Score(
-        "spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"
-    ),
+    "spread": Score("spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"),
     "w2": Score("Wasserstein-2", "data units", 3, "optimal-transport distance between samples and target"),
     "critic_gap": Score("critic gap", "nats", 3, "value of the optimal discriminator less that of D"),
 }
@@ -95,13 +93,9 @@ def write_report(results: Results, folder: RunFolder, facts: Mapping[str, Any]) 
     }
     html = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, **shared)
     # intervals stay whole at the end of a line
-    html.filters["whole"] = lambda words: re.sub(
-        r"\[[^]]*\]", lambda found: found[0].replace(" ", "\u00a0"), words
-    )
+    html.filters["whole"] = lambda words: re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\u00a0"), words)
     # every value put into the Markdown is escaped, unless it is `Markdown` already
-    markdown = jinja2.Environment(
-        autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared
-    )
+    markdown = jinja2.Environment(autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared)
     markdown.filters |= {"fence": _fence, "url": lambda path: Markdown(quote(path))}
     folder.write_text("report.html", html.get_template("report.html").render(page))
     folder.write_text("report.md", markdown.get_template("report.md").render(page))
@@ -135,9 +129,7 @@ def text_table(results: Results) -> str:
     printed = []
     for number, line in enumerate(lines):
         printed += [titles[number]] if number in titles else []
-        printed.append(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
+        printed.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     return "\n".join([*printed, "", *textwrap.wrap(_legend(results, "perfect G"), WIDTH)])
 
 
@@ -256,9 +248,7 @@ def _capture(results: Results, index: int) -> str:
             if modes == 1:
                 said.append(f"G covers the target's one mode in {full} of {_count(e.n, 'seed')}.")
             else:
-                said.append(
-                    f"G covers {_mean(e)} of {modes} modes, all of them in {full} of {_count(e.n, 'seed')}."
-                )
+                said.append(f"G covers {_mean(e)} of {modes} modes, all of them in {full} of {_count(e.n, 'seed')}.")
             continue
         places = _places(score.digits, (e.low, null), (e.high, null))
         value, perfect = _mean(e, places), f"a perfect generator's {_number(null, places)}"
@@ -488,8 +478,7 @@ def _page(results: Results, folder: RunFolder, facts: Mapping[str, Any]) -> dict
         "snapshots": len(results.snapshot_steps),
         "differing": [n.replace("_", " ") for n in differing],
         "settings": [
-            (name, [_plain(getattr(s, n)) for n in differing])
-            for name, s in zip(names, study.settings, strict=True)
+            (name, [_plain(getattr(s, n)) for n in differing]) for name, s in zip(names, study.settings, strict=True)
         ],
         "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(getattr(study.settings[0], n))}" for n in alike),
         "seeds": _seed_words(study),
@@ -528,9 +517,7 @@ def _size_words(study: Study) -> str:
 
 
 def _seed_words(study: Study) -> str:
-    return (
-        f"seed {study.seed}" if study.seeds == 1 else f"seeds {study.seed} to {study.seed + study.seeds - 1}"
-    )
+    return f"seed {study.seed}" if study.seeds == 1 else f"seeds {study.seed} to {study.seed + study.seeds - 1}"
 
 
 def _failure(results: Results, failure: Mapping[str, Any]) -> tuple[str, str]:
@@ -539,9 +526,7 @@ def _failure(results: Results, failure: Mapping[str, Any]) -> tuple[str, str]:
     members: dict[str, list[str]] = {}
     for m in failure["members"]:
         members.setdefault(names[results.members[m].setting], []).append(str(results.members[m].seed))
-    words = [
-        f"{name} seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" for name, seeds in members.items()
-    ]
+    words = [f"{name} seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" for name, seeds in members.items()]
     return "; ".join(words), str(failure["error"])
 
 

@@ -77,7 +77,14 @@ class Results:
 def setting_names(settings: Sequence[Setting]) -> list[str]:
     """A folder name for each setting: mode, std and D steps, then whatever else they differ in."""
     return [
-        "-".join([s.mode, f"std{_short(s.std)}", f"d{s.d_steps}", *(f"{n}{_short(getattr(s, n))}" for n in _others(settings))])
+        "-".join(
+            [
+                s.mode,
+                f"std{_short(s.std)}",
+                f"d{s.d_steps}",
+                *(f"{n}{_short(getattr(s, n))}" for n in _others(settings)),
+            ]
+        )
         for s in settings
     ]
 
@@ -125,11 +132,22 @@ def summary_rows(results: Results) -> list[dict[str, Any]]:
 def comparison_rows(results: Results) -> list[dict[str, Any]]:
     """A row per setting: n seeds; mean, 95 % interval, number of seeds that have it and null of each score; shares."""
     rows = []
-    for index, (name, setting) in enumerate(zip(setting_names(results.study.settings), results.study.settings, strict=True)):
-        row: dict[str, Any] = {"setting": name, **dataclasses.asdict(setting), "seeds": len(results.of_setting(index))}
+    for index, (name, setting) in enumerate(
+        zip(setting_names(results.study.settings), results.study.settings, strict=True)
+    ):
+        row: dict[str, Any] = {
+            "setting": name,
+            **dataclasses.asdict(setting),
+            "seeds": len(results.of_setting(index)),
+        }
         for score in results.scores:
             e = results.estimate(score, index)
-            row |= {f"{score}_mean": e.value, f"{score}_low": e.low, f"{score}_high": e.high, f"{score}_n": e.n}
+            row |= {
+                f"{score}_mean": e.value,
+                f"{score}_low": e.low,
+                f"{score}_high": e.high,
+                f"{score}_n": e.n,
+            }
             row[f"{score}_null"] = results.null[index][score][0]
         for verdict in SHARES:
             e = results.share(verdict, index)
@@ -187,7 +205,11 @@ def load(folder: RunFolder) -> Results:
         study = Study(settings=settings, **run["study"])
         null = [{name: (pair[0], pair[1]) for name, pair in scores.items()} for scores in run["null"]]
         null = [{n: (np.nan if a is None else a, np.nan if b is None else b) for n, (a, b) in s.items()} for s in null]
-        rows, history, frames = folder.read_csv("summary.csv"), folder.read_npz("history.npz"), folder.read_npz("frames.npz")
+        rows, history, frames = (
+            folder.read_csv("summary.csv"),
+            folder.read_npz("history.npz"),
+            folder.read_npz("frames.npz"),
+        )
         names = setting_names(settings)
         curves = ("d_loss", "g_loss", "d_real", "d_fake")
         return Results(

@@ -261,9 +261,7 @@ class Checkerboard(Target):
         flip = upper + lower > 0
         upper, lower = torch.where(flip, -lower, upper), torch.where(flip, -upper, lower)
         log_upper = _log_cdf(upper)
-        log_mass = log_upper + torch.log(
-            -torch.expm1(_log_cdf(lower) - log_upper)
-        )  # (..., 2, 4): axis, strip
+        log_mass = log_upper + torch.log(-torch.expm1(_log_cdf(lower) - log_upper))  # (..., 2, 4): axis, strip
         column, row = zip(*[(i, j) for i in range(4) for j in range(4) if (i + j) % 2 == 0], strict=True)
         squares = log_mass[..., 0, column] + log_mass[..., 1, row]
         return torch.logsumexp(squares, -1) - math.log(32.0)  # 8 squares of area 4
@@ -289,8 +287,7 @@ def _log_gaussians(x: Tensor, centres: Tensor, log_weights: Tensor, std: float) 
     c0, c1 = (centres.to(x) / scale).unbind(-1)
     # blocks of 512 kB: memory stays bounded, and the passes over one block stay in the cache
     blocks = [
-        _logsumexp(log_w - (b[:, :1] - c0) ** 2 - (b[:, 1:] - c1) ** 2)
-        for b in flat.split(max(1, 2**16 // len(c0)))
+        _logsumexp(log_w - (b[:, :1] - c0) ** 2 - (b[:, 1:] - c1) ** 2) for b in flat.split(max(1, 2**16 // len(c0)))
     ]
     return torch.cat(blocks).reshape(x.shape[:-1]) - math.log(2 * math.pi) - 2 * math.log(std)
 
@@ -337,24 +334,18 @@ _GRID = tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3))
 
 TARGETS: dict[str, TargetEntry] = {
     "gaussian": TargetEntry(lambda s: Mixture("gaussian", s, _CORNERS[:1]), 1.2, "one Gaussian at (2, 2)"),
-    "mixture": TargetEntry(
-        lambda s: Mixture("mixture", s, _CORNERS[::2]), 1.2, "two Gaussians at (2, 2) and (−2, −2)"
-    ),
+    "mixture": TargetEntry(lambda s: Mixture("mixture", s, _CORNERS[::2]), 1.2, "two Gaussians at (2, 2) and (−2, −2)"),
     "mixture_4": TargetEntry(
         lambda s: Mixture("mixture_4", s, _CORNERS), 0.2, "four Gaussians at the corners (±2, ±2)"
     ),
-    "ring_8": TargetEntry(
-        lambda s: Mixture("ring_8", s, _RING), 0.02, "eight Gaussians on a circle of radius 2"
-    ),
+    "ring_8": TargetEntry(lambda s: Mixture("ring_8", s, _RING), 0.02, "eight Gaussians on a circle of radius 2"),
     "grid_25": TargetEntry(lambda s: Mixture("grid_25", s, _GRID), 0.05, "5 × 5 Gaussians, spacing 2"),
     "swiss_roll": TargetEntry(lambda s: Curve("swiss_roll", s, _swiss_roll), 0.1, "a roll of 1½ turns"),
     "two_moons": TargetEntry(lambda s: Curve("two_moons", s, _two_moons, 2), 0.2, "interlocked half circles"),
     "circles": TargetEntry(lambda s: Circles("circles", s), 0.1, "two circles, of radii 2 and 4"),
     "spiral": TargetEntry(lambda s: Curve("spiral", s, _spiral, 2), 0.1, "two interleaved spiral arms"),
     "pinwheel": TargetEntry(lambda s: Pinwheel("pinwheel", s), 0.2, "five twisted arms, std across them"),
-    "checkerboard": TargetEntry(
-        lambda s: Checkerboard("checkerboard", s), 0.05, "eight dark squares, blurred"
-    ),
+    "checkerboard": TargetEntry(lambda s: Checkerboard("checkerboard", s), 0.05, "eight dark squares, blurred"),
 }
 
 

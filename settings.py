@@ -44,7 +44,7 @@ class OptionError(ValueError):
 
 def option(
     default: Any,
-    help: str,  # noqa: A002 - the word that every command-line library uses
+    help: str,
     *,
     above: float | None = None,
     least: float | None = None,
@@ -60,7 +60,8 @@ def option(
     """
     limits = {"above": above, "least": least, "below": below, "most": most}
     return field(
-        default=default, metadata={"help": help, "limits": limits, "per_member": per_member, "aliases": aliases}
+        default=default,
+        metadata={"help": help, "limits": limits, "per_member": per_member, "aliases": aliases},
     )
 
 
@@ -153,10 +154,12 @@ FIELDS: dict[type, dict[str, type]] = {}
 
 def _option_types(cls: type) -> dict[str, type]:
     hints = get_type_hints(cls)
-    found = {}
+    found: dict[str, type] = {}
     for f in dataclasses.fields(cls):
         if "help" in f.metadata:
-            (kind,) = (k for k in (str, int, float) if k is hints[f.name] or k in getattr(hints[f.name], "__args__", ()))
+            (kind,) = (
+                k for k in (str, int, float) if k is hints[f.name] or k in getattr(hints[f.name], "__args__", ())
+            )
             found[f.name] = kind
     return found
 
@@ -194,7 +197,12 @@ def allowed(cls: type, name: str) -> str:
         return "one of " + ", ".join(NAMES[name])
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     words = {int: "a whole number", float: "a finite number", str: "a word"}[kind]
-    for key, phrase in (("above", "above"), ("least", "of at least"), ("below", "below"), ("most", "at most")):
+    for key, phrase in (
+        ("above", "above"),
+        ("least", "of at least"),
+        ("below", "below"),
+        ("most", "at most"),
+    ):
         if limits[key] is not None:
             words += f"{' and' if key in ('below', 'most') and words[-1].isdigit() else ''} {phrase} {limits[key]}"
     return words

@@ -21,7 +21,9 @@ from train import train_stack
 from workers import TaskError, run_tasks
 
 STACK = 8  # members trained by autograd as one batch: their activations fit a core's second-level cache
-FAST_STACK = 2  # members of the fast path, which gains nothing from company: small tasks keep all workers busy to the end
+FAST_STACK = (
+    2  # members of the fast path, which gains nothing from company: small tasks keep all workers busy to the end
+)
 CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
 
 
@@ -41,14 +43,14 @@ class Stack:
 
 def resolve(study: Study) -> Study:
     """The study with every default that depends on something else filled in: std, device, workers."""
-    settings = tuple(
-        dict.fromkeys(dataclasses.replace(s, std=make_target(s.mode, s.std).std) for s in study.settings)
+    settings = tuple(dict.fromkeys(dataclasses.replace(s, std=make_target(s.mode, s.std).std) for s in study.settings))
+    return dataclasses.replace(
+        study, settings=settings, device=_device(study.device), workers=str(_workers(study.workers))
     )
-    return dataclasses.replace(study, settings=settings, device=_device(study.device), workers=str(_workers(study.workers)))
 
 
 def spread_steps(steps: int, count: int) -> tuple[int, ...]:
-    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer; none asked: the last."""
+    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer; of none, the last."""
     return tuple(sorted({round(steps * k / count) for k in range(count + 1)})) if count else (steps,)
 
 

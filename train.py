@@ -4,8 +4,8 @@ A round is `d_steps` discriminator steps, then `g_steps` generator steps. A D st
 changes D alone: the fakes are detached. A G step draws latents and changes G alone. Every loss is per member, (M,), and
 the stack descends their sum, whose gradient for one member is that member's own.
 
-`train_stack` is the loop; it yields a `Snapshot` whenever one is due, and whoever iterates (a progress bar, the store, a
-test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface to
+`train_stack` is the loop; it yields a `Snapshot` whenever one is due, and whoever iterates (a progress bar, the store,
+a test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface to
 the same steps.
 """
 
@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from curves import Curves
 from fast import FastStack, can_be_fast
 from GAN import MLP, make_pair
-from curves import Curves
 from losses import LOSSES, Loss
 from sample import draw_real, make_target, sample_real_data
 from settings import Setting
 from streams import Streams
 from updates import make_optimizer
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -138,7 +139,7 @@ Network = Callable[[Tensor], Tensor]
 
 
 def discriminator_loss(D: Network, real: Tensor, fake: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
-    """D's loss, mean D(x) and mean D(G(z)), each (M,), at real and fake points (M, B, 2); no gradient reaches `fake`."""
+    """D's loss, mean D(x) and mean D(G(z)), each (M,), at real and fake points (M, B, 2); `fake` gets no gradient."""
     logits = D(torch.cat([real, fake.detach()], 1)).squeeze(-1)  # (M, 2B)
     on_real, on_fake = logits.split([real.shape[1], fake.shape[1]], 1)
     d_real, d_fake = torch.sigmoid(on_real.detach()).mean(1), torch.sigmoid(on_fake.detach()).mean(1)

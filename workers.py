@@ -27,7 +27,10 @@ class TaskError(Exception):
 
 
 def run_tasks(
-    function: Callable[[Any, Report], Any], tasks: Sequence[Any], workers: int, progress: Report = lambda amount: None
+    function: Callable[[Any, Report], Any],
+    tasks: Sequence[Any],
+    workers: int,
+    progress: Report = lambda amount: None,
 ) -> Iterator[tuple[int, Any]]:
     """Carry out `function(task, report)` for every task; yield (index, result or `TaskError`) as they finish.
 

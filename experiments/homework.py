@@ -6,7 +6,7 @@ TARGETS = (("gaussian", 1.2), ("mixture", 1.2), ("mixture_4", 0.2), ("mixture_4"
 
 STUDY = Study(
     name="homework",
-    question="How well does the generator capture each distribution, and what do one and two discriminator steps change?",
+    question="How well does G capture each distribution, and what do one and two discriminator steps change?",
     settings=tuple(Setting(mode=mode, std=std, d_steps=d_steps) for mode, std in TARGETS for d_steps in (2, 1)),
     seeds=8,
 )

@@ -245,9 +245,7 @@ def test_samples_are_drawn_where_they_are():
 def test_diverged_samples_do_not_stop_an_animation(tmp_path, value, panel_px):
     samples = np.zeros((3, 40, 2), np.float32)
     samples[1:] = value
-    plane = Plane(
-        "lost", mixture(0.3, 64), samples, ["", "a note too long for so small a panel", "diverged"], 0.1
-    )
+    plane = Plane("lost", mixture(0.3, 64), samples, ["", "a note too long for so small a panel", "diverged"], 0.1)
     density_gif(tmp_path / "a.gif", {(0, 0): plane}, [""], [""], HALF, [0, 1, 2], panel_px=panel_px)
     assert len(frames_of(tmp_path / "a.gif")[0]) == 3
 

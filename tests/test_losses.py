@@ -9,10 +9,22 @@ from losses import LOSSES
 
 D = torch.sigmoid
 NAIVE = {
-    "nonsaturating": (lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1), lambda f: -D(f).log().mean(-1)),
-    "minimax": (lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1), lambda f: (1 - D(f)).log().mean(-1)),
-    "lsgan": (lambda r, f: (((r - 1) ** 2).mean(-1) + (f**2).mean(-1)) / 2, lambda f: ((f - 1) ** 2).mean(-1) / 2),
-    "hinge": (lambda r, f: (1 - r).clamp(min=0).mean(-1) + (1 + f).clamp(min=0).mean(-1), lambda f: -f.mean(-1)),
+    "nonsaturating": (
+        lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1),
+        lambda f: -D(f).log().mean(-1),
+    ),
+    "minimax": (
+        lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1),
+        lambda f: (1 - D(f)).log().mean(-1),
+    ),
+    "lsgan": (
+        lambda r, f: (((r - 1) ** 2).mean(-1) + (f**2).mean(-1)) / 2,
+        lambda f: ((f - 1) ** 2).mean(-1) / 2,
+    ),
+    "hinge": (
+        lambda r, f: (1 - r).clamp(min=0).mean(-1) + (1 + f).clamp(min=0).mean(-1),
+        lambda f: -f.mean(-1),
+    ),
     "wasserstein": (lambda r, f: f.mean(-1) - r.mean(-1), lambda f: -f.mean(-1)),
 }
 

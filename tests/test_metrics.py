@@ -157,7 +157,11 @@ def test_half_the_spread_is_a_quarter_of_the_variance():
 
 def course(jsd, covered=4.0, spread=1.0, n=40):
     scores = {name: np.full(n, 1.0) for name in SCORES}
-    return scores | {"jsd": np.full(n, jsd), "modes_covered": np.full(n, covered), "spread": np.full(n, spread)}
+    return scores | {
+        "jsd": np.full(n, jsd),
+        "modes_covered": np.full(n, covered),
+        "spread": np.full(n, spread),
+    }
 
 
 def test_verdicts_of_made_courses():

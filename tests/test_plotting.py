@@ -122,9 +122,7 @@ def test_a_plane_says_what_does_not_fit(change, word):
         Plane(**{**good, "bandwidth": 0.1, **change})
 
 
-@pytest.mark.parametrize(
-    ("half_width", "step"), [(4.0, 2.0), (5.0, 2.0), (1.0, 0.5), (30.0, 10.0), (0.3, 0.1)]
-)
+@pytest.mark.parametrize(("half_width", "step"), [(4.0, 2.0), (5.0, 2.0), (1.0, 0.5), (30.0, 10.0), (0.3, 0.1)])
 def test_ticks_are_round_and_at_most_halfway_out(half_width, step):
     np.testing.assert_allclose(plotting.plane_ticks(half_width), [-step, 0, step])
 
@@ -295,9 +293,7 @@ def test_comparison_puts_every_setting_in_its_place(down, across, scores):
 def test_scores_show_seeds_means_and_the_perfect_generator():
     cells = [(0, 0), (0, 1)]
     wild = {(0, 1): np.array([3.0, 2.5, 1e9, np.nan])}
-    figure = plotting.comparison_figure(
-        ["a"], ["x", "y"], {}, HALF, [score(cells, seeds=6, null=4.0, values=wild)]
-    )
+    figure = plotting.comparison_figure(["a"], ["x", "y"], {}, HALF, [score(cells, seeds=6, null=4.0, values=wild)])
     (axes,) = figure.axes
     _, high = axes.get_xlim()
     assert high < 10  # 1e9 does not set the scale ...
@@ -306,9 +302,7 @@ def test_scores_show_seeds_means_and_the_perfect_generator():
     assert np.isclose(drawn[:, 0], high).sum() == 1  # ... but stands at the edge
     assert len(drawn) == 6 + 3 + 2  # finite seeds and two means
     assert ((drawn[:, 1] > 0) & (drawn[:, 1] < 1)).all()
-    nulls = [
-        s for c in axes.collections if hasattr(c, "get_segments") for s in c.get_segments() if s[0, 0] == 4
-    ]
+    nulls = [s for c in axes.collections if hasattr(c, "get_segments") for s in c.get_segments() if s[0, 0] == 4]
     assert [tuple(s[:, 1]) for s in nulls] == [(0.0, 0.5), (0.5, 1.0)]
 
 

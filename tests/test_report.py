@@ -71,9 +71,7 @@ def made(
         scores=scores,
         frame_steps=np.array([0, 100]),
         samples=np.zeros((2, count, 2048, 2), np.float16),
-        null=[
-            {name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)
-        ],
+        null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         verdicts=[word for _, _, words in table for word in words],
         diverged_at=[None] * count,
@@ -209,9 +207,7 @@ def test_a_difference_that_rounds_to_nothing_is_still_told_from_zero() -> None:
         made((mixture(2), two, ["converged"] * 4), (mixture(1), one, ["converged"] * 4)),
         "2 D steps against 1 D step",
     )
-    assert re.search(
-        r"JSD: lower .* by 0\.0002\d* \[0\.000[12]\d*, 0\.0002\d*\] nats; 2 D steps is the better", words
-    )
+    assert re.search(r"JSD: lower .* by 0\.0002\d* \[0\.000[12]\d*, 0\.0002\d*\] nats; 2 D steps is the better", words)
 
 
 def test_every_pair_of_d_steps_is_compared_and_only_where_all_else_is_equal() -> None:
@@ -240,10 +236,7 @@ def test_capture_is_told_beside_a_perfect_generator() -> None:
     same = paragraph(made((mixture(2), perfect, ["converged"] * 3)), "2 D steps")
     assert same.count("no difference from a perfect generator's") == 3  # high quality, JSD, spread
     shrunk = paragraph(made((mixture(2), [(4, 1.0, 0.1), (4, 0.999, 0.1)], ["collapsed"] * 2)), "2 D steps")
-    assert (
-        "above a perfect generator's 0.989: too many samples lie near a centre, which is under-dispersion"
-        in shrunk
-    )
+    assert "above a perfect generator's 0.989: too many samples lie near a centre, which is under-dispersion" in shrunk
 
 
 def test_members_without_scores_are_left_out_and_counted() -> None:
@@ -293,9 +286,7 @@ def test_one_seed_has_no_interval_and_shows_no_difference() -> None:
 def test_a_target_without_modes_is_judged_by_what_it_has() -> None:
     settings = [Setting(mode="swiss_roll", std=0.1, d_steps=d) for d in (2, 1)]
     rows = [(NAN, NAN, 0.1 + 0.01 * k) for k in range(3)], [(NAN, NAN, 0.3 + 0.02 * k) for k in range(3)]
-    results = made(
-        *((s, r, ["still learning"] * 3) for s, r in zip(settings, rows, strict=True)), nulls=[MODELESS] * 2
-    )
+    results = made(*((s, r, ["still learning"] * 3) for s, r in zip(settings, rows, strict=True)), nulls=[MODELESS] * 2)
     told = " ".join(words for _, words in observations(results))
     assert "modes" not in told.lower()
     assert "High quality" not in told
@@ -366,9 +357,7 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> Non
     results = made((mixture(2), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
     html, _ = report(results, tmp_path)
     page = Page(html)
-    policy = next(
-        m["content"] for m in page.every("meta") if m.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(m["content"] for m in page.every("meta") if m.get("http-equiv") == "Content-Security-Policy")
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     images = page.every("img")
     assert len(images) == 2 + 2 * 3
@@ -383,9 +372,7 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> Non
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     for tag, attributes in page.tags:
         assert tag not in ("script", "link", "iframe", "object", "form", "base")
-        assert not any(
-            name.startswith("on") or name in ("srcset", "action", "background") for name in attributes
-        )
+        assert not any(name.startswith("on") or name in ("srcset", "action", "background") for name in attributes)
         if "href" in attributes:
             assert (attributes["href"] or "").removeprefix("#") in ids
     style = html.partition("<style>")[2].partition("</style>")[0]
@@ -551,13 +538,9 @@ class Browser:
         self.process.wait(20)
 
 
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on this machine: the page is not looked at in a browser"
-)
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: the page is not looked at in a browser")
 def test_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
-    many = [
-        (mixture(d, loss=loss), GOOD, ["converged"] * 4) for d in (1, 2, 5) for loss in ("hinge", "lsgan")
-    ]
+    many = [(mixture(d, loss=loss), GOOD, ["converged"] * 4) for d in (1, 2, 5) for loss in ("hinge", "lsgan")]
     results = made(*many, name=EVIL, question="w" * 200)
     facts = {**FACTS, "command": "python main.py --mode mixture_4 " + "x" * 300}
     report(results, tmp_path, facts=facts)
@@ -576,9 +559,7 @@ def test_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
             browser.ask("Page.navigate", session, url=(tmp_path / "run/report.html").as_uri())
             while not any(event.get("method") == "Page.loadEventFired" for event in browser.events):
                 browser.events.append(browser.hear())
-            look = browser.ask(
-                "Runtime.evaluate", session, expression=LOOK, awaitPromise=True, returnByValue=True
-            )
+            look = browser.ask("Runtime.evaluate", session, expression=LOOK, awaitPromise=True, returnByValue=True)
             seen = look["result"]["value"]
             assert seen["window"] == width
             assert seen["wide"] <= width
@@ -587,9 +568,7 @@ def test_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
             backgrounds.add(seen["dark"])
             methods = [event.get("method") for event in browser.events]
             requests = [
-                e["params"]["request"]["url"]
-                for e in browser.events
-                if e.get("method") == "Network.requestWillBeSent"
+                e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"
             ]
             assert all(url.startswith(("file:", "data:")) for url in requests)
             assert "Log.entryAdded" not in methods

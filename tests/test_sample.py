@@ -20,9 +20,7 @@ from streams import Streams
 
 CASES = [(mode, entry.std) for mode, entry in TARGETS.items()] + [("mixture_4", 1.2), ("gaussian", 0.5)]
 CURVES = [mode for mode in TARGETS if isinstance(make_target(mode), Curve)]
-MIXTURES: dict[
-    str, tuple[list[tuple[float, float]], float]
-] = {  # what the course asks for: centres and default std
+MIXTURES: dict[str, tuple[list[tuple[float, float]], float]] = {  # what the course asks for: centres and default std
     "gaussian": ([(2, 2)], 1.2),
     "mixture": ([(2, 2), (-2, -2)], 1.2),
     "mixture_4": ([(x, y) for x in (-2, 2) for y in (-2, 2)], 0.2),
@@ -88,9 +86,7 @@ def test_samples_follow_the_density(mode: str, std: float) -> None:
     rare = expected < 5  # pooled, as Pearson's approximation asks
     observed = np.append(observed[~rare], observed[rare].sum())
     expected = np.append(expected[~rare], expected[rare].sum())
-    chi2 = (
-        (observed - expected) ** 2 / np.maximum(expected, 1)
-    ).sum()  # the pool may expect less than a point
+    chi2 = ((observed - expected) ** 2 / np.maximum(expected, 1)).sum()  # the pool may expect less than a point
     assert stats.chi2.sf(chi2, len(observed) - 1) > 1e-3
 
 

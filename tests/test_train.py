@@ -37,7 +37,9 @@ class PlainGAN:
 
     @staticmethod
     def copy(stack, activation):
-        module = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh, "silu": nn.SiLU}[activation]
+        module = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh, "silu": nn.SiLU}[
+            activation
+        ]
         layers = []
         for matrix in stack.matrices:
             linear = nn.Linear(matrix.shape[1] - 1, matrix.shape[2], dtype=torch.float64)
@@ -60,7 +62,9 @@ class PlainGAN:
                         "lsgan": lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
                         "hinge": lambda r, f: nn.functional.relu(1 - r).mean() + nn.functional.relu(1 + f).mean(),
                         "wasserstein": lambda r, f: f.mean() - r.mean(),
-                    }.get(s.loss, lambda r, f: -torch.sigmoid(r).log().mean() - torch.sigmoid(-f).log().mean())(on_real, on_fake)
+                    }.get(s.loss, lambda r, f: -torch.sigmoid(r).log().mean() - torch.sigmoid(-f).log().mean())(
+                        on_real, on_fake
+                    )
                     self.d_optimizer.zero_grad()
                     self.d_loss.backward()
                     self.d_optimizer.step()
@@ -82,7 +86,9 @@ class PlainGAN:
 def test_a_stack_of_eight_is_eight_plain_gans(loss, quick, g_steps):
     modes = ("mixture_4", "gaussian", "ring_8", "two_moons")
     settings = [
-        dataclasses.replace(SMALL, loss=loss, g_steps=g_steps, mode=modes[m % 4], lr=1e-3 * (1 + m % 3), beta1=0.5 + 0.05 * m)
+        dataclasses.replace(
+            SMALL, loss=loss, g_steps=g_steps, mode=modes[m % 4], lr=1e-3 * (1 + m % 3), beta1=0.5 + 0.05 * m
+        )
         for m in range(8)
     ]
     last = final(settings, range(8), 50, dtype=torch.float64, fast=quick)
@@ -207,7 +213,9 @@ def test_course_steps_are_the_loop():
     streams, curves = CourseStreams(0), []
     for _ in range(6):
         for _ in range(2):
-            d_loss, d_real, d_fake = train_discriminator(D, G, d_optimizer, 16, "cpu", mode="mixture_4", streams=streams)
+            d_loss, d_real, d_fake = train_discriminator(
+                D, G, d_optimizer, 16, "cpu", mode="mixture_4", streams=streams
+            )
         g_loss, _ = train_generator(G, D, g_optimizer, 16, "cpu", streams=streams)
         curves.append((d_loss, g_loss, d_real, d_fake))
     losses = train_gan("cpu", num_steps=6, batch_size=16, plot_every=1, mode="mixture_4")
@@ -216,7 +224,10 @@ def test_course_steps_are_the_loop():
 
 
 def test_course_accepts_the_assignments_own_networks():
-    G, D = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)), nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    G, D = (
+        nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)),
+        nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)),
+    )
     before = flat(D)
     train_discriminator(D, G, torch.optim.SGD(D.parameters(), lr=0.1), 8, torch.device("cpu"))
     train_generator(G, D, torch.optim.SGD(G.parameters(), lr=0.1), 8, torch.device("cpu"))

@@ -11,7 +11,9 @@ THEIRS = {
 
 
 def gradient(step, *shape):
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(step)) * 10.0 ** (step % 5 - 2)
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(step)) * 10.0 ** (
+        step % 5 - 2
+    )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
