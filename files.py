@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what a folder can be wrong in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+
+class FolderInUse(Exception):
+    """The folder asked for holds something, or is a file: the user must choose."""
+
+
+class NotARun(Exception):
+    """A folder that is no run, or whose files cannot be read as one."""
 
 
 @contextlib.contextmanager

@@ -188,9 +188,9 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
         return
     from pipeline import run
     from progress import progress_on
-    from report import text_table
     from results import comparison_rows
     from store import strict
+    from tables import text_table
 
     signal.signal(signal.SIGTERM, _terminate)
     results, folder = run(
@@ -254,7 +254,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out a command line; returns the exit status: 0 done, 1 failed, 2 bad usage, 130 and 143 interrupted."""
-    from store import FolderInUse, NotARun
+    from files import FolderInUse, NotARun
 
     try:
         status = app(args=arguments, standalone_mode=False)

@@ -30,7 +30,7 @@ def run(
 ) -> tuple[Results, RunFolder]:
     """Carry out a resolved study into the folder `path`; returns what was measured and the folder.
 
-    Raises `store.FolderInUse` for a folder that holds something (unless `force`) and ``OSError`` where the file system
+    Raises `files.FolderInUse` for a folder that holds something (unless `force`) and ``OSError`` where the file system
     does. An exception on the way leaves run.json saying so.
     """
     folder = RunFolder.create(path, force=force)
@@ -64,7 +64,7 @@ def run(
 
 
 def redraw(path: Path, workers: str = "auto", progress: Progress = silent) -> None:
-    """Draw a finished run's pictures again, and its report. Raises `store.NotARun`."""
+    """Draw a finished run's pictures again, and its report. Raises `files.NotARun`."""
     folder = RunFolder(path)
     results = load(folder)
     with progress("drawing", count(results)) as advance:
@@ -73,7 +73,7 @@ def redraw(path: Path, workers: str = "auto", progress: Progress = silent) -> No
 
 
 def rewrite_report(path: Path) -> None:
-    """Write a finished run's report again. Raises `store.NotARun`."""
+    """Write a finished run's report again. Raises `files.NotARun`."""
     folder = RunFolder(path)
     results, facts = load(folder), folder.read_json(MANIFEST)
     write_report(results, folder, facts)

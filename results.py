@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
 from settings import FIELDS, OptionError, Setting, Study
-from store import MANIFEST, NotARun, RunFolder
+from store import MANIFEST, RunFolder
 
 FORMAT = 1  # of the run folder; a reader refuses one it does not know
 SHARES = ("converged", "collapsed", "diverged")  # verdicts whose shares the comparison states

@@ -17,17 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from files import atomic
+from files import FolderInUse, NotARun, atomic
 
 MANIFEST = "run.json"
-
-
-class FolderInUse(Exception):
-    """The folder asked for holds something, or is a file: the user must choose."""
-
-
-class NotARun(Exception):
-    """A folder that is no run, or whose files cannot be read as one."""
 
 
 class RunFolder:

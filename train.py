@@ -5,8 +5,8 @@ changes D alone: the fakes are detached. A G step draws latents and changes G al
 the stack descends their sum, whose gradient for one member is that member's own.
 
 `train_stack` is the loop; it yields a `Snapshot` whenever one is due, and whoever iterates (a progress bar, the store,
-a test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface to
-the same steps.
+a test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface
+to the same steps.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ FLOORS = [
     ["GAN", "losses", "updates"],
     ["metrics", "fast", "train"],
     ["store", "plotting", "animation"],
-    ["results", "study", "render", "report", "pipeline"],
+    ["results", "study", "render", "tables", "observations", "report", "pipeline"],
     ["experiments"],
     ["options", "main"],
 ]

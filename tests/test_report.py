@@ -22,10 +22,12 @@ import pytest
 from PIL import Image
 
 from intervals import mean_interval
-from report import _markdown, observations, text_table, write_report
+from observations import observations
+from report import _markdown, write_report
 from results import Member, Results, setting_names
 from settings import Setting, Study
 from store import RunFolder
+from tables import text_table
 
 NAN = float("nan")
 EVIL = "<img src=x onerror=alert(1)>"

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from files import atomic
+from files import FolderInUse, NotARun, atomic
 from intervals import mean_interval, share_interval
 from results import comparison_rows, load, manifest, save, setting_labels, setting_names, summary_rows
 from settings import Setting, Study
-from store import FolderInUse, NotARun, RunFolder
+from store import RunFolder
 from study import plan, resolve, run_study, spread_steps
 
 TINY = {"hidden": 4, "batch_size": 8}
@@ -170,12 +170,17 @@ def test_share_interval_is_wilsons(count, n):
 # --- the folder ------------------------------------------------------------------------------------------------------
 
 
+def write_half(path):
+    with atomic(path) as temporary:
+        temporary.write_text("ne", encoding="ascii")
+        temporary.write_text("né", encoding="ascii")
+
+
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(UnicodeEncodeError), atomic(path) as temporary:
-        temporary.write_text("ne", encoding="ascii")
-        temporary.write_text("né", encoding="ascii")
+    with pytest.raises(UnicodeEncodeError):
+        write_half(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     with atomic(path) as temporary:

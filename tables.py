@@ -1,0 +1,197 @@
+"""The comparison as a table for terminal and report, and numbers in words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from intervals import Estimate
+from results import Results, setting_labels
+
+COMPARED = (
+    "modes_covered",
+    "high_quality",
+    "jsd",
+)  # the table's scores, and those that paired settings differ in
+NONE = "–"  # in place of a number that does not exist
+WIDTH = 100  # columns of the terminal's table
+
+
+class Score(NamedTuple):
+    title: str
+    unit: str
+    digits: int
+    meaning: str
+
+
+SCORES = {
+    "modes_covered": Score(
+        "modes covered",
+        "",
+        2,
+        "modes that hold at least a quarter of their true weight in high-quality samples",
+    ),
+    "modes_hit": Score("modes hit", "", 2, "modes with at least one high-quality sample"),
+    "high_quality": Score(
+        "high quality",
+        "",
+        3,
+        "share of samples within 3 std of the nearest mode; for one mode, or modes far apart, a perfect"
+        " generator scores 1 − e^(−9/2) = 0.98889, not 1, and more than that generator is under-dispersion",
+    ),
+    "reverse_kl": Score(
+        "reverse KL",
+        "nats",
+        3,
+        "Kullback–Leibler divergence of the high-quality samples' histogram over modes from the true weights;"
+        " 0 at best",
+    ),
+    "jsd": Score(
+        "JSD",
+        "nats",
+        3,
+        "Jensen–Shannon divergence of the samples from the known density, on cells of equal true probability;"
+        " lower is better, at most ln 2 = 0.693, and above 0 for a perfect generator too: samples are finite",
+    ),
+    "spread": Score("spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"),
+    "w2": Score("Wasserstein-2", "data units", 3, "optimal-transport distance between samples and target"),
+    "critic_gap": Score("critic gap", "nats", 3, "value of the optimal discriminator less that of D"),
+}
+
+
+class Row(NamedTuple):
+    """A line of the comparison: a setting, or what a perfect generator scores at the settings' target."""
+
+    label: str
+    seeds: str
+    scores: list[tuple[str, str]]  # mean and interval, in the order of the columns
+    verdicts: list[str]
+
+
+def text_table(results: Results) -> str:
+    """The comparison for a terminal: a line per setting, and a perfect generator's scores at each target."""
+    columns = columns_of(results)
+    lines = [["", "seeds", *(title_of(name) for name in columns), "verdicts"]]
+    titles = {}
+    for target, indices in targets_of(results).items():
+        titles[len(lines)] = target
+        for row in rows_of(results, indices, perfect="perfect G", digits={"modes_covered": 1}):
+            cells = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
+            verdicts = row.verdicts or [""]
+            lines.append([f" {row.label}", row.seeds, *cells, verdicts[0]])
+            lines += [[""] * (len(columns) + 2) + [verdict] for verdict in verdicts[1:]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    printed = []
+    for number, line in enumerate(lines):
+        printed += [titles[number]] if number in titles else []
+        printed.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return "\n".join([*printed, "", *textwrap.wrap(legend(results, "perfect G"), WIDTH)])
+
+
+def legend(results: Results, perfect: str) -> str:
+    """What the table's brackets, null and signs mean."""
+    samples = results.samples.shape[2]
+    words = (
+        "Mean over seeds [95 % interval of that mean];"
+        f" {perfect}: what {samples} samples of the target itself score on average."
+    )
+    rows = [row for indices in targets_of(results).values() for row in rows_of(results, indices)]
+    if any("/" in row.seeds for row in rows):
+        words += " Seeds m/n: m of n have scores, the means are over those."
+    if results.study.seeds == 1:
+        words += " One seed: there is no interval."
+    if any(mean == NONE for row in rows for mean, _ in row.scores):
+        words += f" {NONE}: the target cannot have that score, or no seed has it."
+    return words
+
+
+def columns_of(results: Results) -> list[str]:
+    return [name for name in COMPARED if name in results.scores]
+
+
+def title_of(name: str) -> str:
+    score = SCORES[name]
+    return f"{score.title}, {score.unit}" if score.unit else score.title
+
+
+def targets_of(results: Results) -> dict[str, list[int]]:
+    """Label of each target -> indices of its settings."""
+    targets: dict[str, list[int]] = {}
+    for index, (target, _) in enumerate(setting_labels(results.study.settings)):
+        targets.setdefault(target, []).append(index)
+    return targets
+
+
+def rows_of(
+    results: Results,
+    indices: list[int],
+    *,
+    perfect: str = "perfect generator",
+    digits: Mapping[str, int] | None = None,
+) -> list[Row]:
+    """The settings of one target, then its null; `digits` replaces those of some scores."""
+    columns = columns_of(results)
+    places = {name: SCORES[name].digits for name in columns} | dict(digits or {})
+    rows = []
+    for index in indices:
+        scored = max((results.estimate(name, index).n for name in columns), default=0)
+        seeds = len(results.of_setting(index))
+        scores = []
+        for name in columns:
+            missing = Estimate(np.nan, np.nan, np.nan, 0)
+            e = results.estimate(name, index) if has_score(results, name, index) else missing
+            scores.append((number(e.value, places[name]), interval(e, places[name])))
+        verdicts = [f"{count} {verdict}" for verdict, count in verdict_counts(results, index).items()]
+        label = setting_labels(results.study.settings)[index][1]
+        rows.append(Row(label, str(seeds) if scored == seeds else f"{scored}/{seeds}", scores, verdicts))
+    null = []
+    for name in columns:
+        value = results.null[indices[0]][name][0]
+        null.append((number(value, 0 if name == "modes_covered" and value % 1 == 0 else places[name]), ""))
+    return [*rows, Row(perfect, "", null, [])]
+
+
+def has_score(results: Results, name: str, index: int) -> bool:
+    """Whether a setting's target can have a score at all."""
+    return name in results.scores and bool(np.isfinite(results.null[index][name][0]))
+
+
+def verdict_counts(results: Results, index: int) -> dict[str, int]:
+    """Verdict -> number of the setting's seeds, the most frequent first."""
+    words = [results.verdicts[m] for m in results.of_setting(index)]
+    return {word: words.count(word) for word in sorted(set(words), key=lambda w: (-words.count(w), w))}
+
+
+# --- numbers in words ---------------------------------------------------------------------------------------
+
+
+def number(value: float, digits: int) -> str:
+    """A number with a real minus sign; `NONE` for one that does not exist."""
+    if np.isnan(value):
+        return NONE
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(e: Estimate, digits: int) -> str:
+    return "" if e.n == 0 or np.isnan(e.low) else f"[{number(e.low, digits)}, {number(e.high, digits)}]"
+
+
+def mean_words(e: Estimate, digits: int = 2) -> str:
+    return f"{number(e.value, digits)} {interval(e, digits)}".rstrip()
+
+
+def places(least: int, *pairs: tuple[float, float]) -> int:
+    """Decimal places, `least` or more, at which numbers that differ look different; 8 at most."""
+    differ = [pair for pair in pairs if np.isfinite(pair).all() and pair[0] != pair[1]]
+    fits = (d for d in range(least, 8) if all(number(x, d) != number(y, d) for x, y in differ))
+    return next(fits, 8)
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
