@@ -6,7 +6,7 @@ A stack holds M networks of one shape. Its weights have a leading member axis an
 
 so members share no arithmetic: member m is the network it would be alone. A layer keeps its bias as the last row of
 its matrix, (M, in + 1, out), and all matrices are views of one tensor `flat` (M, P), so that an optimiser updates every
-layer of every member with a handful of operations.
+layer of every member with a handful of operations (its last few columns are unused, and stay 0).
 
 `Generator` and `Discriminator` are one such network under the interface of the course: (B, 2) in, (B, ·) out.
 """
@@ -95,18 +95,24 @@ class MLP(nn.Module):
         self.activation = activation
         self.act = ACTIVATIONS[activation]
         pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
-        drawn = []
-        for seed in seeds:
+        # P is rounded up: the last few numbers of an array are added up by other instructions than the rest, with other
+        # rounding; where every row is whole vectors, a member's rounding does not depend on its row
+        count = -(-sum((i + 1) * o for i, o in pairs) // 64) * 64
+        drawn = np.zeros((len(seeds), count))
+        for row, seed in zip(drawn, seeds, strict=True):
             stream = spawn(seed, purpose)
-            drawn.append(np.concatenate([part.ravel() for i, o in pairs for part in INITS[init](stream, i, o)]))
-        self.flat = torch.as_tensor(np.stack(drawn)).to(device, dtype)
+            weights = np.concatenate([part.ravel() for i, o in pairs for part in INITS[init](stream, i, o)])
+            row[: len(weights)] = weights
+        self.flat = torch.as_tensor(drawn).to(device, dtype)
         self.matrices = nn.ParameterList(nn.Parameter(matrix) for matrix in self.layers(self.flat))
 
     def layers(self, flat: Tensor) -> list[Tensor]:
-        """Views of a tensor (..., P), the parameters or their gradients, as a matrix (..., in + 1, out) a layer."""
-        shapes = [(i + 1, o) for i, o in zip(self.sizes[:-1], self.sizes[1:], strict=True)]
-        parts = flat.split([rows * columns for rows, columns in shapes], -1)
-        return [part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True)]
+        """Views of a tensor (M, P), the parameters or their gradients, as a matrix (M, in + 1, out) a layer."""
+        views, at = [], 0
+        for i, o in zip(self.sizes[:-1], self.sizes[1:], strict=True):
+            views.append(flat[:, at : at + (i + 1) * o].unflatten(1, (i + 1, o)))
+            at += (i + 1) * o
+        return views
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.matrices

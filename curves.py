@@ -14,14 +14,11 @@ class Curves:
         self.steps, self.log_every = steps, log_every
         self.sums = np.zeros((len(CURVES), members, -(-steps // log_every)))
 
-    def add(self, step: int, values: np.ndarray, member: int | slice = slice(None)) -> None:
-        """Enter `values` (4, M) of one step (counted from 0), or (4, n) of one `member` at n steps from `step` on."""
-        if isinstance(member, slice):
-            self.sums[:, member, step // self.log_every] += values
-        else:
-            slots = (step + np.arange(values.shape[1])) // self.log_every
-            for sums, row in zip(self.sums[:, member], values, strict=True):
-                np.add.at(sums, slots, row)
+    def add(self, step: int, values: np.ndarray, members: slice = slice(None)) -> None:
+        """Enter `values` (4, K, n) of K members at n steps, the first of which has `step` steps before it."""
+        slots = (step + np.arange(values.shape[2])) // self.log_every
+        for slot in np.unique(slots):
+            self.sums[:, members, slot] += values[:, :, slots == slot].sum(2, dtype=float)
 
     def until(self, step: int) -> np.ndarray:
         """(4, M, L) float32: the means of all entries that `step` generator steps complete, a shorter last one too."""

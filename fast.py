@@ -1,10 +1,11 @@
-"""The fast path: forward and backward passes written out, into buffers that are kept, one member after another.
+"""The fast path: forward and backward passes written out, into buffers that are kept, a few members in lock-step.
 
 On a CPU, what costs beside the products themselves is autograd's bookkeeping, fresh memory for every result, and
-activations that no longer fit the second-level cache. So a member is trained alone for a block of steps, in plain
-matrix products `out=` buffers that all members share: nothing is allocated, its parameters and activations stay in the
-cache, and the arithmetic of a member cannot depend on which others there are. The bias is the last row of a layer's
-matrix and meets a column of ones, so one product gives a layer, and one its whole gradient:
+activations that no longer fit the second-level cache. So a few members at a time, as many as share the cache, are
+trained for a block of steps in batched products `out=` buffers that all groups use: nothing is allocated, and each
+operation serves the whole group. A product is carried out matrix by matrix, so the arithmetic of a member does not
+depend on the others. The bias is the last row of a layer's matrix and meets a column of ones: one product gives a
+layer, and one its whole gradient,
 
     h' = act([h 1] W)        ∂W = [h 1]ᵀ δ        δ_below = (δ Wᵀ without the bias row) ∘ act'(h)
 
@@ -24,12 +25,13 @@ from torch import Tensor
 from curves import Curves
 from GAN import MLP, make_pair
 from losses import LOSSES
-from sample import make_target
+from sample import draw_real, make_target
 from settings import Setting
 from streams import Streams
 from updates import make_optimizer
 
-_BLOCK = 32  # generator steps that a member is trained before the next one's turn, and whose draws are made at once
+_BLOCK = 32  # generator steps that a group is trained before the next one's turn, and whose draws are made at once
+_CACHE = 6_000_000  # bytes of activations in a group: measured, see docs/performance.md
 
 _ops = torch.ops.aten
 # in place: the activation of h, and δ ← δ ∘ act' with act' told from h = act(·) itself
@@ -48,71 +50,79 @@ def can_be_fast(setting: Setting, device: torch.device | str) -> bool:
     return torch.device(device).type == "cpu" and setting.g_steps == 1 and setting.activation in _ACTIVATIONS
 
 
+def lanes(setting: Setting) -> int:
+    """Members to train in lock-step: the more, the fewer operations; the fewer, the more stays in the cache."""
+    rows = setting.batch_size * (setting.d_steps + 3)  # G's and D's, in one round
+    activations = 2 * 4 * rows * setting.hidden * setting.layers  # bytes, with their gradients
+    return max(1, min(8, _CACHE // activations))
+
+
 class Weights:
-    """One network's matrices (in + 1, out) as views of its flat parameters, and, transposed, without the bias row."""
+    """Matrices (K, in + 1, out) of K networks as views of their flat parameters; transposed, without the bias row."""
 
     def __init__(self, network: MLP, flat: Tensor) -> None:
         self.matrices = network.layers(flat)
-        self.transposed = [matrix[:-1].t() for matrix in self.matrices]
+        self.transposed = [matrix[:, :-1].transpose(1, 2) for matrix in self.matrices]
 
 
 class Tape:
-    """Buffers for passes of `rows` points through networks of one shape, and the passes.
+    """Buffers for passes of `rows` points through K networks of one shape, and the passes.
 
-    Points come with a last column of ones, (rows, in + 1); so does all that a layer hands to the next. The output has
-    ones beside it only where it is `points` again, to be handed to another network.
+    Points come with a last column of ones, (K, rows, in + 1); so does all that a layer hands to the next. The output
+    has ones beside it only where it is `points` again, to be handed to another network.
     """
 
     def __init__(
-        self, sizes: Sequence[int], rows: int, activation: str, dtype: torch.dtype, points: bool = True
+        self, sizes: Sequence[int], members: int, rows: int, activation: str, dtype: torch.dtype, points: bool = True
     ) -> None:
         self.act, self.act_backward = _ACTIVATIONS[activation]
-        self.inputs = [torch.ones(rows, n + 1, dtype=dtype) for n in sizes]  # of each layer, and the output
         self.points = points
+        shape = (members, rows)
+        self.inputs = [torch.ones(*shape, n + 1, dtype=dtype) for n in sizes]  # of each layer, and the output
         if not points:
-            self.inputs[-1] = torch.empty(rows, sizes[-1], dtype=dtype)
-        self.deltas = [torch.empty(rows, n, dtype=dtype) for n in sizes[1:]]  # ∂ loss / ∂ (a layer's product)
+            self.inputs[-1] = torch.empty(*shape, sizes[-1], dtype=dtype)
+        self.deltas = [torch.empty(*shape, n, dtype=dtype) for n in sizes[1:]]  # ∂ loss / ∂ (a layer's product)
         self._view()
 
     def _view(self) -> None:
         self.x = self.inputs[0]
-        self.products = [h[:, :-1] for h in self.inputs[1:]]  # what a layer writes, beside the ones
+        self.products = [h[..., :-1] for h in self.inputs[1:]]  # what a layer writes, beside the ones
         if not self.points:
             self.products[-1] = self.inputs[-1]
         self.output = self.products[-1]
-        self.transposed = [h.t() for h in self.inputs]
+        self.transposed = [h.transpose(1, 2) for h in self.inputs]
 
-    def rows(self, start: int, stop: int) -> Tape:
-        """The same buffers, for some of the rows."""
+    def part(self, members: slice = slice(None), rows: slice = slice(None)) -> Tape:
+        """The same buffers, for some of the members and rows."""
         part = object.__new__(Tape)
         part.act, part.act_backward, part.points = self.act, self.act_backward, self.points
-        part.inputs = [h[start:stop] for h in self.inputs]
-        part.deltas = [delta[start:stop] for delta in self.deltas]
+        part.inputs = [h[members, rows] for h in self.inputs]
+        part.deltas = [delta[members, rows] for delta in self.deltas]
         part._view()
         return part
 
     def forward(self, weights: Weights) -> Tensor:
-        """The networks' output (rows, out) at `x`; kept for `backward`."""
+        """The networks' output (K, rows, out) at `x`; kept for `backward`."""
         for below, matrix, product in zip(self.inputs, weights.matrices, self.products, strict=False):
-            torch.mm(below, matrix, out=product)
+            torch.bmm(below, matrix, out=product)
             if product is not self.output:
                 self.act(product)
         return self.output
 
     def backward(self, weights: Weights, gradients: Sequence[Tensor] | None, into: Tensor | None = None) -> None:
-        """From `deltas[-1]` = ∂ loss / ∂ output: the matrices' gradients, and ∂ loss / ∂ x (rows, in) where asked."""
+        """From `deltas[-1]` = ∂ loss / ∂ output: the matrices' gradients, and `into`, ∂ loss / ∂ x (K, rows, in)."""
         for layer in reversed(range(len(self.deltas))):
             if gradients is not None:
-                torch.mm(self.transposed[layer], self.deltas[layer], out=gradients[layer])
+                torch.bmm(self.transposed[layer], self.deltas[layer], out=gradients[layer])
             if layer > 0:
-                torch.mm(self.deltas[layer], weights.transposed[layer], out=self.deltas[layer - 1])
+                torch.bmm(self.deltas[layer], weights.transposed[layer], out=self.deltas[layer - 1])
                 self.act_backward(self.deltas[layer - 1], self.products[layer - 1])
             elif into is not None:
-                torch.mm(self.deltas[0], weights.transposed[0], out=into)
+                torch.bmm(self.deltas[0], weights.transposed[0], out=into)
 
 
 class FastStack:
-    """A stack trained member by member; what `train.AutogradStack` does, for the settings of `can_be_fast`."""
+    """A stack trained group by group; what `train.AutogradStack` does, for the settings of `can_be_fast`."""
 
     def __init__(
         self,
@@ -122,106 +132,120 @@ class FastStack:
         evaluation: int,
         dtype: torch.dtype,
     ) -> None:
-        self.setting, self.curves, self.dtype = settings[0], curves, dtype
-        self.loss = LOSSES[self.setting.loss]
-        self.G, self.D = make_pair(self.setting, seeds, "cpu", dtype)
+        setting = settings[0]
+        self.G, self.D = make_pair(setting, seeds, "cpu", dtype)
         for p in (*self.G.parameters(), *self.D.parameters()):
             p.requires_grad_(False)
-        self.members = [
-            _Member(self.G, self.D, m, setting, seed)
-            for m, (setting, seed) in enumerate(zip(settings, seeds, strict=True))
-        ]
-        batch, rounds = self.setting.batch_size, self.setting.d_steps + 1
-        self.g_tape = Tape(self.G.sizes, rounds * batch, self.setting.activation, dtype)
-        self.g_last = self.g_tape.rows((rounds - 1) * batch, rounds * batch)  # those of the G step
-        self.d_tape = Tape(self.D.sizes, 2 * batch, self.setting.activation, dtype, points=False)
-        self.d_fake = self.d_tape.rows(batch, 2 * batch)
-        self.x_real = self.d_tape.x[:batch]
-        self.slope_real, self.slope_fake = self.d_tape.deltas[-1][:batch, 0], self.d_fake.deltas[-1][:, 0]
-        self.share = torch.tensor(1 / batch, dtype=dtype)  # of one point in a mean
-        self.gradient_g, self.gradient_d = torch.empty_like(self.G.flat[0]), torch.empty_like(self.D.flat[0])
-        self.layers_g, self.layers_d = self.G.layers(self.gradient_g), self.D.layers(self.gradient_d)
-        self.fixed_z = [
-            _with_ones(Streams([seed], "evaluation").normal(evaluation, self.setting.latent_dim)[0], dtype)
-            for seed in seeds
-        ]
-        self.look = Tape(self.G.sizes, evaluation, self.setting.activation, dtype)
+        size = min(lanes(setting), len(seeds))
+        batch, activation = setting.batch_size, setting.activation
+        g_tape = Tape(self.G.sizes, size, (setting.d_steps + 1) * batch, activation, dtype)
+        d_tape = Tape(self.D.sizes, size, 2 * batch, activation, dtype, points=False)
+        look = Tape(self.G.sizes, size, evaluation, activation, dtype)
+        self.groups = []
+        for start in range(0, len(seeds), size):
+            here = slice(start, min(start + size, len(seeds)))
+            lane = slice(here.stop - here.start)
+            tapes = [tape.part(lane) for tape in (g_tape, d_tape, look)]
+            self.groups.append(_Group(self.G, self.D, here, settings[here], seeds[here], curves, tapes))
 
     def advance(self, start: int, stop: int) -> None:
         """Train from generator step `start` to `stop`."""
         with flushed_denormals():
-            for m, member in enumerate(self.members):
+            for group in self.groups:
                 for step in range(start, stop, _BLOCK):
-                    self._train(m, member, step, min(_BLOCK, stop - step))
-
-    def _train(self, m: int, member: _Member, start: int, steps: int) -> None:
-        batch, d_steps = self.setting.batch_size, self.setting.d_steps
-        z, real = member.draw(steps, d_steps, batch, self.dtype)
-        g, d = member.g, member.d
-        g_tape, d_tape, d_fake = self.g_tape, self.d_tape, self.d_fake
-        fakes = g_tape.inputs[-1].unflatten(0, (d_steps + 1, batch)).unbind()
-        on_real, on_fake = d_tape.output[:batch, 0], d_fake.output[:, 0]
-        kept_real, kept_fake, kept_g = (torch.empty(steps, batch, dtype=self.dtype) for _ in range(3))
-        slopes, g_slope = self.loss.discriminator_slopes, self.loss.generator_slope
-
-        for k in range(steps):
-            g_tape.x.copy_(z[k])
-            g_tape.forward(g)
-            for i in range(d_steps):
-                self.x_real.copy_(real[k][i])
-                d_fake.x.copy_(fakes[i])
-                d_tape.forward(d)
-                up, down = slopes(on_real, on_fake)
-                torch.mul(up, self.share, out=self.slope_real)
-                torch.mul(down, self.share, out=self.slope_fake)
-                d_tape.backward(d, self.layers_d)
-                member.d_optimizer.step(self.gradient_d)
-            kept_real[k], kept_fake[k] = on_real, on_fake
-            d_fake.x.copy_(fakes[d_steps])
-            d_fake.forward(d)
-            kept_g[k] = on_fake
-            torch.mul(g_slope(on_fake), self.share, out=self.slope_fake)
-            d_fake.backward(d, None, into=self.g_last.deltas[-1])
-            self.g_last.backward(g, self.layers_g)
-            member.g_optimizer.step(self.gradient_g)
-
-        means = [
-            self.loss.discriminator(kept_real, kept_fake),
-            self.loss.generator(kept_g),
-            torch.sigmoid(kept_real).mean(1),
-            torch.sigmoid(kept_fake).mean(1),
-        ]
-        self.curves.add(start, torch.stack(means).numpy(), m)
+                    group.train(step, min(_BLOCK, stop - step))
 
     def samples(self) -> np.ndarray:
         """(M, N, 2): every member's G at its evaluation latents."""
-        made = []
-        for member, z in zip(self.members, self.fixed_z, strict=True):
-            self.look.x.copy_(z)
-            made.append(self.look.forward(member.g).numpy().copy())
-        return np.stack(made)
+        return np.concatenate([group.samples() for group in self.groups])
 
 
-class _Member:
-    """What one member owns: its weights, optimisers and streams."""
+class _Group:
+    """K members in lock-step: their weights, optimisers and streams, and the buffers that they share with others."""
 
-    def __init__(self, G: MLP, D: MLP, m: int, setting: Setting, seed: int) -> None:
-        self.g, self.d = Weights(G, G.flat[m]), Weights(D, D.flat[m])
-        self.g_optimizer = make_optimizer("g", G.flat[m], [setting])
-        self.d_optimizer = make_optimizer("d", D.flat[m], [setting])
-        self.target = make_target(setting.mode, setting.std)
-        self.latent_dim = setting.latent_dim
-        self.choice, self.noise, self.latent = (Streams([seed], purpose) for purpose in ("choice", "noise", "latent"))
+    def __init__(
+        self,
+        G: MLP,
+        D: MLP,
+        members: slice,
+        settings: Sequence[Setting],
+        seeds: Sequence[int],
+        curves: Curves,
+        tapes: Sequence[Tape],
+    ) -> None:
+        self.setting, self.members, self.curves = settings[0], members, curves
+        self.loss, self.dtype = LOSSES[settings[0].loss], G.flat.dtype
+        self.g, self.d = Weights(G, G.flat[members]), Weights(D, D.flat[members])
+        self.g_optimizer = make_optimizer("g", G.flat[members], settings)
+        self.d_optimizer = make_optimizer("d", D.flat[members], settings)
+        self.gradient_g, self.gradient_d = (
+            torch.zeros_like(self.g_optimizer.flat),
+            torch.zeros_like(self.d_optimizer.flat),
+        )
+        self.layers_g, self.layers_d = G.layers(self.gradient_g), D.layers(self.gradient_d)
+        self.targets = [make_target(s.mode, s.std) for s in settings]
+        self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
 
-    def draw(
-        self, steps: int, d_steps: int, batch: int, dtype: torch.dtype
-    ) -> tuple[tuple[Tensor, ...], list[tuple[Tensor, ...]]]:
-        """What `steps` rounds need, with ones beside, in a loop's order of drawing: per step z ((d_steps + 1) · batch,
-        latent_dim + 1), and per D step real points (batch, 3)."""
-        z = self.latent.normal(steps, (d_steps + 1) * batch, self.latent_dim)[0]
-        real = self.target.sample(steps * d_steps * batch, self.choice, self.noise)[0]
-        points = _with_ones(real.numpy(), dtype).unflatten(0, (steps, d_steps, batch))
-        return _with_ones(z, dtype).unbind(), [step.unbind() for step in points.unbind()]
+        batch = self.setting.batch_size
+        self.g_tape, self.d_tape, self.look = tapes
+        self.g_last = self.g_tape.part(rows=slice(-batch, None))  # the rows of the G step
+        self.d_fake = self.d_tape.part(rows=slice(batch, None))
+        self.x_real = self.d_tape.x[:, :batch]
+        self.on_real, self.on_fake = self.d_tape.output[:, :batch, 0], self.d_fake.output[..., 0]  # logits (K, B)
+        self.slope_real, self.slope_fake = self.d_tape.deltas[-1][:, :batch, 0], self.d_fake.deltas[-1][..., 0]
+        self.share = torch.tensor(1 / batch, dtype=self.dtype)  # of one point in a mean
+        self.fixed_z = Streams(seeds, "evaluation").normal(self.look.x.shape[1], self.setting.latent_dim)
+
+    def train(self, start: int, steps: int) -> None:
+        """`steps` generator steps, each after its D steps; `start` is the number of those before."""
+        batch, d_steps = self.setting.batch_size, self.setting.d_steps
+        z, real = self.draw(steps)
+        fakes = self.g_tape.inputs[-1].unflatten(1, (d_steps + 1, batch)).unbind(1)
+        kept = torch.empty(3, len(self.targets), steps, batch, dtype=self.dtype)
+        kept_real, kept_fake, kept_g = (logits.unbind(1) for logits in kept)
+
+        for k in range(steps):
+            self.g_tape.x.copy_(z[k])
+            self.g_tape.forward(self.g)
+            for i in range(d_steps):
+                self.x_real.copy_(real[k * d_steps + i])
+                self.d_fake.x.copy_(fakes[i])
+                self.d_tape.forward(self.d)
+                up, down = self.loss.discriminator_slopes(self.on_real, self.on_fake)
+                torch.mul(up, self.share, out=self.slope_real)
+                torch.mul(down, self.share, out=self.slope_fake)
+                self.d_tape.backward(self.d, self.layers_d)
+                self.d_optimizer.step(self.gradient_d)
+            kept_real[k].copy_(self.on_real)
+            kept_fake[k].copy_(self.on_fake)
+            self.d_fake.x.copy_(fakes[d_steps])
+            self.d_fake.forward(self.d)
+            kept_g[k].copy_(self.on_fake)
+            torch.mul(self.loss.generator_slope(self.on_fake), self.share, out=self.slope_fake)
+            self.d_fake.backward(self.d, None, into=self.g_last.deltas[-1])
+            self.g_last.backward(self.g, self.layers_g)
+            self.g_optimizer.step(self.gradient_g)
+
+        means = []
+        for on_real, on_fake, on_g in kept.unbind(1):  # (steps, B): all steps at once, one member, for its own rounding
+            losses = (self.loss.discriminator(on_real, on_fake), self.loss.generator(on_g))
+            chances = (torch.sigmoid(on_real).mean(-1), torch.sigmoid(on_fake).mean(-1))
+            means.append(torch.stack([*losses, *chances]))
+        self.curves.add(start, torch.stack(means, 1).numpy(), self.members)
+
+    def draw(self, steps: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What `steps` rounds need, in a loop's order of drawing and with ones beside: z (K, (d_steps + 1) B,
+        latent_dim + 1) for each step, real points (K, B, 3) for each D step."""
+        batch, d_steps = self.setting.batch_size, self.setting.d_steps
+        z = self.latent.normal(steps, (d_steps + 1) * batch, self.setting.latent_dim)
+        real = draw_real(self.targets, steps * d_steps * batch, self.choice, self.noise).numpy()
+        points = _with_ones(real, self.dtype).unflatten(1, (steps * d_steps, batch))
+        return _with_ones(z, self.dtype).unbind(1), points.unbind(1)
+
+    def samples(self) -> np.ndarray:
+        """(K, N, 2): G at the evaluation latents."""
+        self.look.x[..., :-1] = torch.from_numpy(self.fixed_z)
+        return self.look.forward(self.g).numpy().copy()
 
 
 def _with_ones(points: np.ndarray, dtype: torch.dtype) -> Tensor:

@@ -6,6 +6,7 @@ comma-separated. Results go to stdout, all else to stderr. A user's mistake is o
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import inspect
 import json
@@ -14,7 +15,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -125,7 +126,7 @@ def list_names(
 ) -> None:
     """Show every target, loss, optimiser, activation, initialisation and study."""
     from experiments import STUDIES
-    from GAN import INITS
+    from GAN import ACTIVATIONS, INITS
     from losses import LOSSES
     from sample import TARGETS
     from updates import OPTIMIZERS
@@ -137,6 +138,7 @@ def list_names(
         "targets": {name: f"{entry.help} (std {entry.std:g})" for name, entry in TARGETS.items()},
         "losses": {name: loss.help for name, loss in LOSSES.items()},
         "optimizers": {name: first_line(kind) for name, kind in OPTIMIZERS.items()},
+        "activations": dict.fromkeys(ACTIVATIONS, ""),
         "inits": {name: first_line(init) for name, init in INITS.items()},
         "studies": STUDIES,
     }
@@ -146,7 +148,7 @@ def list_names(
     for title, entries in names.items():
         print(title)
         for name, words in entries.items():
-            print(f"  {name:<15} {words}")
+            print(f"  {name:<15} {words}".rstrip())
 
 
 @app.command("render")
@@ -159,7 +161,9 @@ def render_run(
     from pipeline import redraw
     from progress import progress_on
 
-    redraw(Path(run), workers, progress_on(sys.stderr, quiet))
+    signal.signal(signal.SIGTERM, _terminate)
+    with _drawing_fails():
+        redraw(Path(run), workers, progress_on(sys.stderr, quiet))
 
 
 @app.command("report")
@@ -193,14 +197,15 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
     from tables import text_table
 
     signal.signal(signal.SIGTERM, _terminate)
-    results, folder = run(
-        asked.study,
-        Path(asked.out),
-        force=asked.force,
-        figures=not asked.no_figures,
-        command=shlex.join(["python", "main.py", *sys.argv[1:]]),
-        progress=progress_on(sys.stderr, asked.quiet),
-    )
+    with _drawing_fails():
+        results, folder = run(
+            asked.study,
+            Path(asked.out),
+            force=asked.force,
+            figures=not asked.no_figures,
+            command=shlex.join(["python", "main.py", *sys.argv[1:]]),
+            progress=progress_on(sys.stderr, asked.quiet),
+        )
     if asked.json:
         outcome = {
             "run": str(folder.path),
@@ -241,11 +246,21 @@ def _print_plan(asked: Asked) -> None:
 
 
 class RunFailed(Exception):
-    """A run that ended without all of its members."""
+    """A run that ended without all of its members or pictures."""
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM."""
+
+
+@contextlib.contextmanager
+def _drawing_fails() -> Iterator[None]:
+    from render import DrawingError
+
+    try:
+        yield
+    except DrawingError as error:
+        raise RunFailed(str(error)) from None
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -257,9 +272,16 @@ def main(arguments: list[str] | None = None) -> int:
     from files import FolderInUse, NotARun
 
     try:
-        status = app(args=arguments, standalone_mode=False)
+        # not app(): typer turns an interrupt into a status and says nothing
+        command = typer.main.get_command(app)
+        status = 0
+        try:
+            with command.make_context("main.py", sys.argv[1:] if arguments is None else list(arguments)) as context:
+                command.invoke(context)
+        except typer.Exit as error:
+            status = error.exit_code
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return status
     except typer.TyperException as error:
         return _complain(_usage(error), 2)
     except (OptionError, FolderInUse, NotARun) as error:
@@ -268,7 +290,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _complain(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+        where = error.filename2 or error.filename or "file system"
+        return _complain(f"{where}: {error.strerror or error}", 1)
     except RunFailed as error:
         return _complain(str(error), 1)
     except Terminated:
@@ -280,7 +303,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _usage(error: typer.TyperException) -> str:
     """A parser's complaint in one line, with what is near to what was written."""
     words = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
-    if (command := re.fullmatch(r"No such command '(.*)'\.", words)) is not None:
+    if (command := re.match(r"No such command '(.*)'\.", words)) is not None:
         commands = [c.name or "" for c in app.registered_commands]
         return f"{command[1]}: no such command; there are {', '.join(commands)}{near(command[1], commands)}"
     name = getattr(error, "option_name", None)
@@ -289,13 +312,19 @@ def _usage(error: typer.TyperException) -> str:
             "--variance",
             "--out",
             "--config",
+            "--force",
+            "--no-figures",
+            "--dry-run",
+            "--quiet",
+            "--json",
+            "--version",
         ]
         return f"{name}: no such option{near(name, flags)}; see --help"
     return words
 
 
 def _complain(words: str, status: int) -> int:
-    print(f"error: {words}", file=sys.stderr)
+    print(f"error: {' '.join(words.splitlines())}", file=sys.stderr)  # whatever was quoted, one line
     return status
 
 

@@ -82,7 +82,7 @@ def _from_flags(said: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in said.items():
         if name == "variance":
-            values["std"] = [_std(part, "--variance") for part in value.split(",")]
+            values["std"] = [_std(part.strip(), "--variance") for part in value.split(",")]
         elif name in FIELDS[Setting]:
             values[name] = parse_several(Setting, name, value)
         elif name in FIELDS[Study]:
@@ -95,10 +95,10 @@ def _from_flags(said: Mapping[str, Any]) -> dict[str, Any]:
 def _std(variance: Any, called: str) -> float:
     try:
         number = float(variance) if not isinstance(variance, bool) else math.nan
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and number > 0):
-        raise OptionError(f"{called} {variance}: must be a finite number {_VARIANCE}")
+        raise OptionError(f"{called} {variance or repr(variance)}: must be a finite number {_VARIANCE}")
     return math.sqrt(number)
 
 
@@ -121,7 +121,10 @@ def _from_file(path: str) -> dict[str, Any]:
         if name in values or (name in ("std", "variance") and "std" in values):
             raise OptionError(f"{called}: given twice, or beside its other name")
         if name == "variance":
-            values["std"] = [_std(v, called) for v in (value if isinstance(value, list) else [value])]
+            several = value if isinstance(value, list) else [value]
+            if not several or any(isinstance(v, str) for v in several):
+                raise OptionError(f"{called} = {value!r}: must be a finite number {_VARIANCE}, or a list of such")
+            values["std"] = [_std(v, called) for v in several]
         elif name in FIELDS[Setting]:
             several = value if isinstance(value, list) else [value]
             if not several:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import platform
@@ -42,12 +43,14 @@ def run(
         "versions": versions(),
         "threads": 1,  # of every worker
     }
+    known: Study | Results = study
     folder.write_json(MANIFEST, manifest(study, **facts))
     try:
         total = study.steps * study.seeds * len(study.settings)
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
             results = run_study(study, advance)
         save(results, folder)
+        known = results
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
         if figures:
             with progress("drawing", count(results)) as advance:
@@ -55,29 +58,38 @@ def run(
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
         write_report(results, folder, facts)
-        folder.write_json(MANIFEST, manifest(results, **facts, files=folder.files()))
+        folder.sweep()
+        folder.write_json(MANIFEST, manifest(results, **facts, files=folder.made()))
     except BaseException as error:
         facts["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        folder.write_json(MANIFEST, manifest(study, **facts, error=str(error), files=folder.files()))
+        folder.sweep()
+        folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=folder.made()))
         raise
     return results, folder
 
 
 def redraw(path: Path, workers: str = "auto", progress: Progress = silent) -> None:
     """Draw a finished run's pictures again, and its report. Raises `files.NotARun`."""
-    folder = RunFolder(path)
+    folder = RunFolder.open(path)
     results = load(folder)
-    with progress("drawing", count(results)) as advance:
-        render(results, folder.path, usable_cores() if workers == "auto" else int(workers), advance)
-    rewrite_report(path)
+    workers = dataclasses.replace(results.study, workers=workers).workers  # checked
+    try:
+        with progress("drawing", count(results)) as advance:
+            render(results, folder.path, usable_cores() if workers == "auto" else int(workers), advance)
+    finally:
+        folder.sweep()
+    _rewrite(folder)
 
 
 def rewrite_report(path: Path) -> None:
     """Write a finished run's report again. Raises `files.NotARun`."""
-    folder = RunFolder(path)
+    _rewrite(RunFolder.open(path))
+
+
+def _rewrite(folder: RunFolder) -> None:
     results, facts = load(folder), folder.read_json(MANIFEST)
     write_report(results, folder, facts)
-    folder.write_json(MANIFEST, {**facts, "files": folder.files()})
+    folder.write_json(MANIFEST, {**facts, "files": folder.made()})
 
 
 def versions() -> dict[str, str]:

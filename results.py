@@ -11,7 +11,7 @@ import numpy as np
 
 from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
-from settings import FIELDS, OptionError, Setting, Study
+from settings import FIELDS, Setting, Study
 from store import MANIFEST, RunFolder
 
 FORMAT = 1  # of the run folder; a reader refuses one it does not know
@@ -228,5 +228,5 @@ def load(folder: RunFolder) -> Results:
             diverged_at=[int(row["diverged_at"]) if row["diverged_at"] else None for row in rows],
             failures=run["failures"],
         )
-    except (KeyError, TypeError, ValueError, OptionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise NotARun(f"{folder.path}: not a finished run ({type(error).__name__}: {error})") from None

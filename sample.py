@@ -376,17 +376,11 @@ def draw_real(targets: Sequence[Target], n: int, choice: Streams, noise: Streams
     """
     if not len(targets) == len(choice.generators) == len(noise.generators):
         raise ValueError("draw_real needs a target, a choice stream and a noise stream for each member")
-    members: dict[Target, list[int]] = {}  # by identity
+    uniforms = torch.from_numpy(choice.uniform(n, 2)) if any(t.uses_choice for t in targets) else None
+    points = torch.from_numpy(noise.normal(n, 2))
+    # One member after another: the end of an array is computed by other instructions than the rest, with other rounding
     for m, target in enumerate(targets):
-        members.setdefault(target, []).append(m)
-    if len(members) == 1:
-        return targets[0].sample(n, choice, noise)
-    # A member that ignores its choice may have its stream advanced or not: nobody looks
-    uniforms = torch.from_numpy(choice.uniform(n, 2)) if any(t.uses_choice for t in members) else None
-    normals = torch.from_numpy(noise.normal(n, 2))
-    points = torch.empty_like(normals)
-    for target, rows in members.items():
-        points[rows] = target.transform(None if uniforms is None else uniforms[rows], normals[rows])
+        points[m] = target.transform(None if uniforms is None else uniforms[m], points[m])
     return points
 
 

@@ -11,6 +11,9 @@ import io
 import json
 import math
 import os
+import re
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ import numpy as np
 from files import FolderInUse, NotARun, atomic
 
 MANIFEST = "run.json"
+# the temporary names of files.atomic, and of writers that name theirs after their process
+_HALF = re.compile(r"\..+(-[0-9a-f]{8}\.part(\.\w+)?|\.[0-9]+\.part)")
 
 
 class RunFolder:
@@ -27,6 +32,7 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.foreign: frozenset[str] = frozenset()  # files beside the run's own
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, force: bool = False) -> RunFolder:
@@ -39,6 +45,14 @@ class RunFolder:
         folder.path.mkdir(parents=True, exist_ok=True)
         if force:
             folder._clear()
+        folder.foreign = frozenset(folder.files())
+        return folder
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> RunFolder:
+        """The folder of a run that is there. Raises `NotARun` where none is."""
+        folder = cls(path)
+        folder.foreign = frozenset(folder.files()) - set(folder._listed(folder.read_json(MANIFEST)))
         return folder
 
     def check_free(self, *, force: bool = False) -> None:
@@ -50,17 +64,34 @@ class RunFolder:
             raise FolderInUse(f"{self.path}: is not a folder; choose another")
 
     def _clear(self) -> None:
+        self.sweep()
         try:
-            listed = self.read_json(MANIFEST).get("files", [])
-        except (NotARun, AttributeError):
+            listed = self._listed(self.read_json(MANIFEST))
+        except NotARun:
             return
         home = self.path.resolve()
-        for name in (*(n for n in listed if isinstance(n, str)), MANIFEST):
+        for name in (*listed, MANIFEST):
             path = self.path / name
             if path.resolve().is_relative_to(home) and path.is_file() and not path.is_symlink():
                 path.unlink()
                 if path.parent != self.path and not any(path.parent.iterdir()):
                     path.parent.rmdir()
+
+    @staticmethod
+    def _listed(manifest: Any) -> list[str]:
+        """The files that a run.json, whoever wrote it, calls its run's own."""
+        names = manifest.get("files") if isinstance(manifest, dict) else None
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def sweep(self) -> None:
+        """Remove what writers left half done when they were killed."""
+        for path in self.path.rglob(".*.part*"):
+            if _HALF.fullmatch(path.name) and path.is_file():
+                path.unlink()
+
+    def made(self) -> list[str]:
+        """The run's own files: `files` without what somebody else put there, which is not for a run to remove."""
+        return [name for name in self.files() if name not in self.foreign]
 
     def files(self) -> list[str]:
         """Everything the folder holds, relative, sorted, with forward slashes."""
@@ -96,7 +127,7 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise NotARun(f"{self.path}: no run, there is no {name}") from None
         except ValueError as error:
             raise NotARun(f"{self.path / name}: {error}") from None
@@ -109,11 +140,12 @@ class RunFolder:
 
     def read_npz(self, name: str) -> dict[str, np.ndarray]:
         try:
-            with np.load(self.path / name, allow_pickle=False) as arrays:
+            # opened here: np.load leaves a file that it cannot read open
+            with open(self.path / name, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return dict(arrays)
         except FileNotFoundError:
             raise NotARun(f"{self.path}: the run has no {name}; did it finish?") from None
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise NotARun(f"{self.path / name}: {error}") from None
 
 

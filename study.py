@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from curves import CURVES
-from fast import can_be_fast
+from fast import can_be_fast, lanes
 from metrics import EVALUATION, SCORES, null_scores, score_stack, verdict
 from results import Member, Results
 from sample import make_target
@@ -20,7 +20,7 @@ from settings import OptionError, Setting, Study
 from train import train_stack
 from workers import TaskError, run_tasks
 
-STACK = 8  # members trained by autograd as one batch: their activations fit a core's second-level cache
+STACK = 8  # members trained by autograd as one batch
 FAST_STACK = (
     2  # members of the fast path, which gains nothing from company: small tasks keep all workers busy to the end
 )
@@ -65,8 +65,9 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     frame_steps = spread_steps(study.steps, study.frames)
     stacks = []
     for group in groups.values():
-        quick = can_be_fast(study.settings[members[group[0]].setting], study.device)
-        size = min(FAST_STACK if quick else STACK, -(-len(group) // int(study.workers)))
+        size = min(
+            stack_size(study.settings[members[group[0]].setting], study.device), -(-len(group) // int(study.workers))
+        )
         for start in range(0, len(group), size):
             chosen = tuple(group[start : start + size])
             settings = tuple(study.settings[members[m].setting] for m in chosen)
@@ -75,6 +76,11 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
                 Stack(settings, chosen, seeds, study.steps, log_every, snapshot_steps, frame_steps, study.device)
             )
     return members, sorted(stacks, key=_cost, reverse=True)
+
+
+def stack_size(setting: Setting, device: str) -> int:
+    """Members a task: no more than share the cache, so that tasks are many and all workers busy to the end."""
+    return lanes(setting) if can_be_fast(setting, device) else STACK
 
 
 def _cost(stack: Stack) -> float:

@@ -116,7 +116,8 @@ class AutogradStack:
                     real = draw_real(self.targets, batch, self.choice, self.noise).to(self.device, self.dtype)
                     self.d_means = self.discriminator_step(real, fake)
             g_means = self.generator_step(self.latents(self.latent, batch))
-            self.curves.add(step, torch.stack([self.d_means[0], g_means[0], *self.d_means[1:]]).cpu().numpy())
+            means = torch.stack([self.d_means[0], g_means[0], *self.d_means[1:]])
+            self.curves.add(step, means.unsqueeze(2).cpu().numpy())
 
     def discriminator_step(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         loss, d_real, d_fake = discriminator_loss(self.D, real, fake, self.loss)
@@ -155,7 +156,8 @@ def generator_loss(G: Network, D: Network, z: Tensor, loss: Loss) -> tuple[Tenso
 def flat_gradient(loss: Tensor, network: MLP) -> Tensor:
     """∂ Σ loss / ∂ parameters of `network` alone, laid out as `network.flat` (M, P)."""
     gradients = torch.autograd.grad(loss.sum(), list(network.matrices))
-    return torch.cat([g.flatten(1) for g in gradients], 1)
+    unused = torch.zeros_like(network.flat[:, sum(g[0].numel() for g in gradients) :])
+    return torch.cat([*(g.flatten(1) for g in gradients), unused], 1)
 
 
 # --- the course's interface ------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Optimisers: one step for every parameter of a player, of one member or of a whole stack, in a few operations.
+"""Optimisers: one step for every parameter of a player, of all members of a stack, in a few operations.
 
-An optimiser owns its state and nothing else. Parameters and gradients are flat: (P,) with floats as hyperparameters, or
-(M, P) with columns (M, 1), so that members of one stack may differ in them. The same lines serve both.
+An optimiser owns its state and nothing else. Parameters and gradients are flat, (M, P); a hyperparameter is a float, or
+a column (M, 1) where members differ in it. The same lines serve both, with the same rounding.
 """
 
 from __future__ import annotations
@@ -50,18 +50,25 @@ class Adam:
         self.flat.addcdiv_(self.mean, scratch)
 
     def _next_corrections(self, count: int) -> list[tuple[Tensor, Tensor]]:
-        """(ε √c₂, −c₁ / (lr √c₂)) of the steps to come, last first, where c = 1 − βᵗ, made in double precision:
+        """(ε √c₂, −c₁ / (lr √c₂)) of the steps to come, last first, where c = 1 − βᵗ:
 
         lr · m̂ / (√v̂ + ε) = m / ((√v + ε √c₂) · c₁ / (lr √c₂)).
 
-        Many at once, and as tensors: a Python number costs an operation twice what a tensor does.
+        Made in Python's double precision, so that a member's are the same in any company; many at once, and as tensors,
+        because a Python number costs an operation twice what a tensor does.
         """
-        steps = torch.arange(self.steps + 1, self.steps + 1 + count, dtype=torch.float64, device=self.flat.device)
-        shape = (count,) if self.flat.dim() == 1 else (count, 1, 1)
-        steps = steps.reshape(shape)
-        root2 = (1 - self.beta2**steps).sqrt()
-        epsilon = (1e-8 * root2).to(self.flat.dtype)
-        scale = ((self.beta1**steps - 1) / (self.lr * root2)).to(self.flat.dtype)
+        columns = (self.lr, self.beta1, self.beta2)
+        members = list(zip(*(c.flatten().tolist() if isinstance(c, Tensor) else [c] for c in columns), strict=True))
+        made = []
+        for t in range(self.steps + 1, self.steps + 1 + count):
+            pairs = []
+            for lr, beta1, beta2 in members:
+                root2 = (1 - beta2**t) ** 0.5
+                pairs.append((1e-8 * root2, (beta1**t - 1) / (lr * root2)))
+            made.append(pairs)
+        # (count, members, 2), and for one set of hyperparameters numbers instead of columns
+        table = torch.tensor(made, dtype=torch.float64, device=self.flat.device).to(self.flat.dtype)
+        epsilon, scale = table.unsqueeze(-1).unbind(2) if len(members) > 1 else table[:, 0].unbind(1)
         return list(zip(epsilon.unbind(), scale.unbind(), strict=True))[::-1]
 
 
@@ -73,13 +80,10 @@ OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
 
 
 def make_optimizer(player: str, flat: Tensor, settings: Sequence[Setting]) -> Adam | SGD:
-    """The optimiser of one player, "g" or "d", with parameters `flat`: (M, P) for M settings, or (P,) for one."""
-
-    def gather(values: list[float]) -> Hyperparameter:
-        if flat.dim() == 1:
-            return values[0]
-        return torch.tensor(values, dtype=torch.float64, device=flat.device).unsqueeze(1)
-
-    lr = gather([s.generator_lr if player == "g" else s.discriminator_lr for s in settings])
-    beta1, beta2 = gather([s.beta1 for s in settings]), gather([s.beta2 for s in settings])
-    return OPTIMIZERS[settings[0].optimizer](flat, lr, beta1, beta2)
+    """The optimiser of one player, "g" or "d", with parameters `flat` (M, P), for a setting a member."""
+    rates = [s.generator_lr if player == "g" else s.discriminator_lr for s in settings]
+    values = list(zip(rates, [s.beta1 for s in settings], [s.beta2 for s in settings], strict=True))
+    if len(set(values)) == 1:
+        return OPTIMIZERS[settings[0].optimizer](flat, *values[0])
+    columns = torch.tensor(values, dtype=torch.float64, device=flat.device).unsqueeze(2).unbind(1)
+    return OPTIMIZERS[settings[0].optimizer](flat, *columns)

@@ -50,7 +50,7 @@ def test_plan_puts_every_member_in_one_stack_of_its_structure():
 def test_results_do_not_depend_on_workers_or_cuts(measured, monkeypatch):
     import study
 
-    monkeypatch.setattr(study, "FAST_STACK", 3)
+    monkeypatch.setattr(study, "stack_size", lambda setting, device: 2)
     other = run_study(tiny(workers="2"))
     for name, values in measured.scores.items():
         assert np.array_equal(other.scores[name], values, equal_nan=True)
