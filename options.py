@@ -56,10 +56,7 @@ def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
     config = said.pop("config", None)
     values = _from_flags(said)
     if config is not None:
-        from_file = _from_file(config)
-        if "std" in values:  # either spelling on the command line wins over either in the file
-            from_file.pop("std", None)
-        values = from_file | values
+        values = _from_file(config) | values
 
     settings = {name: values[name] for name in FIELDS[Setting] if name in values}
     if study_name is not None:

@@ -64,7 +64,6 @@ class RunFolder:
             raise FolderInUse(f"{self.path}: is not a folder; choose another")
 
     def _clear(self) -> None:
-        self.sweep()
         try:
             listed = self._listed(self.read_json(MANIFEST))
         except NotARun:

@@ -912,13 +912,25 @@ def alive(group):
     return found
 
 
+def ignore_interrupts(processes):
+    """How many of them ignore SIGINT: what a worker does as soon as it is ready for work."""
+    found = 0
+    for number in processes:
+        try:
+            status = Path(f"/proc/{number}/status").read_text()
+        except OSError:
+            continue
+        found += int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16) >> (signal.SIGINT - 1) & 1
+    return found
+
+
 def wait_for(condition, seconds, process=None):
     """Whether a condition comes true in time, and while the process, if any is given, still runs."""
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until or (process is not None and process.poll() is not None):
             return False
-        time.sleep(0.01)
+        time.sleep(0.02)
     return True
 
 
@@ -938,21 +950,30 @@ def finish(process):
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "send", "status", "word"),
+    ("number", "to", "status", "word", "moment"),
     [
-        (signal.SIGINT, os.killpg, 130, "interrupted"),  # Ctrl-C reaches the workers too
-        (signal.SIGTERM, os.kill, 143, "terminated"),
+        # Ctrl-C reaches the workers too
+        ("SIGINT", "group", 130, "interrupted", "training"),
+        pytest.param(
+            *("SIGINT", "group", 130, "interrupted", "starting"),
+            marks=pytest.mark.xfail(strict=False, reason="workers.py: a worker that still imports shows a traceback"),
+        ),
+        ("SIGTERM", "program", 143, "terminated", "training"),
     ],
 )
-def test_an_interrupted_run_says_so_and_leaves_nothing_behind(number, send, status, word, tmp_path, capsys):
+def test_an_interrupted_run_says_so_and_leaves_nothing_behind(number, to, status, word, moment, tmp_path, capsys):
     run = tmp_path / "run"
     process = start("--steps=1000000", "--seeds=4", "--workers=2", "--out", "run", cwd=tmp_path)
     assert wait_for((run / "run.json").exists, 60, process)
     assert manifest(run)["status"] == "running"
-    # the program, its two workers, and what multiprocessing may add
-    wait_for(lambda: len(alive(process.pid)) >= 3, 10, process)
-    time.sleep(0.5)
-    send(process.pid, number)
+    if not Path("/proc/self/status").exists():
+        time.sleep(0.1 if moment == "starting" else 5)
+    elif moment == "starting":  # the program, multiprocessing's tracker, two workers
+        assert wait_for(lambda: len(alive(process.pid)) == 4, 60, process)
+    else:  # all but the program
+        assert wait_for(lambda: ignore_interrupts(alive(process.pid)) == 3, 60, process)
+        time.sleep(0.5)
+    (os.killpg if to == "group" else os.kill)(process.pid, getattr(signal, number))
     assert finish(process) == (status, "", f"error: {word}\n")
     assert manifest(run)["status"] == "interrupted"
     assert files(run) == ["run.json"]

@@ -17,7 +17,7 @@ FLOORS = [
     ["metrics", "fast", "train"],
     ["store", "plotting", "animation"],
     ["results", "study", "render", "tables", "observations", "report", "pipeline"],
-    ["experiments"],
+    ["experiments", "bench"],
     ["options", "main"],
 ]
 RANK = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}
