@@ -19,6 +19,7 @@ from settings import Setting
 from workers import TaskError, run_tasks
 
 MOMENTS = 10  # of the printed plate
+SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # of the loss plot's axis and a score's axis
 AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
@@ -48,6 +49,10 @@ def render(
     for index, outcome in run_tasks(draw, tasks, workers, progress):
         if isinstance(outcome, TaskError):
             raise DrawingError(f"{tasks[index][0]}: {outcome}")
+
+
+def _fps(results: Results) -> float:
+    return float(np.clip((len(results.frame_steps) - 1) / SECONDS, 4, 20))
 
 
 def count(results: Results) -> int:
@@ -98,6 +103,7 @@ def plan(results: Results) -> list[Picture]:
                         "columns": [""],
                         "half_width": half_width,
                         "steps": steps,
+                        "fps": _fps(results),
                     },
                 )
             )
@@ -168,7 +174,9 @@ def _comparison(results: Results) -> list[Picture]:
             )
     pictures = [Picture("comparison.png", "comparison_figure", {**shared, "scores": scores})]
     if _moves(results):
-        pictures.insert(0, Picture("comparison.gif", "density_gif", {**shared, "steps": results.frame_steps}))
+        pictures.insert(
+            0, Picture("comparison.gif", "density_gif", {**shared, "steps": results.frame_steps, "fps": _fps(results)})
+        )
     return pictures
 
 
