@@ -224,7 +224,7 @@ def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
         if kind is str
         else number
         and (kind is float or isinstance(value, int))
-        and math.isfinite(value)
+        and -math.inf < value < math.inf  # whole numbers too large for a float as well
         and (limits["above"] is None or value > limits["above"])
         and (limits["least"] is None or value >= limits["least"])
         and (limits["below"] is None or value < limits["below"])

@@ -61,7 +61,7 @@ class _Pool:
     def start(self) -> Connection:
         ours, theirs = self.context.Pipe()
         process = self.context.Process(target=_work, args=(theirs, self.function), daemon=True)
-        with _one_thread():
+        with _one_thread(), _no_interrupt():
             process.start()
         theirs.close()  # so that the worker's death reads as the end of the pipe
         self.processes[ours] = process
@@ -161,3 +161,16 @@ def _one_thread() -> Iterator[None]:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = before
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """SIGINT waits: a process started inside never gets one, this one afterwards (no such thing on Windows)."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
