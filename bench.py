@@ -165,7 +165,7 @@ def table(results: Sequence[Measured], workers: int) -> str:
     note = (
         f"\nMilliseconds a generator step and GAN: median (least–greatest) of {len(results[0].ours_ms)} repeats. The\n"
         f"plain loop trains one GAN at a time at its best thread count; then one a core, and ours, {workers} processes\n"
-        "of one thread. Ratios: medians of either plain loop's time over ours within a repeat; asked is against the first."
+        "of one thread. Ratios: medians of either plain loop's time over ours within a repeat; asked is of the first."
     )
     return "\n".join(rows) + "\n" + note
 
