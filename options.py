@@ -26,7 +26,7 @@ from settings import (
 )
 
 SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
-_VARIANCE = "above 0: the square of a standard deviation"
+_VARIANCE = "of at least 0.0001 and at most 1000000: the square of a standard deviation"
 
 
 @dataclass
@@ -94,7 +94,7 @@ def _std(variance: Any, called: str) -> float:
         number = float(variance) if not isinstance(variance, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not (math.isfinite(number) and number > 0):
+    if not 1e-4 <= number <= 1e6:
         raise OptionError(f"{called} {variance or repr(variance)}: must be a finite number {_VARIANCE}")
     return math.sqrt(number)
 

@@ -71,7 +71,7 @@ class Setting:
 
     mode: str = option("gaussian", "real distribution", per_member=True)
     std: float | None = option(
-        None, "its standard deviation, data units; default: the mode's own", above=0, per_member=True
+        None, "its standard deviation, data units; default: the mode's own", least=0.01, most=1000, per_member=True
     )
     d_steps: int = option(2, "discriminator steps per round", least=1, most=1000, aliases=("--n-critic",))
     g_steps: int = option(1, "generator steps per round", least=1, most=1000)
