@@ -162,10 +162,11 @@ def table(results: Sequence[Measured], workers: int) -> str:
         lines.append([str(m.members), str(m.hidden), *spread, ratios, f"{m.asked:g} ×", f"{share:.0%}"])
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     rows = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
+    repeats = len(results[0].ours_ms)
     note = (
-        f"\nMilliseconds a generator step and GAN: median (least–greatest) of {len(results[0].ours_ms)} repeats. The\n"
-        f"plain loop trains one GAN at a time at its best thread count; then one a core, and ours, {workers} processes\n"
-        "of one thread. Ratios: medians of either plain loop's time over ours within a repeat; asked is of the first."
+        f"\nMilliseconds a generator step and GAN: median (least–greatest) of {repeats} repeats. The plain loop trains\n"
+        f"one GAN at a time at its best thread count; then one a core, and ours, {workers} processes of one thread.\n"
+        "Ratios: medians of either plain loop's time over ours within a repeat; asked is of the first."
     )
     return "\n".join(rows) + "\n" + note
 

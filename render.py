@@ -217,6 +217,8 @@ def _plane(results: Results, index: int, half_width: float, title: str, frames: 
 def _bandwidth(density: np.ndarray, half_width: float, n: int) -> float:
     """Smoothing for n samples: wide enough to gather 25 of them where the target is spread over its e^entropy."""
     cell = (2 * half_width / len(density)) ** 2
+    if not density.sum() > 0:  # modes far narrower than a cell, on a plane made for a far wider target
+        return float(np.sqrt(cell))
     mass = density / density.sum()
     mass = mass[mass > 0]
     area = float(np.exp(-(mass * np.log(mass / cell)).sum()))

@@ -134,8 +134,8 @@ class Curve(Target):
     order: int = 16
 
     def __post_init__(self) -> None:
-        if self.std < 1e-3:  # the nodes grow as 1/std
-            raise ValueError(f"std of {self.name} must be at least 0.001, not {self.std}")
+        if self.std < 0.02:  # the nodes, and seconds, grow as 1/std
+            raise ValueError(f"std of {self.name} must be at least 0.02, not {self.std}")
 
     @cached_property
     def _nodes(self) -> tuple[Tensor, Tensor]:

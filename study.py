@@ -43,7 +43,13 @@ class Stack:
 
 def resolve(study: Study) -> Study:
     """The study with every default that depends on something else filled in: std, device, workers."""
-    settings = tuple(dict.fromkeys(dataclasses.replace(s, std=make_target(s.mode, s.std).std) for s in study.settings))
+    try:
+        stds = [make_target(s.mode, s.std).std for s in study.settings]
+    except ValueError as error:  # a std that this one mode does not take
+        raise OptionError(f"--std: {error}") from None
+    settings = tuple(
+        dict.fromkeys(dataclasses.replace(s, std=std) for s, std in zip(study.settings, stds, strict=True))
+    )
     return dataclasses.replace(
         study, settings=settings, device=_device(study.device), workers=str(_workers(study.workers))
     )

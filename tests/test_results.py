@@ -8,7 +8,7 @@ from scipy import stats
 from files import FolderInUse, NotARun, atomic
 from intervals import mean_interval, share_interval
 from results import comparison_rows, load, manifest, save, setting_labels, setting_names, summary_rows
-from settings import Setting, Study
+from settings import OptionError, Setting, Study
 from store import RunFolder
 from study import plan, resolve, run_study, spread_steps
 
@@ -218,3 +218,8 @@ def test_what_is_no_run_is_said_to_be_none(tmp_path):
     (tmp_path / "run.json").write_text('{"format": 99}')
     with pytest.raises(NotARun, match="format 99"):
         load(RunFolder(tmp_path))
+
+
+def test_a_std_that_a_mode_does_not_take_is_the_users_mistake():
+    with pytest.raises(OptionError, match="--std: std of spiral must be at least"):
+        resolve(Study("n", "q", (Setting(mode="spiral", std=0.01),)))
