@@ -164,9 +164,10 @@ def table(results: Sequence[Measured], workers: int) -> str:
     rows = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
     repeats = len(results[0].ours_ms)
     note = (
-        f"\nMilliseconds a generator step and GAN: median (least–greatest) of {repeats} repeats. The plain loop\n"
-        f"trains one GAN at a time at its best thread count; then one a core, and ours, {workers} processes of one thread.\n"
-        "Ratios: medians of either plain loop's time over ours within a repeat; asked is of the first."
+        f"\nMilliseconds a generator step and GAN: median (least–greatest) of {repeats} repeats.\n"
+        "The plain loop trains one GAN at a time at its best thread count; then one on every core;\n"
+        f"ours, {workers} processes of one thread. Ratios: medians of either plain loop's time over ours\n"
+        "within a repeat; asked is of the first."
     )
     return "\n".join(rows) + "\n" + note
 
