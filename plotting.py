@@ -7,7 +7,6 @@ peak, the square root keeps faint mass visible. The real density lies over it as
 never autoscaled, and pyplot and its global state are never touched.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+
+from files import atomic
 
 Array = NDArray[Any]
 Cell = tuple[int, int]  # (row, column) of a comparison
@@ -293,13 +294,10 @@ def comparison_figure(
 @matplotlib.rc_context(STYLE)
 def save(figure: Figure, path: str | Path, dpi: float = 150) -> None:
     """Write a figure as PNG and let go of it. Equal figures give equal bytes; there is never half a file."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
-        os.replace(partial, path)
+        with atomic(path) as partial:
+            figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
     finally:
-        partial.unlink(missing_ok=True)
         figure.clear()
 
 
