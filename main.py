@@ -22,8 +22,8 @@ from typing import Annotated, Any
 
 import typer
 
-from options import Asked, read_options, takes
-from settings import FIELDS, VERSION, OptionError, Setting, Study, flag, metadata, near
+from options import Asked, read_options
+from settings import FIELDS, NAMES, VERSION, OptionError, Setting, Study, flag, metadata, near
 from settings import default as default_of
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def _text_option(cls: type, name: str) -> inspect.Parameter:
     words = meta["help"]
     if (value := default_of(cls, name)) is not None:
         words += f" ({value:g})" if isinstance(value, float) else f" ({value})"
-    metavar = "|".join(takes(name)) if takes(name) and len(takes(name)) < 7 else FIELDS[cls][name].__name__.upper()
+    metavar = "|".join(NAMES[name]) if 0 < len(NAMES.get(name, ())) < 7 else FIELDS[cls][name].__name__.upper()
     panel = "Setting: one value or several, comma-separated" if cls is Setting else "Study"
     option = typer.Option(
         flag(name), *meta["aliases"], help=words, metavar=metavar, rich_help_panel=panel, show_default=False

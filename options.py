@@ -12,7 +12,6 @@ from typing import Any
 from experiments import STUDIES, get_study
 from settings import (
     FIELDS,
-    NAMES,
     OptionError,
     Setting,
     Study,
@@ -40,11 +39,6 @@ class Asked:
     dry_run: bool
     quiet: bool
     json: bool
-
-
-def takes(name: str) -> tuple[str, ...]:
-    """The names that an option chooses from, none if it takes something else."""
-    return NAMES.get(name, ())
 
 
 def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:

@@ -21,7 +21,7 @@ from workers import TaskError, run_tasks
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
-# of the loss plot's axis and a score's axis
+# their axes' labels
 AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
 
 

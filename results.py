@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from curves import CURVES
 from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
 from settings import FIELDS, Setting, Study
@@ -212,12 +213,11 @@ def load(folder: RunFolder) -> Results:
             folder.read_npz("frames.npz"),
         )
         names = setting_names(settings)
-        curves = ("d_loss", "g_loss", "d_real", "d_fake")
         return Results(
             study=study,
             members=[Member(names.index(row["setting"]), int(row["seed"])) for row in rows],
             curve_steps=history["curve_step"],
-            curves={name: history[name] for name in curves},
+            curves={name: history[name] for name in CURVES},
             snapshot_steps=history["snapshot_step"],
             scores={name: history[name] for name in null[0]},
             frame_steps=frames["step"],

@@ -90,7 +90,7 @@ class Setting:
     init: str = option("uniform", "initial weights; uniform is nn.Linear's own, ±1/√fan_in")
 
     def __post_init__(self) -> None:
-        for name in FIELDS[Setting] if Setting in FIELDS else ():
+        for name in FIELDS[Setting]:
             check(Setting, name, getattr(self, name))
 
     @property
@@ -123,7 +123,7 @@ class Study:
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
 
     def __post_init__(self) -> None:
-        for name in FIELDS[Study] if Study in FIELDS else ():
+        for name in FIELDS[Study]:
             check(Study, name, getattr(self, name))
         if self.seed + self.seeds - 1 > 2**63 - 1:
             raise OptionError(f"--seeds {self.seeds} from --seed {self.seed} on pass the last seed, 2^63 - 1")

@@ -60,13 +60,18 @@ def spread_steps(steps: int, count: int) -> tuple[int, ...]:
     return tuple(sorted({round(steps * k / count) for k in range(count + 1)})) if count else (steps,)
 
 
+def steps_per_point(study: Study) -> int:
+    """Generator steps that a point of a loss curve is the mean of."""
+    return -(-study.steps // CURVE_POINTS)
+
+
 def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     """The members of a resolved study and the stacks that they are trained in, the longest work first."""
     members = [Member(index, seed) for index in range(len(study.settings)) for seed in study.seed_list]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for m, member in enumerate(members):
         groups.setdefault(study.settings[member.setting].structure, []).append(m)
-    log_every = -(-study.steps // CURVE_POINTS)
+    log_every = steps_per_point(study)
     snapshot_steps = spread_steps(study.steps, study.snapshots)
     frame_steps = spread_steps(study.steps, study.frames)
     stacks = []
@@ -163,7 +168,7 @@ def score_members(samples: np.ndarray, settings: Sequence[Setting]) -> dict[str,
 def _empty(study: Study, members: list[Member]) -> Results:
     snapshot_steps = np.array(spread_steps(study.steps, study.snapshots))
     frame_steps = np.array(spread_steps(study.steps, study.frames), np.int64)
-    log_every = -(-study.steps // CURVE_POINTS)
+    log_every = steps_per_point(study)
     curve_steps = np.minimum(np.arange(1, -(-study.steps // log_every) + 1) * log_every, study.steps)
     targets = [make_target(s.mode, s.std) for s in study.settings]
     count = len(members)
