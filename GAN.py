@@ -95,8 +95,9 @@ class MLP(nn.Module):
         self.activation = activation
         self.act = ACTIVATIONS[activation]
         pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
-        # P is rounded up: the last few numbers of an array are added up by other instructions than the rest, with other
-        # rounding; where every row is whole vectors, a member's rounding does not depend on its row
+        # P is rounded up: the last few numbers of an array may be computed by other instructions than the rest, with
+        # other rounding; where every row is whole vectors, a member's cannot depend on its row. A precaution: torch's
+        # sigmoid and softplus do so, the optimisers' operations were not seen to on the processors that we tried
         count = -(-sum((i + 1) * o for i, o in pairs) // 64) * 64
         drawn = np.zeros((len(seeds), count))
         for row, seed in zip(drawn, seeds, strict=True):
