@@ -1,7 +1,7 @@
 """Optimisers: one step for every parameter of a player, of all members of a stack, in a few operations.
 
-An optimiser owns its state and nothing else. Parameters and gradients are flat, (M, P); a hyperparameter is a float, or
-a column (M, 1) where members differ in it. The same lines serve both, with the same rounding.
+An optimiser owns its state and nothing else. Parameters and gradients are flat, (M, P), contiguous; hyperparameters are
+given for each member. Every operation is carried out number by number, so a member's result is the same in any company.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from torch import Tensor
 
 from settings import Setting
 
-Hyperparameter = float | Tensor  # a float, or a column (M, 1) in double precision
-
 
 class SGD:
-    """p ← p − lr · g."""
+    """p ← p − lr · g. `lr`: one a member; the betas are not used."""
 
-    def __init__(self, flat: Tensor, lr: Hyperparameter, beta1: Hyperparameter, beta2: Hyperparameter) -> None:
-        self.flat, self.lr = flat, _as(flat, lr)
+    def __init__(self, flat: Tensor, lr: Sequence[float], beta1: Sequence[float], beta2: Sequence[float]) -> None:
+        self.flat = flat
+        self.lr = torch.tensor(lr, dtype=torch.float64, device=flat.device).to(flat.dtype).unsqueeze(1)
 
     def step(self, gradient: Tensor) -> None:
         """Change the parameters in place, down their gradient (shaped like them)."""
@@ -28,52 +27,35 @@ class SGD:
 
 
 class Adam:
-    """Kingma & Ba 2015, algorithm 1, with ε = 1e-8 added as torch.optim.Adam does: p ← p − lr · m̂ / (√v̂ + ε)."""
+    """Kingma & Ba 2015, algorithm 1, with ε = 1e-8 added as torch.optim.Adam does: p ← p − lr · m̂ / (√v̂ + ε).
 
-    def __init__(self, flat: Tensor, lr: Hyperparameter, beta1: Hyperparameter, beta2: Hyperparameter) -> None:
-        self.flat, self.lr, self.beta1, self.beta2 = flat, lr, beta1, beta2
-        self.new1, self.new2 = _as(flat, 1 - beta1), _as(flat, 1 - beta2)
-        self.mean, self.square, self.scratch = (torch.zeros_like(flat) for _ in range(3))
-        self.steps = 0
-        self.corrections: list[tuple[Tensor, Tensor]] = []
+    `lr`, `beta1`, `beta2`: one a member. The step is torch's fused kernel, one pass over the numbers instead of seven,
+    which counts where they no longer lie in the cache; it takes one set of hyperparameters, so members in a row with
+    the same share a call. The kernel is what `torch.optim.Adam(fused=True)` calls and has no public name; a test holds
+    it to `torch.optim.Adam`.
+    """
+
+    def __init__(self, flat: Tensor, lr: Sequence[float], beta1: Sequence[float], beta2: Sequence[float]) -> None:
+        self.flat = flat
+        self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.steps = torch.zeros((), device=flat.device)  # a tensor, so that a captured graph can count
+        self.runs = []  # rows, and what they share: parameters, means, squares and the kernel's arguments
+        for rows, (rate, b1, b2) in _runs(list(zip(lr, beta1, beta2, strict=True))):
+            how = {"lr": rate, "beta1": b1, "beta2": b2, "eps": 1e-8, "weight_decay": 0.0}
+            how |= {"amsgrad": False, "maximize": False}
+            self.runs.append((rows, [flat[rows]], [self.mean[rows]], [self.square[rows]], how))
 
     def step(self, gradient: Tensor) -> None:
         """Change the parameters in place, down their gradient (shaped like them)."""
-        if not self.corrections:
-            self.corrections = self._next_corrections(256)
         self.steps += 1
-        epsilon, scale = self.corrections.pop()
-        scratch = torch.mul(gradient, gradient, out=self.scratch)
-        self.mean.lerp_(gradient, self.new1)
-        self.square.lerp_(scratch, self.new2)
-        torch.sqrt(self.square, out=scratch).add_(epsilon).mul_(scale)
-        self.flat.addcdiv_(self.mean, scratch)
-
-    def _next_corrections(self, count: int) -> list[tuple[Tensor, Tensor]]:
-        """(ε √c₂, −c₁ / (lr √c₂)) of the steps to come, last first, where c = 1 − βᵗ:
-
-        lr · m̂ / (√v̂ + ε) = m / ((√v + ε √c₂) · c₁ / (lr √c₂)).
-
-        Made in Python's double precision, so that a member's are the same in any company; many at once, and as tensors,
-        because a Python number costs an operation twice what a tensor does.
-        """
-        columns = (self.lr, self.beta1, self.beta2)
-        members = list(zip(*(c.flatten().tolist() if isinstance(c, Tensor) else [c] for c in columns), strict=True))
-        made = []
-        for t in range(self.steps + 1, self.steps + 1 + count):
-            pairs = []
-            for lr, beta1, beta2 in members:
-                root2 = (1 - beta2**t) ** 0.5
-                pairs.append((1e-8 * root2, (beta1**t - 1) / (lr * root2)))
-            made.append(pairs)
-        # (count, members, 2), and for one set of hyperparameters numbers instead of columns
-        table = torch.tensor(made, dtype=torch.float64, device=self.flat.device).to(self.flat.dtype)
-        epsilon, scale = table.unsqueeze(-1).unbind(2) if len(members) > 1 else table[:, 0].unbind(1)
-        return list(zip(epsilon.unbind(), scale.unbind(), strict=True))[::-1]
+        for rows, flat, mean, square, how in self.runs:
+            torch._fused_adam_(flat, [gradient[rows]], mean, square, [], [self.steps], **how)
 
 
-def _as(flat: Tensor, value: Hyperparameter) -> Hyperparameter:
-    return value.to(flat.dtype) if isinstance(value, Tensor) else value
+def _runs(values: Sequence[tuple[float, ...]]) -> list[tuple[slice, tuple[float, ...]]]:
+    """The slices of equal neighbours, and their values."""
+    starts = [i for i, value in enumerate(values) if i == 0 or value != values[i - 1]]
+    return [(slice(a, b), values[a]) for a, b in zip(starts, [*starts[1:], len(values)], strict=True)]
 
 
 OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
@@ -82,8 +64,5 @@ OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
 def make_optimizer(player: str, flat: Tensor, settings: Sequence[Setting]) -> Adam | SGD:
     """The optimiser of one player, "g" or "d", with parameters `flat` (M, P), for a setting a member."""
     rates = [s.generator_lr if player == "g" else s.discriminator_lr for s in settings]
-    values = list(zip(rates, [s.beta1 for s in settings], [s.beta2 for s in settings], strict=True))
-    if len(set(values)) == 1:
-        return OPTIMIZERS[settings[0].optimizer](flat, *values[0])
-    columns = torch.tensor(values, dtype=torch.float64, device=flat.device).unsqueeze(2).unbind(1)
-    return OPTIMIZERS[settings[0].optimizer](flat, *columns)
+    kind = OPTIMIZERS[settings[0].optimizer]
+    return kind(flat, rates, [s.beta1 for s in settings], [s.beta2 for s in settings])
