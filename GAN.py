@@ -6,7 +6,8 @@ A stack holds M networks of one shape. Its weights have a leading member axis an
 
 so members share no arithmetic: member m is the network it would be alone. A layer keeps its bias as the last row of
 its matrix, (M, in + 1, out), and all matrices are views of one tensor `flat` (M, P), so that an optimiser updates every
-layer of every member with a handful of operations (its last few columns are unused, and stay 0).
+layer of every member with a handful of operations. There the last layer lies output by output, whose products are with
+vectors, and the others input by input; the last few columns of `flat` are unused, and stay 0.
 
 `Generator` and `Discriminator` are one such network under the interface of the course: (B, 2) in, (B, ·) out.
 """
@@ -99,21 +100,22 @@ class MLP(nn.Module):
         # other rounding; where every row is whole vectors, a member's cannot depend on its row. A precaution: torch's
         # sigmoid and softplus do so, the optimisers' operations were not seen to on the processors that we tried
         count = -(-sum((i + 1) * o for i, o in pairs) // 64) * 64
-        drawn = np.zeros((len(seeds), count))
-        for row, seed in zip(drawn, seeds, strict=True):
+        drawn = torch.zeros(len(seeds), count, dtype=torch.float64)
+        matrices = [matrix.numpy() for matrix in self.layers(drawn)]
+        for m, seed in enumerate(seeds):
             stream = spawn(seed, purpose)
-            weights = np.concatenate([part.ravel() for i, o in pairs for part in INITS[init](stream, i, o)])
-            row[: len(weights)] = weights
-        self.flat = torch.as_tensor(drawn).to(device, dtype)
+            for matrix, (i, o) in zip(matrices, pairs, strict=True):
+                matrix[m, :-1], matrix[m, -1] = INITS[init](stream, i, o)
+        self.flat = drawn.to(device, dtype)
         self.matrices = nn.ParameterList(nn.Parameter(matrix) for matrix in self.layers(self.flat))
 
     def layers(self, flat: Tensor) -> list[Tensor]:
         """Views of a tensor (M, P), the parameters or their gradients, as a matrix (M, in + 1, out) a layer."""
-        views, at = [], 0
-        for i, o in zip(self.sizes[:-1], self.sizes[1:], strict=True):
-            views.append(flat[:, at : at + (i + 1) * o].unflatten(1, (i + 1, o)))
-            at += (i + 1) * o
-        return views
+        pairs = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        parts = flat[:, : sum((i + 1) * o for i, o in pairs)].split([(i + 1) * o for i, o in pairs], 1)
+        *hidden, (i, o) = pairs
+        views = [part.unflatten(1, (a + 1, b)) for part, (a, b) in zip(parts, hidden, strict=False)]
+        return [*views, parts[-1].unflatten(1, (o, i + 1)).transpose(1, 2)]
 
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.matrices

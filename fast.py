@@ -63,62 +63,88 @@ class Weights:
     def __init__(self, network: MLP, flat: Tensor) -> None:
         self.matrices = network.layers(flat)
         self.transposed = [matrix[:, :-1].transpose(1, 2) for matrix in self.matrices]
+        self.columns = _vectors(self.matrices[-1].transpose(1, 2))  # of the last layer, an output's weights each
 
 
 class Tape:
     """Buffers for passes of `rows` points through K networks of one shape, and the passes.
 
-    Points come with a last column of ones, (K, rows, in + 1); so does all that a layer hands to the next. The output
-    has ones beside it only where it is `points` again, to be handed to another network.
+    What is few numbers a point lies number by number, (K, numbers, rows): the points themselves, with a last row of
+    ones; the output, with ones where it is `points` again, to be handed to another network; and its gradient. Hidden
+    layers lie point by point, (K, rows, hidden + 1), with a last column of ones. Gradients are kept for the last
+    `back` rows alone.
     """
 
     def __init__(
-        self, sizes: Sequence[int], members: int, rows: int, activation: str, dtype: torch.dtype, points: bool = True
+        self,
+        sizes: Sequence[int],
+        members: int,
+        rows: int,
+        activation: str,
+        dtype: torch.dtype,
+        *,
+        back: int,
+        points: bool,
     ) -> None:
         self.act, self.act_backward = _ACTIVATIONS[activation]
-        self.points = points
-        shape = (members, rows)
-        self.inputs = [torch.ones(*shape, n + 1, dtype=dtype) for n in sizes]  # of each layer, and the output
-        if not points:
-            self.inputs[-1] = torch.empty(*shape, sizes[-1], dtype=dtype)
-        self.deltas = [torch.empty(*shape, n, dtype=dtype) for n in sizes[1:]]  # ∂ loss / ∂ (a layer's product)
+        *hidden, outputs = sizes[1:]
+        self.outputs = outputs
+        self.x = torch.ones(members, sizes[0] + 1, rows, dtype=dtype)
+        self.hidden = [torch.ones(members, rows, n + 1, dtype=dtype) for n in hidden]
+        self.end = torch.ones(members, outputs + points, rows, dtype=dtype)
+        self.deltas = [torch.zeros(members, back, n, dtype=dtype) for n in hidden]  # ∂ loss / ∂ (a layer's product)
+        self.delta = torch.zeros(members, outputs, back, dtype=dtype)  # ∂ loss / ∂ output
         self._view()
 
     def _view(self) -> None:
-        self.x = self.inputs[0]
-        self.products = [h[..., :-1] for h in self.inputs[1:]]  # what a layer writes, beside the ones
-        if not self.points:
-            self.products[-1] = self.inputs[-1]
-        self.output = self.products[-1]
+        self.output = self.end[:, : self.outputs]
+        self.inputs = [self.x.transpose(1, 2), *self.hidden[:-1]]  # of each hidden layer, point by point
+        self.products = [h[..., :-1] for h in self.hidden]  # what it writes, beside the ones
         self.transposed = [h.transpose(1, 2) for h in self.inputs]
+        self.last = [h for h in self.hidden[-1] for _ in range(self.outputs)]  # beside each output of each member
+        self.last_transposed = [h.t() for h in self.last]
+        self.output_rows, self.delta_rows = _vectors(self.output), _vectors(self.delta)
+        self.delta_points = self.delta.transpose(1, 2)
+        self.deltas_transposed = [delta.transpose(1, 2) for delta in self.deltas]
 
     def part(self, members: slice = slice(None), rows: slice = slice(None)) -> Tape:
-        """The same buffers, for some of the members and rows."""
+        """The same buffers, for some of the members and rows, counted from the end."""
         part = object.__new__(Tape)
-        part.act, part.act_backward, part.points = self.act, self.act_backward, self.points
-        part.inputs = [h[members, rows] for h in self.inputs]
-        part.deltas = [delta[members, rows] for delta in self.deltas]
+        part.act, part.act_backward, part.outputs = self.act, self.act_backward, self.outputs
+        part.x, part.end, part.delta = (t[members, :, rows] for t in (self.x, self.end, self.delta))
+        part.hidden, part.deltas = ([t[members, rows] for t in ts] for ts in (self.hidden, self.deltas))
         part._view()
         return part
 
     def forward(self, weights: Weights) -> Tensor:
-        """The networks' output (K, rows, out) at `x`; kept for `backward`."""
+        """The networks' output (K, out, rows) at `x`; kept for `backward`."""
         for below, matrix, product in zip(self.inputs, weights.matrices, self.products, strict=False):
             torch.bmm(below, matrix, out=product)
-            if product is not self.output:
-                self.act(product)
+            self.act(product)
+        for h, column, out in zip(self.last, weights.columns, self.output_rows, strict=True):
+            torch.mv(h, column, out=out)
         return self.output
 
-    def backward(self, weights: Weights, gradients: Sequence[Tensor] | None, into: Tensor | None = None) -> None:
-        """From `deltas[-1]` = ∂ loss / ∂ output: the matrices' gradients, and `into`, ∂ loss / ∂ x (K, rows, in)."""
+    def backward(self, weights: Weights, gradient: Weights | None, into: Tensor | None = None) -> None:
+        """From `delta` = ∂ loss / ∂ output: the matrices' `gradient`, and `into`, ∂ loss / ∂ x (K, in, rows)."""
+        if gradient is not None:
+            for h, delta, column in zip(self.last_transposed, self.delta_rows, gradient.columns, strict=True):
+                torch.mv(h, delta, out=column)
+        above = self.delta_points
         for layer in reversed(range(len(self.deltas))):
-            if gradients is not None:
-                torch.bmm(self.transposed[layer], self.deltas[layer], out=gradients[layer])
-            if layer > 0:
-                torch.bmm(self.deltas[layer], weights.transposed[layer], out=self.deltas[layer - 1])
-                self.act_backward(self.deltas[layer - 1], self.products[layer - 1])
-            elif into is not None:
-                torch.bmm(self.deltas[0], weights.transposed[0], out=into)
+            delta = self.deltas[layer]
+            torch.bmm(above, weights.transposed[layer + 1], out=delta)
+            self.act_backward(delta, self.products[layer])
+            if gradient is not None:
+                torch.bmm(self.transposed[layer], delta, out=gradient.matrices[layer])
+            above = delta
+        if into is not None:
+            torch.bmm(weights.matrices[0][:, :-1], self.deltas_transposed[0], out=into)
+
+
+def _vectors(rows: Tensor) -> list[Tensor]:
+    """(K, n, ·) -> K · n vectors, member by member."""
+    return [vector for member in rows for vector in member]
 
 
 class FastStack:
@@ -138,9 +164,10 @@ class FastStack:
             p.requires_grad_(False)
         size = min(lanes(setting), len(seeds))
         batch, activation = setting.batch_size, setting.activation
-        g_tape = Tape(self.G.sizes, size, (setting.d_steps + 1) * batch, activation, dtype)
-        d_tape = Tape(self.D.sizes, size, 2 * batch, activation, dtype, points=False)
-        look = Tape(self.G.sizes, size, evaluation, activation, dtype)
+        rows = (setting.d_steps + 1) * batch
+        g_tape = Tape(self.G.sizes, size, rows, activation, dtype, back=batch, points=True)
+        d_tape = Tape(self.D.sizes, size, 2 * batch, activation, dtype, back=2 * batch, points=False)
+        look = Tape(self.G.sizes, size, evaluation, activation, dtype, back=0, points=False)
         self.groups = []
         for start in range(0, len(seeds), size):
             here = slice(start, min(start + size, len(seeds)))
@@ -178,11 +205,8 @@ class _Group:
         self.g, self.d = Weights(G, G.flat[members]), Weights(D, D.flat[members])
         self.g_optimizer = make_optimizer("g", G.flat[members], settings)
         self.d_optimizer = make_optimizer("d", D.flat[members], settings)
-        self.gradient_g, self.gradient_d = (
-            torch.zeros_like(self.g_optimizer.flat),
-            torch.zeros_like(self.d_optimizer.flat),
-        )
-        self.layers_g, self.layers_d = G.layers(self.gradient_g), D.layers(self.gradient_d)
+        self.flat_g, self.flat_d = torch.zeros_like(G.flat[members]), torch.zeros_like(D.flat[members])
+        self.gradient_g, self.gradient_d = Weights(G, self.flat_g), Weights(D, self.flat_d)
         self.targets = [make_target(s.mode, s.std) for s in settings]
         self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
 
@@ -190,17 +214,17 @@ class _Group:
         self.g_tape, self.d_tape, self.look = tapes
         self.g_last = self.g_tape.part(rows=slice(-batch, None))  # the rows of the G step
         self.d_fake = self.d_tape.part(rows=slice(batch, None))
-        self.x_real = self.d_tape.x[:, :batch]
-        self.on_real, self.on_fake = self.d_tape.output[:, :batch, 0], self.d_fake.output[..., 0]  # logits (K, B)
-        self.slope_real, self.slope_fake = self.d_tape.deltas[-1][:, :batch, 0], self.d_fake.deltas[-1][..., 0]
+        self.x_real = self.d_tape.x[..., :batch]
+        self.on_real, self.on_fake = self.d_tape.output[:, 0, :batch], self.d_fake.output[:, 0]  # logits (K, B)
+        self.slope_real, self.slope_fake = self.d_tape.delta[:, 0, :batch], self.d_fake.delta[:, 0]
         self.share = torch.tensor(1 / batch, dtype=self.dtype)  # of one point in a mean
-        self.fixed_z = Streams(seeds, "evaluation").normal(self.look.x.shape[1], self.setting.latent_dim)
+        self.fixed_z = Streams(seeds, "evaluation").normal(self.look.x.shape[2], self.setting.latent_dim)
 
     def train(self, start: int, steps: int) -> None:
         """`steps` generator steps, each after its D steps; `start` is the number of those before."""
         batch, d_steps = self.setting.batch_size, self.setting.d_steps
         z, real = self.draw(steps)
-        fakes = self.g_tape.inputs[-1].unflatten(1, (d_steps + 1, batch)).unbind(1)
+        fakes = self.g_tape.end.unflatten(2, (d_steps + 1, batch)).unbind(2)
         kept = torch.empty(3, len(self.targets), steps, batch, dtype=self.dtype)
         kept_real, kept_fake, kept_g = (logits.unbind(1) for logits in kept)
 
@@ -214,17 +238,17 @@ class _Group:
                 up, down = self.loss.discriminator_slopes(self.on_real, self.on_fake)
                 torch.mul(up, self.share, out=self.slope_real)
                 torch.mul(down, self.share, out=self.slope_fake)
-                self.d_tape.backward(self.d, self.layers_d)
-                self.d_optimizer.step(self.gradient_d)
+                self.d_tape.backward(self.d, self.gradient_d)
+                self.d_optimizer.step(self.flat_d)
             kept_real[k].copy_(self.on_real)
             kept_fake[k].copy_(self.on_fake)
             self.d_fake.x.copy_(fakes[d_steps])
             self.d_fake.forward(self.d)
             kept_g[k].copy_(self.on_fake)
             torch.mul(self.loss.generator_slope(self.on_fake), self.share, out=self.slope_fake)
-            self.d_fake.backward(self.d, None, into=self.g_last.deltas[-1])
-            self.g_last.backward(self.g, self.layers_g)
-            self.g_optimizer.step(self.gradient_g)
+            self.d_fake.backward(self.d, None, into=self.g_last.delta)
+            self.g_last.backward(self.g, self.gradient_g)
+            self.g_optimizer.step(self.flat_g)
 
         means = []
         for on_real, on_fake, on_g in kept.unbind(1):  # (steps, B): all steps at once, one member, for its own rounding
@@ -234,27 +258,25 @@ class _Group:
         self.curves.add(start, torch.stack(means, 1).numpy(), self.members)
 
     def draw(self, steps: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """What `steps` rounds need, in a loop's order of drawing and with ones beside: z (K, (d_steps + 1) B,
-        latent_dim + 1) for each step, real points (K, B, 3) for each D step."""
+        """What `steps` rounds need, in a loop's order of drawing and with ones below: z (K, latent_dim + 1,
+        (d_steps + 1) B) for each step, real points (K, 3, B) for each D step."""
         batch, d_steps = self.setting.batch_size, self.setting.d_steps
         z = self.latent.normal(steps, (d_steps + 1) * batch, self.setting.latent_dim)
         real = draw_real(self.targets, steps * d_steps * batch, self.choice, self.noise).numpy()
-        points = _with_ones(real, self.dtype).unflatten(1, (steps * d_steps, batch))
+        points = _with_ones(real.reshape(len(real), steps * d_steps, batch, 2), self.dtype)
         return _with_ones(z, self.dtype).unbind(1), points.unbind(1)
 
     def samples(self) -> np.ndarray:
         """(K, N, 2): G at the evaluation latents."""
-        self.look.x[..., :-1] = torch.from_numpy(self.fixed_z)
-        return self.look.forward(self.g).numpy().copy()
+        self.look.x[:, :-1] = torch.from_numpy(self.fixed_z).transpose(1, 2)
+        return self.look.forward(self.g).transpose(1, 2).contiguous().numpy()
 
 
 def _with_ones(points: np.ndarray, dtype: torch.dtype) -> Tensor:
-    """(..., n) -> (..., n + 1), a last column of ones beside."""
-    out = torch.ones(*points.shape[:-1], points.shape[-1] + 1, dtype=dtype)
-    # column by column where they are few: as one copy, every point is an inner loop of its own
-    columns = range(points.shape[-1]) if points.shape[-1] < 8 else [slice(points.shape[-1])]
-    for column in columns:
-        out[..., column] = torch.from_numpy(points[..., column])
+    """(..., rows, n) -> (..., n + 1, rows), number by number, and ones below."""
+    out = torch.ones(*points.shape[:-2], points.shape[-1] + 1, points.shape[-2], dtype=dtype)
+    for number in range(points.shape[-1]):  # one by one: as one copy, every point is an inner loop of its own
+        out[..., number, :] = torch.from_numpy(points[..., number])
     return out
 
 

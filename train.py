@@ -155,9 +155,11 @@ def generator_loss(G: Network, D: Network, z: Tensor, loss: Loss) -> tuple[Tenso
 
 def flat_gradient(loss: Tensor, network: MLP) -> Tensor:
     """∂ Σ loss / ∂ parameters of `network` alone, laid out as `network.flat` (M, P)."""
+    out = torch.zeros_like(network.flat)
     gradients = torch.autograd.grad(loss.sum(), list(network.matrices))
-    unused = torch.zeros_like(network.flat[:, sum(g[0].numel() for g in gradients) :])
-    return torch.cat([*(g.flatten(1) for g in gradients), unused], 1)
+    for matrix, gradient in zip(network.layers(out), gradients, strict=True):
+        matrix.copy_(gradient)
+    return out
 
 
 # --- the course's interface ------------------------------------------------------------------------------------------
