@@ -1,57 +1,91 @@
-"""How fast training is, beside a plain loop and the machine's own speed, measured in turns in one process tree.
+"""How fast the program is, beside what a user would otherwise run and beside the machine's own speed.
 
-A case is a number of GANs and a width. Every repeat takes, right after one another so that a machine that slows down
-slows them alike: the plain loop, one GAN at a time in one process, at each thread count; the plain loop in one process
-a core, as a careful user would start it; this engine, one process a core; and a bare matrix product. What the plain
-loop takes for many GANs is what it takes for one, times their number: it has no other way.
+Everything is measured in turns in one process tree: a repeat takes, right after one another so that a machine that
+slows down slows them alike, what is to be compared, and a ratio is taken within a repeat. What the plain loop takes for
+many GANs is what it takes for one, times their number: it has no other way.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import multiprocessing
+import os
 import statistics
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from settings import Setting
+from captured import CapturedStack
+from curves import Curves
+from settings import Setting, Study
 from train import train_stack
 from workers import run_tasks
 
 SETTING: dict[str, Any] = {"mode": "mixture_4", "std": 0.2, "d_steps": 2, "batch_size": 256, "layers": 2}
+Tick = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A promise and what was measured of it, a value a repeat. `more`: at least, not at most, what is asked."""
+
+    work: str
+    unit: str
+    asked: float
+    more: bool
+    values: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def holds(self) -> bool:
+        return self.median >= self.asked if self.more else self.median <= self.asked
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of wall time per generator step and GAN, a value a repeat."""
+
+    work: str
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of the benchmark found."""
+
+    rows: list[Row]
+    times: list[Times]
+
+
+# --- training beside the plain loop ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Case:
-    """GANs to train side by side, their width, and what the design asks of the engine against the plain loop."""
+    """GANs to train side by side, their width, and what is asked of the engine against the plain loop."""
 
     members: int
     hidden: int
     asked: float
+    peak_asked: float | None = None  # share of the measured product peak
+
+    @property
+    def work(self) -> str:
+        return f"{self.members} GAN{'s' * (self.members > 1)}, hidden {self.hidden}"
 
 
-CASES = (Case(1, 64, 4), Case(64, 64, 10), Case(64, 32, 15), Case(64, 128, 5))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Milliseconds of wall time per generator step and GAN, a value a repeat."""
-
-    members: int
-    hidden: int
-    asked: float
-    plain_ms: list[float]  # one GAN at a time, at the repeat's best thread count
-    plain_all_cores_ms: list[float]  # a plain loop on every core
-    ours_ms: list[float]
-    gflops: list[float]  # of the operations that the algorithm needs
-    peak_gflops: list[float]  # of 256 × hidden × hidden products, on as many cores
-
-    def ratio(self, against: list[float]) -> float:
-        """Median over the repeats of a plain loop's time over ours, each ratio within one repeat."""
-        return statistics.median(p / o for p, o in zip(against, self.ours_ms, strict=True))
+CASES = (Case(1, 64, 4), Case(64, 64, 10), Case(64, 32, 15), Case(64, 128, 5, 0.5))
 
 
 def operations(setting: Setting) -> float:
@@ -73,112 +107,387 @@ def operations(setting: Setting) -> float:
     return 2.0 * setting.batch_size * (setting.d_steps * d_step + g_step)
 
 
-def measure(
-    case: Case, repeats: int, steps: int, workers: int, progress: Callable[[float], None] = lambda amount: None
-) -> Measured:
-    """One case, `repeats` times in turns; `steps` generator steps a GAN."""
+def training(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """Every case: the plain loop one GAN at a time, then on every core at once; this engine; a bare matrix product."""
+    found = [_training(case, repeats, steps, workers, tick) for case in CASES]
+    return Part([row for part in found for row in part.rows], [t for part in found for t in part.times])
+
+
+def _training(case: Case, repeats: int, steps: int, workers: int, tick: Tick) -> Part:
     setting = Setting(hidden=case.hidden, **SETTING)
-    rows = []
+    plain, everywhere, ours, peak = [], [], [], []
     for _ in range(repeats):
-        rows.append(_repeat(case, setting, steps, workers))
-        progress(1)
-    plain, everywhere, ours, peak = (list(column) for column in zip(*rows, strict=True))
-    flops = [operations(setting) / (ms * 1e6) for ms in ours]
-    return Measured(
-        **asdict(case), plain_ms=plain, plain_all_cores_ms=everywhere, ours_ms=ours, gflops=flops, peak_gflops=peak
-    )
+        alone = [_timed([Job("plain", setting, 1, steps, threads=n)])[0] for n in sorted({1, workers})]
+        plain.append(1e3 * min(alone) / steps)
+        used = min(case.members, workers)
+        everywhere.append(1e3 * max(_timed([Job("plain", setting, 1, steps)] * used)) / steps / used)
+        ours.append(_ours(setting, case.members, steps, workers))
+        peak.append(sum(_timed([Job("product", setting, 1, 2000)] * used)))
+        tick(1)
+    gflops = [operations(setting) / (ms * 1e6) for ms in ours]
+    rows = [
+        Row(case.work, "× the plain loop", case.asked, True, _ratios(plain, ours)),
+        Row(case.work, "of the product peak", case.peak_asked or 0.0, True, _ratios(gflops, peak)),
+    ]
+    times = [
+        Times(f"{case.work}: plain loop, one at a time", plain),
+        Times(f"{case.work}: plain loop, one on every core", everywhere),
+        Times(f"{case.work}: ours", ours),
+    ]
+    return Part(rows[: 1 if case.peak_asked is None else 2], times)
 
 
-def _repeat(case: Case, setting: Setting, steps: int, workers: int) -> tuple[float, float, float, float]:
-    used = min(case.members, workers)
-    threads = sorted({1, workers})
-    alone = min(_timed([Job("plain", setting, 1, steps, count)])[0] for count in threads) / steps
-    everywhere = max(_timed([Job("plain", setting, 1, steps)] * used)) / steps / used
-    share = [case.members // used + (k < case.members % used) for k in range(used)]
-    ours = max(_timed([Job("ours", setting, n, steps) for n in share])) / steps / case.members
-    peak = sum(_timed([Job("product", setting, 1, 2000)] * used))
-    return 1e3 * alone, 1e3 * everywhere, 1e3 * ours, peak
+def _ratios(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x / y for x, y in zip(a, b, strict=True)]
+
+
+def _ours(setting: Setting, members: int, steps: int, workers: int) -> float:
+    """Milliseconds a generator step and GAN, members shared out among one process a core."""
+    used = min(members, workers)
+    share = [members // used + (k < members % used) for k in range(used)]
+    return 1e3 * max(_timed([Job("ours", setting, n, steps) for n in share])) / steps / members
+
+
+# --- beside JAX, beside busy neighbours, in company -------------------------------------------------------------------
+
+
+def beside_jax(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """64 GANs by JAX's jit + vmap + scan, in one process as it comes, and in one process pinned to every core."""
+    if importlib.util.find_spec("jax") is None:
+        tick(repeats)
+        return Part([], [])
+    setting, members = Setting(**SETTING), 64
+    whole, pinned, ours = [], [], []
+    with _environment(JAX_COMPILATION_CACHE_DIR=tempfile.mkdtemp(), JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0"):
+        for _ in range(repeats):
+            whole.append(1e3 * _timed([Job("jax", setting, members, steps)], apart=True)[0] / steps / members)
+            jobs = [Job("jax", setting, 8, steps, core=core) for core in range(workers)]  # 8: its best on a core here
+            pinned.append(1e3 * max(_timed(jobs, apart=True)) / steps / 8 / workers)
+            ours.append(_ours(setting, members, steps, workers))
+            tick(1)
+    work = f"{members} GANs, hidden {setting.hidden}"
+    rows = [Row(work, "× JAX jit + vmap + scan", 2, True, _ratios(whole, ours))]
+    times = [
+        Times(f"{work}: JAX, one process", whole),
+        Times(f"{work}: JAX, a process pinned to every core, stacks of 8", pinned),
+        Times(f"{work}: ours, beside them", ours),
+    ]
+    return Part(rows, times)
+
+
+def beside_busy(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """64 GANs, quiet and with an endless loop for every core beside them: the system's fair share is a half."""
+    setting, members = Setting(**SETTING), 64
+    quiet, busy = [], []
+    for _ in range(repeats):
+        quiet.append(_ours(setting, members, steps, workers))
+        with _busy(workers):
+            busy.append(_ours(setting, members, steps, workers))
+        tick(1)
+    work = f"{members} GANs, hidden {setting.hidden}, a busy loop on every core beside them"
+    return Part([Row(work, "of the quiet throughput", 0.4, True, _ratios(quiet, busy))], [Times(work, busy)])
+
+
+COMPANY = (8, 64, 256, 1024)
+
+
+def in_company(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """Cost per GAN in stacks of ever more members: the dearest over the cheapest, of the medians over the repeats."""
+    setting = Setting(**SETTING)
+    found: dict[int, list[float]] = {n: [] for n in COMPANY}
+    for _ in range(repeats):
+        for members, values in found.items():
+            values.append(_ours(setting, members, max(1, steps // 4), workers))
+        tick(1)
+    medians = [statistics.median(values) for values in found.values()]
+    work = f"cost per GAN among {', '.join(map(str, COMPANY))}"
+    row = Row(work, "× the cheapest", 1.15, False, [max(medians) / min(medians)])
+    return Part([row], [Times(f"{n} GANs, hidden {setting.hidden}", values) for n, values in found.items()])
+
+
+# --- a whole run: memory, and what looking costs ----------------------------------------------------------------------
+
+
+def _study() -> Study:
+    """The benchmark's setting as a study, by default in all else."""
+    return Study("bench", "", (Setting(**SETTING),))
+
+
+def memory(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """The most memory that a study of 1024 GANs holds, training to tables: the sum over its processes, in GB.
+
+    Pages that processes share are counted in each. Frames and scores are as many as by default; steps only as many as
+    give a frame each, as memory does not grow with them.
+    """
+    study = replace(_study(), seeds=1024, steps=_study().frames, workers=str(workers))
+    pipe, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_run_and_weigh, args=(study, theirs))
+    process.start()
+    theirs.close()
+    peak = pipe.recv()
+    process.join()
+    tick(repeats)
+    return Part([Row(f"{study.seeds} GANs, hidden 64: a run without pictures", "GB", 3.0, False, [peak])], [])
+
+
+def _run_and_weigh(study: Study, pipe: Any) -> None:
+    import resource
+
+    from pipeline import run
+    from study import resolve
+
+    with tempfile.TemporaryDirectory() as folder:
+        run(resolve(study), Path(folder) / "run", figures=False)
+    own, workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
+    pipe.send((own + int(study.workers) * workers) * unit / 1e9)
+
+
+def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """Training with the default snapshots, scores and frames, beside training with a look at the end alone."""
+    from study import plan, resolve, train_task
+
+    default = _study()
+    steps *= 4  # so that there are several looks
+    often = -(-default.steps // default.snapshots)  # generator steps between two looks
+    steps = max(1, round(steps / often)) * often
+    looks = steps // often
+    study = replace(default, seeds=4, steps=steps, snapshots=looks, frames=looks, workers="1")
+    (often_looked,) = plan(resolve(study))[1]
+    (once_looked,) = plan(resolve(replace(study, snapshots=1, frames=0)))[1]
+    train_task(often_looked, lambda amount: None)
+    values = []
+    for _ in range(repeats):
+        seconds = []
+        for stack in (once_looked, often_looked):
+            start = time.perf_counter()
+            train_task(stack, lambda amount: None)
+            seconds.append(time.perf_counter() - start)
+        values.append(seconds[1] / seconds[0])
+        tick(1)
+    return Part([Row("training with default snapshots, scores, frames", "× without", 1.1, False, values)], [])
+
+
+# --- on a GPU --------------------------------------------------------------------------------------------------------
+
+CROWDS = (1, 64, 1024, 4096)
+
+
+def on_cuda(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """Stacks of ever more members on a CUDA device, beside the plain loop there."""
+    if not torch.cuda.is_available():
+        tick(repeats)
+        return Part([], [])
+    from benchmarks import plain
+
+    setting, gpu = Setting(**SETTING), torch.device("cuda")
+    how: dict[str, Any] = {"hidden": setting.hidden, "batch_size": setting.batch_size, "d_steps": setting.d_steps}
+    alone: list[float] = []
+    ours: dict[int, list[float]] = {members: [] for members in CROWDS}
+    plain.train(3, **how, device=gpu)
+    for _ in range(repeats):
+        alone.append(_on_gpu(lambda: plain.train(steps, **how, device=gpu)) / steps)
+        for members, values in ours.items():
+            stack = CapturedStack(
+                [setting] * members, range(members), Curves(members, steps + 1, 1), 1, gpu, torch.float32
+            )
+            stack.advance(0, 1)
+            values.append(_on_gpu(functools.partial(stack.advance, 1, steps + 1)) / steps / members)
+        tick(1)
+    name = torch.cuda.get_device_name()
+    unit = f"× the plain loop on {name}"
+    rows = [
+        Row(f"{n} GANs, hidden {setting.hidden}", unit, 100.0 if n == 4096 else 0.0, True, _ratios(alone, values))
+        for n, values in ours.items()
+    ]
+    times = [Times(f"{name}: plain loop", alone)]
+    return Part(rows, times + [Times(f"{name}: {n} GANs", values) for n, values in ours.items()])
+
+
+def _on_gpu(carry_out: Callable[[], Any]) -> float:
+    """Milliseconds, until the device has finished."""
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    carry_out()
+    torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - start)
+
+
+PARTS: dict[str, Callable[[int, int, int, Tick], Part]] = {
+    "training": training,
+    "jax": beside_jax,
+    "busy": beside_busy,
+    "company": in_company,
+    "looking": looking,
+    "memory": memory,
+    "cuda": on_cuda,
+}
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Job:
-    kind: str  # "plain", "ours" or "product"
+    kind: str  # "plain", "ours", "jax" or "product"
     setting: Setting
     members: int
     steps: int
     threads: int = 1
+    core: int | None = None  # to be pinned to
     barrier: Any = None  # where jobs that run side by side wait for one another
 
 
-def _timed(jobs: Sequence[Job]) -> list[float]:
-    """What each job measured of itself, all at once, once all are ready."""
-    if len(jobs) == 1:
+def _timed(jobs: Sequence[Job], apart: bool = False) -> list[float]:
+    """What each job measured of itself, all at once, once all are ready; `apart`: a single one in its own process."""
+    if len(jobs) == 1 and not apart:
         return [work(jobs[0], lambda amount: None)]
     with multiprocessing.get_context("spawn").Manager() as manager:
         barrier = manager.Barrier(len(jobs))
-        done = run_tasks(work, [replace(job, barrier=barrier) for job in jobs], len(jobs))
-        return [value for _, value in sorted(done)]
+        waiting = [replace(job, barrier=barrier) for job in jobs]
+        if len(jobs) == 1:  # a pool of one works in this process: give it an idle second
+            waiting.append(Job("idle", jobs[0].setting, 0, 0))
+        done = dict(run_tasks(work, waiting, len(waiting)))
+    failed = next((value for value in done.values() if isinstance(value, Exception)), None)
+    if failed is not None:
+        raise failed
+    return [done[i] for i in range(len(jobs))]
 
 
-def work(job: Job, report: Callable[[float], None]) -> float:
+def work(job: Job, report: Tick) -> float:
     """The function that workers run: seconds for the training alone, or GFLOP/s of a product."""
-    from benchmarks import plain
-
-    setting, h = job.setting, job.setting.hidden
-    x, w, out = torch.rand(256, h), torch.rand(h, h), torch.empty(256, h)
-
-    def carry_out(steps: int) -> None:
-        if job.kind == "plain":
-            plain.train(steps, hidden=h, batch_size=setting.batch_size, d_steps=setting.d_steps)
-        elif job.kind == "ours":
-            list(train_stack([setting] * job.members, range(job.members), steps, [steps]))
-        else:
-            for _ in range(steps):
-                torch.mm(x, w, out=out)
-
+    if job.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[job.core]})
     threads = torch.get_num_threads()
     torch.set_num_threads(job.threads)
     try:
-        carry_out(2)
+        carry_out = _prepared(job)
         if job.barrier is not None:
             job.barrier.wait()
         start = time.perf_counter()
-        carry_out(job.steps)
+        carry_out()
         seconds = time.perf_counter() - start
     finally:
         torch.set_num_threads(threads)
+    h = job.setting.hidden
     return 2 * 256 * h**2 * job.steps / seconds / 1e9 if job.kind == "product" else seconds
 
 
-def table(results: Sequence[Measured], workers: int) -> str:
-    """The results as aligned text."""
-    head = ["GANs", "hidden", "plain loop, ms", "on all cores, ms", "ours, ms", "ratios", "asked", "of product peak"]
-    lines = [head]
-    for m in results:
-        times = (m.plain_ms, m.plain_all_cores_ms, m.ours_ms)
-        spread = [f"{statistics.median(v):.2f} ({min(v):.2f}–{max(v):.2f})" for v in times]
-        share = statistics.median(a / b for a, b in zip(m.gflops, m.peak_gflops, strict=True))
-        ratios = f"{m.ratio(m.plain_ms):.1f} ×, {m.ratio(m.plain_all_cores_ms):.1f} ×"
-        lines.append([str(m.members), str(m.hidden), *spread, ratios, f"{m.asked:g} ×", f"{share:.0%}"])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    rows = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines]
-    repeats = len(results[0].ours_ms)
-    note = (
-        f"\nMilliseconds a generator step and GAN: median (least–greatest) of {repeats} repeats.\n"
-        "The plain loop trains one GAN at a time at its best thread count; then one on every core;\n"
-        f"ours, {workers} processes of one thread. Ratios: medians of either plain loop's time over ours\n"
-        "within a repeat; asked is of the first."
+def _prepared(job: Job) -> Callable[[], Any]:
+    """The job as a function without arguments, after its first call."""
+    setting, h = job.setting, job.setting.hidden
+    how: dict[str, Any] = {"hidden": h, "batch_size": setting.batch_size, "d_steps": setting.d_steps}
+    if job.kind == "plain":
+        from benchmarks import plain
+
+        plain.train(2, **how)
+        return lambda: plain.train(job.steps, **how)
+    if job.kind == "ours":
+        list(train_stack([setting] * job.members, range(job.members), 2, [2]))
+        return lambda: list(train_stack([setting] * job.members, range(job.members), job.steps, [job.steps]))
+    if job.kind == "jax":
+        from benchmarks import jax_stack
+
+        stack = jax_stack.Stack(job.members, **how)
+        stack.train(job.steps)
+        return lambda: stack.train(job.steps)
+    if job.kind == "product":
+        x, w, out = torch.rand(256, h), torch.rand(h, h), torch.empty(256, h)
+        torch.mm(x, w, out=out)
+        return lambda: [torch.mm(x, w, out=out) for _ in range(job.steps)]
+    return lambda: None
+
+
+@contextmanager
+def _busy(count: int) -> Iterator[None]:
+    """Endless loops beside, a process each."""
+    processes = [multiprocessing.get_context("spawn").Process(target=_spin, daemon=True) for _ in range(count)]
+    for process in processes:
+        process.start()
+    time.sleep(1)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+# --- what it prints --------------------------------------------------------------------------------------------------
+
+
+def measure(names: Sequence[str], repeats: int, steps: int, workers: int, tick: Tick) -> dict[str, Part]:
+    """The named parts, one after another; `tick` is told `ticks(names, repeats)` in all."""
+    return {name: PARTS[name](repeats, steps, workers, tick) for name in names}
+
+
+def ticks(names: Sequence[str], repeats: int) -> int:
+    return sum(repeats * (len(CASES) if name == "training" else 1) for name in names)
+
+
+def table(parts: dict[str, Part], repeats: int, workers: int) -> str:
+    """The parts as aligned text: what was asked and what was measured, then the times behind it."""
+    rows = [row for part in parts.values() for row in part.rows]
+    times = [t for part in parts.values() for t in part.times]
+    lines = [["work", "measured", "asked", "", ""]]
+    for row in rows:
+        sign = "≥" if row.more else "≤"
+        lines.append([row.work, _spread(row.values), f"{sign} {row.asked:g}", row.unit, "" if row.holds else "short"])
+    text = _aligned(lines)
+    if times:
+        text += "\n\n" + _aligned(
+            [["milliseconds a generator step and GAN", ""]] + [[t.work, _spread(t.values)] for t in times]
+        )
+    for name, why in (("jax", "JAX is not installed: pip install jax"), ("cuda", "no CUDA device: not measured")):
+        if name in parts and not parts[name].rows:
+            text += f"\n\n{name}: {why}"
+    return text + (
+        f"\n\nMedian (least–greatest) of {repeats} repeats; ratios are taken within a repeat. The plain loop trains\n"
+        f"one GAN at a time at its best thread count; ours, {workers} process{'es' * (workers > 1)} of one thread."
     )
-    return "\n".join(rows) + "\n" + note
 
 
-def as_record(results: Sequence[Measured], steps: int, workers: int) -> dict[str, Any]:
-    """The results as plain values, with the machine that they hold for."""
+def _spread(values: Sequence[float]) -> str:
+    middle = f"{statistics.median(values):.2f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.2f}–{max(values):.2f})"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def as_record(parts: dict[str, Part], steps: int, workers: int) -> dict[str, Any]:
+    """The parts as plain values, with the machine that they hold for."""
     return {
         "setting": SETTING,
         "steps": steps,
         "workers": workers,
         "torch": torch.__version__,
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "cases": [{**asdict(m), "ratio": m.ratio(m.plain_ms)} for m in results],
+        "rows": [
+            {"part": name, **asdict(row), "median": row.median, "holds": row.holds}
+            for name, part in parts.items()
+            for row in part.rows
+        ],
+        "times_ms": [{"part": name, **asdict(t)} for name, part in parts.items() for t in part.times],
     }

@@ -10,7 +10,7 @@ layer, and one its whole gradient,
     h' = act([h 1] W)        ∂W = [h 1]ᵀ δ        δ_below = (δ Wᵀ without the bias row) ∘ act'(h)
 
 While D is trained, G stands still: the fakes of all D steps of a round, and the first half of its G step, are one
-forward pass. `AutogradStack` in train.py is the slow, obvious reference; a test holds the two together in float64.
+forward pass. `AutogradStack` in reference.py is the slow, obvious reference; a test holds the two together in float64.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _vectors(rows: Tensor) -> list[Tensor]:
 
 
 class FastStack:
-    """A stack trained group by group; what `train.AutogradStack` does, for the settings of `can_be_fast`."""
+    """A stack trained group by group; what `reference.AutogradStack` does, for the settings of `can_be_fast`."""
 
     def __init__(
         self,

@@ -177,26 +177,32 @@ def report_run(run: Annotated[str, typer.Argument(help="a run folder")]) -> None
 
 @app.command("bench")
 def benchmark(
-    repeats: Annotated[int, typer.Option(min=1, help="turns of every case")] = 5,
+    only: Annotated[str | None, typer.Option(help="parts, separated by commas; default: all")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="turns of every part")] = 5,
     steps: Annotated[int, typer.Option(min=1, help="generator steps a GAN and turn")] = 150,
     out: Annotated[str | None, typer.Option(help="JSON file (runs/bench-DATE.json)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the JSON on stdout instead of the table")] = False,
 ) -> None:
-    """Measure training speed beside a plain PyTorch loop and the machine's own products."""
-    from bench import CASES, as_record, measure, table
+    """Measure speed and memory, beside a plain PyTorch loop, JAX, busy neighbours and the machine's own products."""
+    from bench import PARTS, as_record, measure, table, ticks
     from files import atomic
     from progress import progress_on
+    from settings import OptionError, not_one_of
     from study import usable_cores
 
+    names = list(PARTS) if only is None else only.split(",")
+    for name in names:
+        if name not in PARTS:
+            raise OptionError(not_one_of("--only", name, tuple(PARTS)))
     cores = usable_cores()
-    with progress_on(sys.stderr, False)("measuring", repeats * len(CASES)) as advance:
-        results = [measure(case, repeats, steps, cores, advance) for case in CASES]
-    text = json.dumps(as_record(results, steps, cores), indent=2)
+    with progress_on(sys.stderr, False)("measuring", ticks(names, repeats)) as advance:
+        parts = measure(names, repeats, steps, cores, advance)
+    text = json.dumps(as_record(parts, steps, cores), indent=2)
     path = Path(out or f"runs/bench-{datetime.datetime.now():%Y%m%d-%H%M%S}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-    print(text if as_json else f"{table(results, cores)}\n\n{path}")
+    print(text if as_json else f"{table(parts, repeats, cores)}\n\n{path}")
 
 
 def carry_out(name: str | None, options: dict[str, Any]) -> None:

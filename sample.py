@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -115,7 +115,9 @@ class Mixture(Target):
         return _log_gaussians(x, self._centres, log_weights, self.std)
 
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        return self._centres.to(noise)[_index(choice[..., 0], len(self.centres))] + self.std * noise
+        return _constant(self.centres, noise.dtype, noise.device)[_index(choice[..., 0], len(self.centres))] + (
+            self.std * noise
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +210,7 @@ class Circles(Target):
         return log_p - math.log(2 * math.pi * len(self.radii)) - 2 * math.log(self.std)
 
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        radii = noise.new_tensor(self.radii)[_index(choice[..., 0], len(self.radii))]
+        radii = _constant(self.radii, noise.dtype, noise.device)[_index(choice[..., 0], len(self.radii))]
         return _polar(radii, 2 * math.pi * choice[..., 1]) + self.std * noise
 
 
@@ -299,6 +301,12 @@ def _logsumexp(terms: Tensor) -> Tensor:
     """
     top = terms.detach().amax(-1, keepdim=True).clamp(min=torch.finfo(terms.dtype).min)
     return torch.log((terms - top).clamp(min=-80).exp().sum(-1)) + top.squeeze(-1)
+
+
+@cache
+def _constant(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The values as a tensor, copied to the device once: a copy inside a CUDA graph would wait for the host."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _index(u: Tensor, k: int) -> Tensor:

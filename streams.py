@@ -30,7 +30,16 @@ def spawn(seed: int, purpose: str) -> np.random.Generator:
 
     Raises ``ValueError`` for a negative seed or an unknown purpose.
     """
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(PURPOSES.index(purpose),))))
+    return np.random.Generator(np.random.PCG64(_sequence(seed, purpose)))
+
+
+def word(seed: int, purpose: str) -> int:
+    """64 random bits that belong to (seed, purpose)."""
+    return int(_sequence(seed, purpose).generate_state(1, np.uint64)[0])
+
+
+def _sequence(seed: int, purpose: str) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(PURPOSES.index(purpose),))
 
 
 class Streams:

@@ -20,10 +20,8 @@ from settings import OptionError, Setting, Study
 from train import train_stack
 from workers import TaskError, run_tasks
 
-STACK = 8  # members trained by autograd as one batch
-FAST_STACK = (
-    2  # members of the fast path, which gains nothing from company: small tasks keep all workers busy to the end
-)
+STACK = 8  # members trained by autograd as one batch on a CPU
+CUDA_STACK = 4096  # and on a GPU, where its memory allows
 CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
 
 
@@ -50,9 +48,9 @@ def resolve(study: Study) -> Study:
     settings = tuple(
         dict.fromkeys(dataclasses.replace(s, std=std) for s, std in zip(study.settings, stds, strict=True))
     )
-    return dataclasses.replace(
-        study, settings=settings, device=_device(study.device), workers=str(_workers(study.workers))
-    )
+    device = _device(study.device)
+    workers = _workers(study.workers) if device == "cpu" or study.workers != "auto" else 1  # one process fills a GPU
+    return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))
 
 
 def spread_steps(steps: int, count: int) -> tuple[int, ...]:
@@ -91,6 +89,10 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
 
 def stack_size(setting: Setting, device: str) -> int:
     """Members a task: no more than share the cache, so that tasks are many and all workers busy to the end."""
+    if device == "cuda":
+        rows = 3 * setting.batch_size  # D's real and generated points, G's
+        numbers = 3 * rows * setting.hidden * setting.layers  # with their gradients, and what autograd makes beside
+        return max(1, min(CUDA_STACK, torch.cuda.mem_get_info()[0] // 2 // (4 * numbers)))
     return lanes(setting) if can_be_fast(setting, device) else STACK
 
 

@@ -11,21 +11,22 @@ to the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from captured import CapturedStack
 from curves import Curves
 from fast import FastStack, can_be_fast
-from GAN import MLP, make_pair
-from losses import LOSSES, Loss
-from sample import draw_real, make_target, sample_real_data
+from GAN import MLP
+from losses import LOSSES
+from reference import AutogradStack, discriminator_loss, generator_loss
+from sample import sample_real_data
 from settings import Setting
 from streams import Streams
-from updates import make_optimizer
 
 
 @dataclass(frozen=True)
@@ -63,103 +64,25 @@ def train_stack(
     The settings must agree in `Setting.structure`; they may differ in the rest. `snapshot_steps` are taken in order;
     0 is the untrained stack. `evaluation` is the number of latents that a snapshot's samples are made from. A member
     whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses between autograd over the whole
-    stack (False) and backward passes written out, member after member (True); by default whichever serves the setting
-    and the device best. Raises ``ValueError`` for settings that cannot share a stack.
+    stack (False) and backward passes written out (True); by default whichever serves the setting and the device best,
+    which on CUDA is autograd captured as graphs, with random numbers of its own (see captured.py). Raises
+    ``ValueError`` for settings that cannot share a stack.
     """
     if any(s.structure != settings[0].structure for s in settings):
         raise ValueError("settings of different structure cannot share a stack")
     curves = Curves(len(seeds), steps, log_every)
+    device = torch.device(device)
     if fast if fast is not None else can_be_fast(settings[0], device):
         stack: FastStack | AutogradStack = FastStack(settings, seeds, curves, evaluation, dtype)
     else:
-        stack = AutogradStack(settings, seeds, curves, evaluation, torch.device(device), dtype)
+        kind = CapturedStack if device.type == "cuda" and fast is None else AutogradStack
+        stack = kind(settings, seeds, curves, evaluation, device, dtype)
     done = 0
     for step in sorted(set(snapshot_steps) | {steps}):
         stack.advance(done, step)
         done = step
         if step in snapshot_steps:
             yield Snapshot(step, curves.until(step), stack.samples(), stack.G, stack.D)
-
-
-class AutogradStack:
-    """A stack trained by autograd, as one batch of tensors: any setting, any device."""
-
-    def __init__(
-        self,
-        settings: Sequence[Setting],
-        seeds: Sequence[int],
-        curves: Curves,
-        evaluation: int,
-        device: torch.device,
-        dtype: torch.dtype,
-    ) -> None:
-        self.setting, self.loss, self.curves = settings[0], LOSSES[settings[0].loss], curves
-        self.device, self.dtype = device, dtype
-        self.G, self.D = make_pair(settings[0], seeds, device, dtype)
-        self.g_optimizer = make_optimizer("g", self.G.flat, settings)
-        self.d_optimizer = make_optimizer("d", self.D.flat, settings)
-        self.targets = [make_target(s.mode, s.std) for s in settings]
-        self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
-        self.fixed_z = self.latents(Streams(seeds, "evaluation"), evaluation)
-
-    def latents(self, stream: Streams, n: int) -> Tensor:  # (M, n, latent_dim)
-        return torch.from_numpy(stream.normal(n, self.setting.latent_dim)).to(self.device, self.dtype)
-
-    def advance(self, start: int, stop: int) -> None:
-        """Train from generator step `start` to `stop`."""
-        batch = self.setting.batch_size
-        for step in range(start, stop):
-            if step % self.setting.g_steps == 0:  # a round begins: D steps first
-                for _ in range(self.setting.d_steps):
-                    with torch.no_grad():
-                        fake = self.G(self.latents(self.latent, batch))
-                    real = draw_real(self.targets, batch, self.choice, self.noise).to(self.device, self.dtype)
-                    self.d_means = self.discriminator_step(real, fake)
-            g_means = self.generator_step(self.latents(self.latent, batch))
-            means = torch.stack([self.d_means[0], g_means[0], *self.d_means[1:]])
-            self.curves.add(step, means.unsqueeze(2).cpu().numpy())
-
-    def discriminator_step(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        loss, d_real, d_fake = discriminator_loss(self.D, real, fake, self.loss)
-        self.d_optimizer.step(flat_gradient(loss, self.D))
-        return loss.detach(), d_real, d_fake
-
-    def generator_step(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        loss, d_fake = generator_loss(self.G, self.D, z, self.loss)
-        self.g_optimizer.step(flat_gradient(loss, self.G))
-        return loss.detach(), d_fake
-
-    def samples(self) -> np.ndarray:
-        with torch.no_grad():
-            return self.G(self.fixed_z).cpu().numpy()
-
-
-# --- one step of one player ------------------------------------------------------------------------------------------
-
-Network = Callable[[Tensor], Tensor]
-
-
-def discriminator_loss(D: Network, real: Tensor, fake: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
-    """D's loss, mean D(x) and mean D(G(z)), each (M,), at real and fake points (M, B, 2); `fake` gets no gradient."""
-    logits = D(torch.cat([real, fake.detach()], 1)).squeeze(-1)  # (M, 2B)
-    on_real, on_fake = logits.split([real.shape[1], fake.shape[1]], 1)
-    d_real, d_fake = torch.sigmoid(on_real.detach()).mean(1), torch.sigmoid(on_fake.detach()).mean(1)
-    return loss.discriminator(on_real, on_fake), d_real, d_fake
-
-
-def generator_loss(G: Network, D: Network, z: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-    """G's loss and mean D(G(z)), each (M,), at latents (M, B, latent_dim)."""
-    logits = D(G(z)).squeeze(-1)  # (M, B)
-    return loss.generator(logits), torch.sigmoid(logits.detach()).mean(1)
-
-
-def flat_gradient(loss: Tensor, network: MLP) -> Tensor:
-    """∂ Σ loss / ∂ parameters of `network` alone, laid out as `network.flat` (M, P)."""
-    out = torch.zeros_like(network.flat)
-    gradients = torch.autograd.grad(loss.sum(), list(network.matrices))
-    for matrix, gradient in zip(network.layers(out), gradients, strict=True):
-        matrix.copy_(gradient)
-    return out
 
 
 # --- the course's interface ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ given for each member. Every operation is carried out number by number, so a mem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class SGD:
     def __init__(self, flat: Tensor, lr: Sequence[float], beta1: Sequence[float], beta2: Sequence[float]) -> None:
         self.flat = flat
         self.lr = torch.tensor(lr, dtype=torch.float64, device=flat.device).to(flat.dtype).unsqueeze(1)
+        self.state: tuple[Tensor, ...] = ()  # what a step changes beside the parameters
 
     def step(self, gradient: Tensor) -> None:
         """Change the parameters in place, down their gradient (shaped like them)."""
@@ -39,9 +41,11 @@ class Adam:
         self.flat = flat
         self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
         self.steps = torch.zeros((), device=flat.device)  # a tensor, so that a captured graph can count
-        self.runs = []  # rows, and what they share: parameters, means, squares and the kernel's arguments
+        self.state = (self.mean, self.square, self.steps)  # what a step changes beside the parameters
+        # rows, and what they share: parameters, means, squares and the kernel's arguments
+        self.runs: list[tuple[slice, list[Tensor], list[Tensor], list[Tensor], dict[str, Any]]] = []
         for rows, (rate, b1, b2) in _runs(list(zip(lr, beta1, beta2, strict=True))):
-            how = {"lr": rate, "beta1": b1, "beta2": b2, "eps": 1e-8, "weight_decay": 0.0}
+            how: dict[str, Any] = {"lr": rate, "beta1": b1, "beta2": b2, "eps": 1e-8, "weight_decay": 0.0}
             how |= {"amsgrad": False, "maximize": False}
             self.runs.append((rows, [flat[rows]], [self.mean[rows]], [self.square[rows]], how))
 

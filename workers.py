@@ -78,7 +78,8 @@ class _Pool:
                 index = waiting.popleft()
                 tries[index] += 1
                 busy[connection], reported[index] = index, 0.0
-                connection.send(tasks[index])
+                with contextlib.suppress(ConnectionError):  # died while idle: its end is read like any other
+                    connection.send(tasks[index])
 
         for _ in range(self.size):
             give(self.start())

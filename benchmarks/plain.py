@@ -18,21 +18,30 @@ def mlp(sizes: list[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def train(steps: int, *, hidden: int = 64, batch_size: int = 256, d_steps: int = 2, lr: float = 1e-3) -> nn.Sequential:
+def train(
+    steps: int,
+    *,
+    hidden: int = 64,
+    batch_size: int = 256,
+    d_steps: int = 2,
+    lr: float = 1e-3,
+    device: torch.device | str = "cpu",
+) -> nn.Sequential:
     """Train one GAN on mixture_4 (std 0.2), non-saturating loss, for `steps` generator steps; returns G."""
-    G, D = mlp([2, hidden, hidden, 2]), mlp([2, hidden, hidden, 1])
+    G, D = mlp([2, hidden, hidden, 2]).to(device), mlp([2, hidden, hidden, 1]).to(device)
     g_optimizer, d_optimizer = torch.optim.Adam(G.parameters(), lr=lr), torch.optim.Adam(D.parameters(), lr=lr)
-    centres = torch.tensor([(2.0, 2.0), (-2.0, 2.0), (-2.0, -2.0), (2.0, -2.0)])
+    centres = torch.tensor([(2.0, 2.0), (-2.0, 2.0), (-2.0, -2.0), (2.0, -2.0)], device=device)
     for _ in range(steps):
         for _ in range(d_steps):
-            real = centres[torch.randint(4, (batch_size,))] + 0.2 * torch.randn(batch_size, 2)
+            noise = torch.randn(batch_size, 2, device=device)
+            real = centres[torch.randint(4, (batch_size,), device=device)] + 0.2 * noise
             with torch.no_grad():
-                fake = G(torch.randn(batch_size, 2))
+                fake = G(torch.randn(batch_size, 2, device=device))
             d_loss = softplus(-D(real)).mean() + softplus(D(fake)).mean()
             d_optimizer.zero_grad()
             d_loss.backward()
             d_optimizer.step()
-        g_loss = softplus(-D(G(torch.randn(batch_size, 2)))).mean()
+        g_loss = softplus(-D(G(torch.randn(batch_size, 2, device=device)))).mean()
         g_optimizer.zero_grad()
         g_loss.backward()
         g_optimizer.step()

@@ -1,11 +1,14 @@
 import json
+import multiprocessing
 
+import pytest
 import torch
 
 import bench
+import study
 from benchmarks import plain
 from main import main
-from settings import Setting
+from settings import Setting, Study
 
 
 def test_operations_are_counted_as_the_algorithm_needs_them():
@@ -26,10 +29,46 @@ def test_the_baseline_trains():
     assert before < 0.8 < after < 80  # the target's is 2 · (4 + 0.04)
 
 
-def test_bench_prints_a_table_and_writes_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(bench, "CASES", (bench.Case(3, 8, 1.0),))
-    assert main(["bench", "--repeats", "2", "--steps", "3", "--out", str(tmp_path / "b.json")]) == 0
-    (case,) = json.loads((tmp_path / "b.json").read_text())["cases"]
-    assert (case["members"], case["hidden"], len(case["plain_ms"]), len(case["ours_ms"])) == (3, 8, 2, 2)
-    assert min(case["plain_ms"] + case["plain_all_cores_ms"] + case["ours_ms"] + case["peak_gflops"]) > 0
-    assert f"{case['ratio']:.1f} ×," in capsys.readouterr().out
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(bench, "CASES", (bench.Case(3, 8, 1.0, 0.5),))
+    monkeypatch.setattr(bench, "COMPANY", (1, 2))
+
+
+def test_bench_prints_a_table_and_writes_it(tmp_path, capsys, monkeypatch, tiny):
+    monkeypatch.setattr(study, "usable_cores", lambda: 1)
+    command = ["bench", "--only", "training,company,looking", "--repeats", "2", "--steps", "4"]
+    assert main([*command, "--out", str(tmp_path / "b.json")]) == 0
+    record = json.loads((tmp_path / "b.json").read_text())
+    plain, everywhere, ours, *company = [t["values"] for t in record["times_ms"]]
+    assert [len(plain), len(everywhere), len(ours), *map(len, company)] == [2] * 5
+    assert min(plain + everywhere + ours + company[0] + company[1]) > 0
+    ratio, peak, flatness, looking = record["rows"]
+    assert ratio["values"] == [p / o for p, o in zip(plain, ours, strict=True)]
+    assert flatness["values"] == [pytest.approx(max(map(sum, company)) / min(map(sum, company)))]
+    assert 0 < peak["median"] < 1
+    assert not flatness["more"]
+    assert looking["holds"] == (looking["median"] <= 1.1)
+    out = capsys.readouterr().out
+    assert f"{ratio['median']:.2f} (" in out
+    assert ("short" in out) == any(not row["holds"] for row in record["rows"])
+
+
+@pytest.mark.slow
+def test_the_other_parts_run(tiny, monkeypatch):
+    """Busy neighbours end with their part, a run is weighed, and what is not there is left out and said."""
+    monkeypatch.setattr(bench, "_study", lambda: Study("bench", "", (Setting(hidden=8),), seeds=2, frames=2))
+    before = multiprocessing.active_children()
+    names = ["busy", "memory", "cuda"]
+    parts = bench.measure(names, 1, 2, 2, lambda amount: None)
+    assert multiprocessing.active_children() == before
+    (weight,) = parts["memory"].rows
+    assert 0.1 < weight.median < 3
+    assert parts["busy"].rows[0].median > 0
+    if not torch.cuda.is_available():
+        assert "no CUDA device" in bench.table(parts, 1, 2)
+
+
+def test_an_unknown_part_is_refused(capsys):
+    assert main(["bench", "--only", "trainin"]) == 2
+    assert "training" in capsys.readouterr().err
