@@ -2,8 +2,7 @@
 
 On a GPU the steps of small networks cost what launching their kernels costs. A graph launches a whole round's D steps
 at once, and another a G step, thousands of members beside one another; nothing is copied from or to the host except the
-losses, every so many steps. Random numbers are therefore made by the device, from a counter (`Counted`): a member's do
-not depend on its company, but are others than the CPU's for the same seed.
+losses, every so many steps. The members' streams are therefore computed on the device.
 
 Without CUDA the same stack runs step by step, which is how the tests hold it to the reference.
 """
@@ -21,52 +20,50 @@ from torch import Tensor
 from curves import Curves
 from reference import AutogradStack
 from settings import Setting
-from streams import word
+from streams import FIRST, GAMMA, SECOND, SHIFTS, key
 
 _BLOCK = 64  # generator steps between two looks at the losses
 
 
-class Counted:
-    """Random numbers that are a function of (member, counter): SplitMix64's finaliser (Steele, Lea & Flood 2014).
+class DeviceStreams:
+    """`streams.Streams` on a device: the same numbers, up to the rounding of their logarithms and cosines.
 
-    Number n of member m is mix(mix(n · γ) + key of m), 64 bits. Everything is a tensor on `device`, the counter too, so
-    that a captured graph draws new numbers each time that it is replayed. A normal is within ±6.7.
+    Everything is a tensor, the count of numbers taken too, so that a captured graph draws new numbers each time that it
+    is replayed.
     """
 
     def __init__(self, seeds: Sequence[int], purpose: str, device: torch.device) -> None:
-        keys = np.array([word(seed, purpose) for seed in seeds], np.uint64).view(np.int64)
+        keys = np.array([key(seed, purpose) for seed in seeds], np.uint64).view(np.int64)
         self.keys = torch.from_numpy(keys).to(device).unsqueeze(1)  # (M, 1)
-        self.count = torch.zeros((), dtype=torch.int64, device=device)
+        self.taken = torch.zeros((), dtype=torch.int64, device=device)
 
-    def words(self, n: int) -> tuple[Tensor, Tensor]:
-        """The next n words of every member, (M, n) each: their upper and their lower 32 bits."""
-        counter = torch.arange(1, n + 1, device=self.count.device) + self.count
-        self.count += n
-        bits = _mix(_mix(counter * _signed(0x9E3779B97F4A7C15)) + self.keys)
-        return bits >> 32 & 0xFFFFFFFF, bits & 0xFFFFFFFF
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normals, float32, of shape (member, *shape)."""
+        words, odd = self._words(math.prod(shape))
+        radius = torch.sqrt(-2 * torch.log(((words >> 32 & 0xFFFFFFFF).float() + 1) * 2.0**-32))
+        angle = (words & 0xFFFFFFFF).float() * (2 * math.pi * 2.0**-32)
+        return (radius * torch.where(odd, torch.sin(angle), torch.cos(angle))).unflatten(1, shape)
 
-    def uniform(self, n: int, dtype: torch.dtype) -> Tensor:
-        """(M, n, 2) in [0, 1), multiples of 2⁻²⁴."""
-        upper, lower = self.words(n)
-        return torch.stack([upper >> 8, lower >> 8], -1).to(dtype) * 2.0**-24
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniforms in [0, 1), float32, of shape (member, *shape)."""
+        words, odd = self._words(math.prod(shape))
+        return (torch.where(odd, words >> 8, words >> 40) & 0xFFFFFF).float().mul_(2.0**-24).unflatten(1, shape)
 
-    def normal(self, n: int, dtype: torch.dtype) -> Tensor:
-        """(M, n) standard normals (Box & Muller 1958)."""
-        upper, lower = self.words(-(-n // 2))
-        radius = torch.sqrt(-2 * torch.log((upper + 1).to(dtype) * 2.0**-32))
-        angle = (lower >> 8).to(dtype) * (2 * math.pi * 2.0**-24)
-        return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], 1)[:, :n]
+    def _words(self, count: int) -> tuple[Tensor, Tensor]:
+        """The words (M, count) that the next numbers come from, each as often as it is needed, and which half (count,)."""
+        number = torch.arange(count, device=self.taken.device) + self.taken
+        self.taken += count
+        counters = _mix(((number >> 1) + 1) * _signed(GAMMA))
+        return _mix(counters + self.keys), number % 2 == 1
 
 
 def _mix(x: Tensor) -> Tensor:
-    x = (x ^ _shifted(x, 30)) * _signed(0xBF58476D1CE4E5B9)
-    x = (x ^ _shifted(x, 27)) * _signed(0x94D049BB133111EB)
-    return x ^ _shifted(x, 31)
-
-
-def _shifted(x: Tensor, bits: int) -> Tensor:
-    """x >> bits of the unsigned number: torch's own shift brings in the sign."""
-    return x >> bits & (1 << 64 - bits) - 1
+    """`streams._mix`, by numbers with a sign: their products wrap alike, but their shift to the right brings it in."""
+    for shift, factor in zip(SHIFTS, (FIRST, SECOND, None), strict=True):
+        x = x ^ (x >> shift & (1 << 64 - shift) - 1)
+        if factor is not None:
+            x = x * _signed(factor)
+    return x
 
 
 def _signed(x: int) -> int:
@@ -86,7 +83,9 @@ class CapturedStack(AutogradStack):
         dtype: torch.dtype,
     ) -> None:
         super().__init__(settings, seeds, curves, evaluation, device, dtype)
-        self.counted = {purpose: Counted(seeds, purpose, device) for purpose in ("choice", "noise", "latent")}
+        self.device_choice, self.device_noise, self.device_latent = (
+            DeviceStreams(seeds, purpose, device) for purpose in ("choice", "noise", "latent")
+        )
         self.runs = []  # targets, and the neighbours that share one
         for target, members in itertools.groupby(range(len(seeds)), key=lambda m: self.targets[m]):
             rows = list(members)
@@ -98,14 +97,13 @@ class CapturedStack(AutogradStack):
             self._capture()
 
     def latents(self) -> Tensor:
-        batch, latent_dim = self.setting.batch_size, self.setting.latent_dim
-        return self.counted["latent"].normal(batch * latent_dim, self.dtype).unflatten(1, (batch, latent_dim))
+        return self.device_latent.normal(self.setting.batch_size, self.setting.latent_dim).to(self.dtype)
 
     def reals(self) -> Tensor:
-        batch = self.setting.batch_size
-        choice = self.counted["choice"].uniform(batch, self.dtype)
-        noise = self.counted["noise"].normal(2 * batch, self.dtype).unflatten(1, (batch, 2))
-        return torch.cat([target.transform(choice[rows], noise[rows]) for target, rows in self.runs])
+        choice = self.device_choice.uniform(self.setting.batch_size, 2)
+        noise = self.device_noise.normal(self.setting.batch_size, 2)
+        points = torch.cat([target.transform(choice[rows], noise[rows]) for target, rows in self.runs])
+        return points.to(self.dtype)
 
     def advance(self, start: int, stop: int) -> None:
         first = start
@@ -126,7 +124,7 @@ class CapturedStack(AutogradStack):
     def _capture(self) -> None:
         """Both kinds of step as graphs. A capture needs trial runs first, whose effects are taken back."""
         state = [self.G.flat, self.D.flat, *self.g_optimizer.state, *self.d_optimizer.state]
-        state += [self.row, *(stream.count for stream in self.counted.values())]
+        state += [self.row, self.device_choice.taken, self.device_noise.taken, self.device_latent.taken]
         before = [tensor.clone() for tensor in state]
         steps = dict(self.play)
         aside = torch.cuda.Stream(self.device)

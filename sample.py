@@ -382,7 +382,7 @@ def draw_real(targets: Sequence[Target], n: int, choice: Streams, noise: Streams
     ``targets[m]`` and row m of the streams are member m's, whose points depend on nobody else. Raises
     ``ValueError`` where the three disagree on the number of members.
     """
-    if not len(targets) == len(choice.generators) == len(noise.generators):
+    if not len(targets) == len(choice.keys) == len(noise.keys):
         raise ValueError("draw_real needs a target, a choice stream and a noise stream for each member")
     uniforms = torch.from_numpy(choice.uniform(n, 2)) if any(t.uses_choice for t in targets) else None
     points = torch.from_numpy(noise.normal(n, 2))

@@ -1,15 +1,22 @@
 """Random numbers that belong to a member and to nobody else.
 
-Every GAN of a stack owns one stream per purpose, spawned from (seed, purpose). Member 7 of 64 therefore draws what it
-draws alone, two settings with the same seed see the same initial weights, data and noise (as far as their shapes
-allow), and no global generator, torch's or numpy's, is ever touched.
+Every GAN of a stack owns one stream per purpose, keyed by (seed, purpose). Member 7 of 64 therefore draws what it draws
+alone, two settings with the same seed see the same initial weights, data and noise (as far as their shapes allow), and
+no global generator, torch's or numpy's, is ever touched.
 
-A stream is consumed number by number (PCG64 with numpy's ziggurat), so drawing 100 and then 28 gives the same 128
-numbers as drawing them at once.
+A stream is a function of a counter, so it may be cut anywhere, taken up anywhere and computed on any device
+(captured.py does so): drawing 100 and then 28 numbers gives the same 128 as drawing them at once, and how many were
+taken is all the state there is. Word j of a stream is
+
+    mix(mix((j + 1) · γ) + key),    64 bits,
+
+with SplitMix64's γ and finaliser (Steele, Lea & Flood 2014), and holds its numbers 2j and 2j + 1: two uniforms, or by
+Box & Muller (1958) two normals, from its upper and lower half.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,17 +31,21 @@ PURPOSES = (
     "null",  # samples of the target itself, for a score's value under a perfect generator
 )
 
+GAMMA, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+SHIFTS = (30, 27, 31)
+_UPPER, _LOWER = (1, 0) if sys.byteorder == "little" else (0, 1)  # halves of a word in memory
+
 
 def spawn(seed: int, purpose: str) -> np.random.Generator:
-    """The generator that belongs to (seed, purpose); equal arguments give equal streams.
+    """numpy's generator for (seed, purpose), for what is drawn once; equal arguments give equal generators.
 
     Raises ``ValueError`` for a negative seed or an unknown purpose.
     """
     return np.random.Generator(np.random.PCG64(_sequence(seed, purpose)))
 
 
-def word(seed: int, purpose: str) -> int:
-    """64 random bits that belong to (seed, purpose)."""
+def key(seed: int, purpose: str) -> int:
+    """64 bits that belong to (seed, purpose), with the same errors."""
     return int(_sequence(seed, purpose).generate_state(1, np.uint64)[0])
 
 
@@ -43,21 +54,59 @@ def _sequence(seed: int, purpose: str) -> np.random.SeedSequence:
 
 
 class Streams:
-    """The streams of a stack for one purpose: row m of every draw comes from member m's own generator."""
+    """The streams of a stack for one purpose: row m of every draw is member m's own."""
 
     def __init__(self, seeds: Sequence[int], purpose: str) -> None:
-        self.generators = [spawn(seed, purpose) for seed in seeds]
+        self.keys = np.array([key(seed, purpose) for seed in seeds], np.uint64)
+        self.taken = 0  # numbers, by every member
 
     def normal(self, *shape: int) -> np.ndarray:
-        """Standard normals, float32, of shape (member, *shape)."""
-        out = np.empty((len(self.generators), *shape), np.float32)
-        for row, generator in zip(out, self.generators, strict=True):
-            generator.standard_normal(out=row, dtype=np.float32)
-        return out
+        """Standard normals, float32, of shape (member, *shape); within ±6.7."""
+        return self._draw(shape, _normals)
 
     def uniform(self, *shape: int) -> np.ndarray:
-        """Uniforms in [0, 1), float32, of shape (member, *shape)."""
-        out = np.empty((len(self.generators), *shape), np.float32)
-        for row, generator in zip(out, self.generators, strict=True):
-            generator.random(out=row, dtype=np.float32)
-        return out
+        """Uniforms in [0, 1), float32, of shape (member, *shape): multiples of 2⁻²⁴."""
+        return self._draw(shape, _uniforms)
+
+    def _draw(self, shape: tuple[int, ...], numbers) -> np.ndarray:  # type: ignore[no-untyped-def]
+        count = int(np.prod(shape))
+        first, last = self.taken // 2, -(-(self.taken + count) // 2)  # words
+        skipped = self.taken - 2 * first
+        self.taken += count
+        counters = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GAMMA)
+        _mix(counters)
+        out = np.empty((len(self.keys), count), np.float32)
+        for row, member in zip(out, self.keys, strict=True):  # one by one: what is worked on stays in the cache
+            words = counters + member
+            _mix(words)
+            row[:] = numbers(words)[skipped : skipped + count]
+        return out.reshape(len(self.keys), *shape)
+
+
+def _mix(words: np.ndarray) -> None:
+    """SplitMix64's finaliser, in place."""
+    shifted = np.empty_like(words)
+    for shift, factor in zip(SHIFTS, (FIRST, SECOND, None), strict=True):
+        np.right_shift(words, np.uint64(shift), out=shifted)
+        np.bitwise_xor(words, shifted, out=words)
+        if factor is not None:
+            np.multiply(words, np.uint64(factor), out=words)
+
+
+def _uniforms(words: np.ndarray) -> np.ndarray:
+    halves = (words.view(np.uint32) >> np.uint32(8)).astype(np.float32)
+    halves *= np.float32(2.0**-24)
+    return halves if _UPPER == 0 else halves.reshape(-1, 2)[:, ::-1].reshape(-1)
+
+
+def _normals(words: np.ndarray) -> np.ndarray:
+    """r cos θ and r sin θ in turns: r = √(−2 ln u), u in (0, 1] the upper half, θ in [0, 2π] the lower one."""
+    halves = words.view(np.uint32).astype(np.float32)
+    radius, angle = halves[_UPPER::2] + np.float32(1), halves[_LOWER::2] * np.float32(2 * np.pi * 2.0**-32)
+    radius *= np.float32(2.0**-32)
+    np.log(radius, out=radius)
+    radius *= np.float32(-2)
+    np.sqrt(radius, out=radius)
+    np.multiply(radius, np.cos(angle), out=halves[0::2])
+    np.multiply(radius, np.sin(angle), out=halves[1::2])
+    return halves

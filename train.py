@@ -65,7 +65,7 @@ def train_stack(
     0 is the untrained stack. `evaluation` is the number of latents that a snapshot's samples are made from. A member
     whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses between autograd over the whole
     stack (False) and backward passes written out (True); by default whichever serves the setting and the device best,
-    which on CUDA is autograd captured as graphs, with random numbers of its own (see captured.py). Raises
+    which on CUDA is autograd captured as graphs (see captured.py). Raises
     ``ValueError`` for settings that cannot share a stack.
     """
     if any(s.structure != settings[0].structure for s in settings):
