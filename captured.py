@@ -50,7 +50,7 @@ class DeviceStreams:
         return (torch.where(odd, words >> 8, words >> 40) & 0xFFFFFF).float().mul_(2.0**-24).unflatten(1, shape)
 
     def _words(self, count: int) -> tuple[Tensor, Tensor]:
-        """The words (M, count) that the next numbers come from, each as often as it is needed, and which half (count,)."""
+        """For each of the next numbers, the word (M, count) that it is in, and whether it is the odd one (count,)."""
         number = torch.arange(count, device=self.taken.device) + self.taken
         self.taken += count
         counters = _mix(((number >> 1) + 1) * _signed(GAMMA))

@@ -24,9 +24,10 @@ class Loss:
     help: str
     discriminator: Callable[[Tensor, Tensor], Tensor]  # logits of real (M, B), of fake (M, B) -> (M,)
     generator: Callable[[Tensor], Tensor]  # logits of fake (M, B) -> (M,)
-    # their derivatives by each logit, without the mean's 1/B, for the backward pass written out in fast.py
-    discriminator_slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    generator_slope: Callable[[Tensor], Tensor]
+    # their derivatives by each logit, without the mean's 1/B, for the backward pass written out in fast.py: of logits of
+    # real and of fake points, written into the tensors that follow them
+    discriminator_slopes: Callable[[Tensor, Tensor, Tensor, Tensor], object]
+    generator_slope: Callable[[Tensor, Tensor], object]
     equilibrium: tuple[float | None, float | None]  # D's loss, G's loss; nats for the logarithmic ones
     unit: str = "nats"
 
@@ -71,8 +72,9 @@ def mean_generator(fake: Tensor) -> Tensor:
     return -fake.mean(-1)
 
 
-def log_discriminator_slopes(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.sigmoid(real) - 1, torch.sigmoid(fake)
+def log_discriminator_slopes(real: Tensor, fake: Tensor, to_real: Tensor, to_fake: Tensor) -> None:
+    torch.sigmoid(real, out=to_real).sub_(1)
+    torch.sigmoid(fake, out=to_fake)
 
 
 LOSSES: dict[str, Loss] = {
@@ -81,7 +83,7 @@ LOSSES: dict[str, Loss] = {
         log_discriminator,
         nonsaturating_generator,
         log_discriminator_slopes,
-        lambda fake: torch.sigmoid(fake) - 1,
+        lambda fake, to: torch.sigmoid(fake, out=to).sub_(1),
         equilibrium=(2 * math.log(2), math.log(2)),
     ),
     "minimax": Loss(
@@ -89,15 +91,15 @@ LOSSES: dict[str, Loss] = {
         log_discriminator,
         minimax_generator,
         log_discriminator_slopes,
-        lambda fake: -torch.sigmoid(fake),
+        lambda fake, to: torch.sigmoid(fake, out=to).neg_(),
         equilibrium=(2 * math.log(2), -math.log(2)),
     ),
     "lsgan": Loss(
         "least squares to 1 on real and 0 on generated points",
         lsgan_discriminator,
         lsgan_generator,
-        lambda real, fake: (real - 1, fake.clone()),
-        lambda fake: fake - 1,
+        lambda real, fake, to_real, to_fake: (torch.sub(real, 1, out=to_real), to_fake.copy_(fake)),
+        lambda fake, to: torch.sub(fake, 1, out=to),
         equilibrium=(0.25, 0.125),
         unit="squared output",
     ),
@@ -105,8 +107,8 @@ LOSSES: dict[str, Loss] = {
         "margins of 1 on both sides of 0",
         hinge_discriminator,
         mean_generator,
-        lambda real, fake: (-(real < 1).to(real.dtype), (fake > -1).to(fake.dtype)),
-        lambda fake: torch.full_like(fake, -1),
+        lambda real, fake, to_real, to_fake: (to_real.copy_(real < 1).neg_(), to_fake.copy_(fake > -1)),
+        lambda fake, to: to.fill_(-1),
         equilibrium=(2.0, None),
         unit="output",
     ),
@@ -114,8 +116,8 @@ LOSSES: dict[str, Loss] = {
         "difference of means; the critic is not constrained",
         wasserstein_discriminator,
         mean_generator,
-        lambda real, fake: (torch.full_like(real, -1), torch.full_like(fake, 1)),
-        lambda fake: torch.full_like(fake, -1),
+        lambda real, fake, to_real, to_fake: (to_real.fill_(-1), to_fake.fill_(1)),
+        lambda fake, to: to.fill_(-1),
         equilibrium=(0.0, None),
         unit="output",
     ),
