@@ -24,8 +24,8 @@ class Loss:
     help: str
     discriminator: Callable[[Tensor, Tensor], Tensor]  # logits of real (M, B), of fake (M, B) -> (M,)
     generator: Callable[[Tensor], Tensor]  # logits of fake (M, B) -> (M,)
-    # their derivatives by each logit, without the mean's 1/B, for the backward pass written out in fast.py: of logits of
-    # real and of fake points, written into the tensors that follow them
+    # their derivatives by each logit, without the mean's 1/B, for the backward pass written out in fast.py: of logits
+    # of real and of fake points, written into the tensors that follow them
     discriminator_slopes: Callable[[Tensor, Tensor, Tensor, Tensor], object]
     generator_slope: Callable[[Tensor, Tensor], object]
     equilibrium: tuple[float | None, float | None]  # D's loss, G's loss; nats for the logarithmic ones
