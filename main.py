@@ -129,6 +129,7 @@ def list_names(
     from GAN import ACTIVATIONS, INITS
     from losses import LOSSES
     from sample import TARGETS
+    from settings import SCORE_GROUPS
     from updates import OPTIMIZERS
 
     def first_line(function: Any) -> str:
@@ -140,6 +141,7 @@ def list_names(
         "optimizers": {name: first_line(kind) for name, kind in OPTIMIZERS.items()},
         "activations": dict.fromkeys(ACTIVATIONS, ""),
         "inits": {name: first_line(init) for name, init in INITS.items()},
+        "scores": SCORE_GROUPS,
         "studies": STUDIES,
     }
     if as_json:

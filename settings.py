@@ -37,6 +37,12 @@ NAMES: dict[str, tuple[str, ...]] = {
     "init": ("uniform", "glorot", "he", "orthogonal", "normal"),
 }
 
+SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
+    "transport": "Wasserstein-2 distances of the samples from the target",
+    "critic": "D beside the best discriminator of the moment, and what G's loss owes to either",
+    "slopes": "the gradients of D and of both players' losses",
+}
+
 
 class OptionError(ValueError):
     """A value that an option does not take; the message names the option, the value and what is allowed."""
@@ -119,6 +125,7 @@ class Study:
     seed: int = option(0, "the first seed", least=0, most=2**63 - 1)
     snapshots: int = option(50, "how often each member is scored, beside its start", least=1, most=100_000)
     frames: int = option(50, "animation frames, beside the start; 0 for none", least=0, most=10_000)
+    scores: str = option("transport,critic", "what is scored beside the samples: groups with commas, all or none")
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
 
@@ -127,6 +134,9 @@ class Study:
             check(Study, name, getattr(self, name))
         if self.seed + self.seeds - 1 > 2**63 - 1:
             raise OptionError(f"--seeds {self.seeds} from --seed {self.seed} on pass the last seed, 2^63 - 1")
+        for group in () if self.scores in ("all", "none") else self.scores.split(","):
+            if group not in SCORE_GROUPS:
+                raise OptionError(not_one_of("--scores", group, ("all", "none", *SCORE_GROUPS)))
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise OptionError(not_one_of("--device", self.device, ("auto", "cpu", "cuda", "mps")))
         number = int(self.workers) if self.workers.isascii() and self.workers.isdigit() else 0
@@ -142,6 +152,13 @@ class Study:
             for values in itertools.product(*changes.values())
         )
         return dataclasses.replace(self, settings=tuple(dict.fromkeys(made)))
+
+    @property
+    def score_groups(self) -> tuple[str, ...]:
+        """The groups of `SCORE_GROUPS` that are asked for."""
+        if self.scores in ("all", "none"):
+            return tuple(SCORE_GROUPS) if self.scores == "all" else ()
+        return tuple(group for group in SCORE_GROUPS if group in self.scores.split(","))
 
     @property
     def seed_list(self) -> tuple[int, ...]:

@@ -1012,6 +1012,7 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from GAN import ACTIVATIONS, INITS
     from losses import LOSSES
     from sample import TARGETS
+    from settings import SCORE_GROUPS
     from updates import OPTIMIZERS
 
     registries = {
@@ -1020,6 +1021,7 @@ def test_list_shows_every_name_of_every_registry(capsys):
         "optimizers": OPTIMIZERS,
         "activations": ACTIVATIONS,
         "inits": INITS,
+        "scores": SCORE_GROUPS,
         "studies": STUDIES,
     }
     assert in_process("list", "--json") == 0

@@ -6,7 +6,7 @@ import GAN
 import losses
 import sample
 import updates
-from settings import FIELDS, NAMES, OptionError, Setting, Study, parse, parse_several
+from settings import FIELDS, NAMES, SCORE_GROUPS, OptionError, Setting, Study, parse, parse_several
 
 
 def test_names_are_those_of_the_registries():
@@ -73,6 +73,15 @@ def test_the_last_seed_counts_too():
     Study("n", "q", (), seed=2**63 - 2, seeds=2)
     with pytest.raises(OptionError, match="pass the last seed"):
         Study("n", "q", (), seed=2**63 - 2, seeds=3)
+
+
+def test_score_groups_are_chosen_by_name():
+    chosen = {"all": tuple(SCORE_GROUPS), "none": (), "slopes,transport": ("transport", "slopes")}
+    for words, groups in chosen.items():
+        assert Study("n", "q", (), scores=words).score_groups == groups
+    for wrong in ("transprt", "all,critic", "", "critic,"):
+        with pytest.raises(OptionError, match="--scores"):
+            Study("n", "q", (), scores=wrong)
 
 
 def test_booleans_are_no_numbers():
