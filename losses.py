@@ -6,6 +6,10 @@ softplus(t) = log(1 + e^t), none overflows: −log σ(t) = softplus(−t) and �
 
 `equilibrium` is (D's loss, G's loss) when the generated density equals the real one and D is optimal for it: the
 dashed lines of a loss plot. None where the value is not determined (a Wasserstein critic is free up to a constant).
+
+`optimal_logit` turns t(x) = log p_data(x) − log p_g(x) into the output that minimises D's loss at x, for any pair of
+densities: with weights p and g on the real and the fake term, the minimiser depends on their ratio alone. None where
+there is no minimiser.
 """
 
 from __future__ import annotations
@@ -29,11 +33,15 @@ class Loss:
     discriminator_slopes: Callable[[Tensor, Tensor, Tensor, Tensor], object]
     generator_slope: Callable[[Tensor, Tensor], object]
     equilibrium: tuple[float | None, float | None]  # D's loss, G's loss; nats for the logarithmic ones
+    optimal_logit: Callable[[Tensor], Tensor] | None  # of log p_data − log p_g, any shape -> the same
     unit: str = "nats"
 
 
 def log_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """−E log D(x) − E log(1 − D(G(z))) (Goodfellow et al. 2014, eq. 1, negated: D minimises it)."""
+    """−E log D(x) − E log(1 − D(G(z))) (Goodfellow et al. 2014, eq. 1, negated: D minimises it).
+
+    The optimal D is p_data / (p_data + p_g) (proposition 1), whose logit is log p_data − log p_g.
+    """
     return softplus(-real).mean(-1) + softplus(fake).mean(-1)
 
 
@@ -48,7 +56,10 @@ def minimax_generator(fake: Tensor) -> Tensor:
 
 
 def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """½ E (D(x) − 1)² + ½ E D(G(z))² (Mao et al. 2017, eq. 9 with a = 0, b = 1); D is the raw output."""
+    """½ E (D(x) − 1)² + ½ E D(G(z))² (Mao et al. 2017, eq. 9 with a = 0, b = 1); D is the raw output.
+
+    The optimal one is p_data / (p_data + p_g) (eq. 5).
+    """
     return 0.5 * (real - 1).square().mean(-1) + 0.5 * fake.square().mean(-1)
 
 
@@ -58,7 +69,10 @@ def lsgan_generator(fake: Tensor) -> Tensor:
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))) (Lim & Ye 2017)."""
+    """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))) (Lim & Ye 2017).
+
+    The optimal D is the sign of p_data − p_g: between −1 and 1 the loss is linear in D, with slope p_g − p_data.
+    """
     return relu(1 - real).mean(-1) + relu(1 + fake).mean(-1)
 
 
@@ -85,6 +99,7 @@ LOSSES: dict[str, Loss] = {
         log_discriminator_slopes,
         lambda fake, to: torch.sigmoid(fake, out=to).sub_(1),
         equilibrium=(2 * math.log(2), math.log(2)),
+        optimal_logit=lambda ratio: ratio,
     ),
     "minimax": Loss(
         "E log(1 − D(G(z))) for G: the zero-sum game",
@@ -93,6 +108,7 @@ LOSSES: dict[str, Loss] = {
         log_discriminator_slopes,
         lambda fake, to: torch.sigmoid(fake, out=to).neg_(),
         equilibrium=(2 * math.log(2), -math.log(2)),
+        optimal_logit=lambda ratio: ratio,
     ),
     "lsgan": Loss(
         "least squares to 1 on real and 0 on generated points",
@@ -101,6 +117,7 @@ LOSSES: dict[str, Loss] = {
         lambda real, fake, to_real, to_fake: (torch.sub(real, 1, out=to_real), to_fake.copy_(fake)),
         lambda fake, to: torch.sub(fake, 1, out=to),
         equilibrium=(0.25, 0.125),
+        optimal_logit=torch.sigmoid,
         unit="squared output",
     ),
     "hinge": Loss(
@@ -110,6 +127,7 @@ LOSSES: dict[str, Loss] = {
         lambda real, fake, to_real, to_fake: (to_real.copy_(real < 1).neg_(), to_fake.copy_(fake > -1)),
         lambda fake, to: to.fill_(-1),
         equilibrium=(2.0, None),
+        optimal_logit=torch.sign,
         unit="output",
     ),
     "wasserstein": Loss(
@@ -119,6 +137,7 @@ LOSSES: dict[str, Loss] = {
         lambda real, fake, to_real, to_fake: (to_real.fill_(-1), to_fake.fill_(1)),
         lambda fake, to: to.fill_(-1),
         equilibrium=(0.0, None),
+        optimal_logit=None,
         unit="output",
     ),
 }

@@ -1,4 +1,4 @@
-"""Scores of generated samples against the known truth, and the verdict on a member's whole course.
+"""Scores of generated samples against the known truth.
 
 `score(samples, target)` gives, for N samples:
 
@@ -18,6 +18,9 @@ cells of equal probability, and all the rest of the plane is one more, C = 257. 
 everywhere, whatever its scale, and mass put where there should be none is seen. Merging points into cells can only
 lower the divergence (data processing), and a finite sample raises it by about (C − 1) / 8N, 0.016 nats at N = 2048;
 `null_scores` measures that.
+
+`measure(samples, target)` gives the same scores and what they are made of: the samples' mean, and for every mode its
+mass and its shape. verdicts.py judges whole courses by them; docs/measures.md explains all to a user.
 """
 
 from __future__ import annotations
@@ -41,12 +44,15 @@ SCORES: dict[str, str] = {
     "jsd": "JSD, nats",
     "spread": "spread",
 }
-VERDICTS = ("converged", "collapsed", "diverged", "still learning")
 
 EVALUATION = 2048  # samples that a score is taken from, unless said otherwise
 _NULL_DRAWS = 100
 _DEPTH = 8  # 2^8 cells of equal probability
 _REGION = 0.99  # share of the target inside the cells
+_REACH = 3.0  # a sample within so many std of its nearest mode is of high quality
+_FEWEST = 8  # samples at a mode that its shape is taken from
+# A mode's Gaussian cut off at r = 3 std: t = r² / 2std² is Exp(1) on [0, a], a = 9/2; E|x − c|² / 2std² = E[t | t < a]
+_TRUNCATED = 1 - (_REACH**2 / 2) / np.expm1(_REACH**2 / 2)
 
 
 def score(samples: np.ndarray | torch.Tensor, target: Target) -> dict[str, float]:
@@ -56,40 +62,108 @@ def score(samples: np.ndarray | torch.Tensor, target: Target) -> dict[str, float
 
 def score_stack(samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
     """The `SCORES` of members' samples (M, N, 2), data units, each (M,); a member's do not depend on the others."""
+    return measure(samples, target).scores
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What M members' samples measure; NaN for a member with a sample that is not finite.
+
+    `mass` is the share of all N samples that are within 3 std of a mode and nearer to it than to any other: the weight,
+    less the 1.1 % of a Gaussian outside, under a perfect generator. `shape` is the trace of these samples' covariance
+    over what a perfect generator's have: 1 is perfect, far below 1 a mode that is hit but not filled, 2.4 one that is
+    only part of an even spread. NaN with fewer than 8 samples.
+    """
+
+    scores: dict[str, np.ndarray]  # the `SCORES`, each (M,)
+    mean: np.ndarray  # (M, 2) of the samples, data units
+    mass: np.ndarray | None  # (M, K); None for a target without modes
+    shape: np.ndarray | None  # (M, K)
+
+
+def measure(samples: np.ndarray, target: Target) -> Measures:
+    """Scores, mean and modes' mass and shape of members' samples (M, N, 2), data units, in one pass."""
     samples = np.asarray(samples, np.float64)
+    members = len(samples)
     sound = np.isfinite(samples).all((1, 2))
-    scores = {name: np.full(len(samples), np.nan) for name in SCORES}
+    scores = {name: np.full(members, np.nan) for name in SCORES}
+    mean = np.full((members, 2), np.nan)
+    mass = shape = None
+    if target.modes is not None:
+        mass, shape = (np.full((members, len(target.modes.centres)), np.nan) for _ in range(2))
     # squares of larger numbers overflow; so far out, the cell, the nearest mode and the quality are the same
     finite = np.clip(samples[sound], -1e100, 1e100)
     if len(finite):
         scores["jsd"][sound] = _jsd(finite, target)
-        scores["spread"][sound] = finite.var(1).sum(-1) / _partition(target).variance
-        if target.modes is not None:
-            for name, values in _mode_scores(finite, target).items():
+        scores["spread"][sound] = finite.var(1).sum(-1) / total_variance(target)
+        mean[sound] = finite.mean(1)
+        if mass is not None and shape is not None:
+            held, scatter = _modes(finite, target)
+            shape[sound] = scatter / _perfect_scatter(target)
+            mass[sound] = held / samples.shape[1]
+            for name, values in _mode_scores(held, samples.shape[1], target).items():
                 scores[name][sound] = values
-    return scores
+    return Measures(scores, mean, mass, shape)
 
 
-def _mode_scores(samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
+def total_variance(target: Target) -> float:
+    """Trace of the target's covariance, squared data units."""
+    return _partition(target).variance
+
+
+def _modes(samples: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]:
+    """Of finite samples (M, N, 2): how many each mode holds in high quality, and their covariance's trace; (M, K)."""
     assert target.modes is not None
-    centres, weights = target.modes.centres, target.modes.weights
+    centres = target.modes.centres
     nearest = np.full(samples.shape[:2], np.inf)
     mode = np.zeros(samples.shape[:2], np.int64)
     for k, centre in enumerate(centres):  # a running minimum: (M, N, K) would not fit for many modes
         distance = np.square(samples - centre).sum(-1)
         closer = distance < nearest
         nearest[closer], mode[closer] = distance[closer], k
-    good = nearest <= (3 * target.modes.std) ** 2
-    held = np.stack([((mode == k) & good).sum(1) for k in range(len(centres))], 1)  # (M, K) high-quality samples a mode
+    good = nearest <= (_REACH * target.modes.std) ** 2
+    count = len(samples) * len(centres)
+    slot = (mode + len(centres) * np.arange(len(samples))[:, None])[good]  # member and mode as one index
+
+    def total(values: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(slot, values, count).reshape(len(samples), len(centres))
+
+    offset = samples[good] - centres[mode[good]]  # from its mode: the squares do not cancel
+    held = total()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        around = total(nearest[good]) - (total(offset[:, 0]) ** 2 + total(offset[:, 1]) ** 2) / held
+        scatter = np.where(held >= _FEWEST, around.clip(0) / (held - 1), np.nan)
+    return held, scatter
+
+
+def _mode_scores(held: np.ndarray, n: int, target: Target) -> dict[str, np.ndarray]:
+    """The scores that follow from `held` (M, K), of n samples."""
+    assert target.modes is not None
+    weights = target.modes.weights
     total = held.sum(1, keepdims=True)
     with np.errstate(invalid="ignore"):
         share = held / total  # NaN where no sample is of high quality: then the histogram does not exist
     return {
-        "modes_covered": (held >= 0.25 * weights * samples.shape[1]).sum(1).astype(float),
+        "modes_covered": (held >= 0.25 * weights * n).sum(1).astype(float),
         "modes_hit": (held > 0).sum(1).astype(float),
-        "high_quality": good.mean(1),
+        "high_quality": total[:, 0] / n,
         "reverse_kl": special.rel_entr(share, weights).sum(1),
     }
+
+
+@functools.lru_cache(maxsize=64)
+def _perfect_scatter(target: Target) -> np.ndarray:
+    """Trace of the covariance (K,) of what each mode holds in high quality, of a perfect generator's samples.
+
+    Modes far apart hold a Gaussian cut off at 3 std: 2 std² (1 − a / (e^a − 1)), a = 9/2. Where neighbours reach into
+    each other, a mode loses what is nearer to the others and gains their stragglers: measured on `_points`.
+    """
+    assert target.modes is not None
+    centres, std = target.modes.centres, target.modes.std
+    apart = [np.linalg.norm(a - b) for i, a in enumerate(centres) for b in centres[:i]]
+    if min(apart, default=np.inf) > 8 * std:  # then a mode loses nothing, and gains less than 1e-6 from each other
+        return np.full(len(centres), 2 * std**2 * _TRUNCATED)
+    return _modes(_points(target).numpy()[None], target)[1][0]
 
 
 # --- Jensen–Shannon divergence on cells of equal probability ----------------------------------------------------------
@@ -114,10 +188,8 @@ class _Partition:
 
 @functools.lru_cache(maxsize=64)
 def _partition(target: Target) -> _Partition:
-    """Cut from 2^16 points of a scrambled Sobol sequence: cell masses are even enough to move a JSD by < 1e-4 nats."""
-    base = torch.quasirandom.SobolEngine(4, scramble=True, seed=0).draw_base2(16, dtype=torch.float64)
-    noise = torch.special.ndtri(base[:, 2:].clamp(1e-12, 1 - 1e-12))
-    points = target.transform(base[:, :2], noise)
+    """Cut from `_points`: cell masses are even enough to move a JSD by < 1e-4 nats."""
+    points = _points(target)
     log_density = target.log_prob(points).numpy()
     cut = float(np.quantile(log_density, 1 - _REGION))
     variance = float(points.numpy().var(0).sum())
@@ -131,6 +203,12 @@ def _partition(target: Target) -> _Partition:
         right = values > threshold[node]
         cells += [cell[~right], cell[right]]
     return _Partition(axis, threshold, cut, variance)
+
+
+def _points(target: Target) -> torch.Tensor:
+    """2^16 points of the target from a scrambled Sobol sequence: (65536, 2), float64."""
+    base = torch.quasirandom.SobolEngine(4, scramble=True, seed=0).draw_base2(16, dtype=torch.float64)
+    return target.transform(base[:, :2], torch.special.ndtri(base[:, 2:].clamp(1e-12, 1 - 1e-12)))
 
 
 def _log_prob(target: Target, points: np.ndarray) -> np.ndarray:
@@ -156,31 +234,14 @@ def _jsd(samples: np.ndarray, target: Target) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def null_scores(target: Target, n: int = EVALUATION) -> Mapping[str, tuple[float, float]]:
     """Mean and standard deviation of each score over 100 draws of `n` samples from the target itself."""
+    scores = score_stack(null_samples(target, n), target)
+    return {name: (float(v.mean()), float(v.std(ddof=1))) for name, v in scores.items()}
+
+
+def null_samples(target: Target, n: int = EVALUATION) -> np.ndarray:
+    """The 100 draws that `null_scores` scores, (100, n, 2) float32: always the same."""
     choice, noise = (
         Streams(range(_NULL_DRAWS), "null").uniform(n, 2),
         Streams(range(_NULL_DRAWS, 2 * _NULL_DRAWS), "null").normal(n, 2),
     )
-    samples = target.transform(torch.from_numpy(choice), torch.from_numpy(noise)).numpy()
-    return {name: (float(v.mean()), float(v.std(ddof=1))) for name, v in score_stack(samples, target).items()}
-
-
-# --- verdicts --------------------------------------------------------------------------------------------------------
-
-
-def verdict(scores: Mapping[str, np.ndarray], target: Target, n: int = EVALUATION) -> str:
-    """One of `VERDICTS` for a member's scores over its snapshots, each (S,), judged by their last quarter (the tail).
-
-    - *diverged*: a score of the tail's last snapshot does not exist, because the samples are not finite;
-    - *collapsed*: in the tail at least one mode is missing on average (mean `modes_covered` ≤ K − 0.5), or the
-      samples' spread is below a quarter of the target's;
-    - *converged*: the tail's mean `jsd` is within 0.05 nats of what the target's own samples score;
-    - *still learning*: none of these.
-    """
-    tail = max(1, len(scores["jsd"]) // 4)
-    if not np.isfinite(scores["jsd"][-1]):
-        return "diverged"
-    mean = {name: float(np.mean(values[-tail:])) for name, values in scores.items()}
-    missing = target.modes is not None and mean["modes_covered"] <= len(target.modes.centres) - 0.5
-    if missing or mean["spread"] < 0.25:
-        return "collapsed"
-    return "converged" if mean["jsd"] <= null_scores(target, n)["jsd"][0] + 0.05 else "still learning"
+    return target.transform(torch.from_numpy(choice), torch.from_numpy(noise)).numpy()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from curves import CURVES
 from files import NotARun
-from intervals import Estimate, mean_interval, share_interval
+from intervals import Difference, Estimate, max_t, mean_interval, paired_difference, share_interval
 from settings import FIELDS, Setting, Study
 from store import MANIFEST, RunFolder
 
-FORMAT = 1  # of the run folder; a reader refuses one it does not know
-SHARES = ("converged", "collapsed", "diverged")  # verdicts whose shares the comparison states
+FORMAT = 2  # of the run folder; a reader refuses one it does not know
+MEASURES = ("sample_mean", "mode_mass", "mode_shape")
+EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
+DIFFERENCE_COLUMNS = ("setting", "against", "score", "n", "difference", "low", "high", "p", "p_corrected")
+SHARES = ("converged", "collapsed", "oscillating", "diverged")  # verdicts whose shares the comparison states
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class Results:
     `curves[name]` (M, L) at `curve_steps` (L,): losses and mean probabilities, each the mean over the generator steps
     since the entry before. `scores[name]` (M, S) at `snapshot_steps` (S,). `samples` (F, M, N, 2) float16, data units,
     at `frame_steps` (F,): G at the evaluation latents. `null[i][name]`: mean and standard deviation of a score of
-    setting i's target's own samples. Members that failed are NaN throughout and named in `failures`.
+    setting i's target's own samples, NaN for what is not told from samples. `measures` holds by snapshot `sample_mean`
+    (M, S, 2), data units, and each mode's `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them.
+    `details` are the verdicts' reasons; `events` the ledger of modes: (member, step, mode from 1, what, other mode).
+    Members that failed are NaN throughout and named in `failures`.
     """
 
     study: Study
@@ -41,12 +48,15 @@ class Results:
     curves: dict[str, np.ndarray]
     snapshot_steps: np.ndarray
     scores: dict[str, np.ndarray]
+    measures: dict[str, np.ndarray]
     frame_steps: np.ndarray
     samples: np.ndarray
     null: list[dict[str, tuple[float, float]]]
     modes: list[int | None]  # number of modes of each setting's target
     verdicts: list[str] = field(default_factory=list)
-    diverged_at: list[int | None] = field(default_factory=list)  # step at which a curve was first seen not finite
+    details: list[str] = field(default_factory=list)
+    diverged_at: list[int | None] = field(default_factory=list)  # step at which a diverged member was first seen to be
+    events: list[tuple[int, int, int, str, int | None]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
 
     def of_setting(self, index: int) -> list[int]:
@@ -124,7 +134,11 @@ def summary_rows(results: Results) -> list[dict[str, Any]]:
             **dataclasses.asdict(results.study.settings[member.setting]),
             "seed": member.seed,
             **{name: float(values[m, -1]) for name, values in results.scores.items()},
+            **{
+                f"{name}_z": _z(values[m, -1], results.null[member.setting][name]) for name, values in _sampled(results)
+            },
             "verdict": results.verdicts[m],
+            "why": results.details[m],
             "diverged_at": results.diverged_at[m],
         }
         for m, member in enumerate(results.members)
@@ -150,12 +164,123 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
                 f"{score}_high": e.high,
                 f"{score}_n": e.n,
             }
-            row[f"{score}_null"] = results.null[index][score][0]
+            null = results.null[index][score]
+            row |= {f"{score}_null": null[0], f"{score}_null_std": null[1], f"{score}_z": _z(e.value, null)}
         for verdict in SHARES:
             e = results.share(verdict, index)
             row |= {f"{verdict}_share": e.value, f"{verdict}_low": e.low, f"{verdict}_high": e.high}
         rows.append(row)
     return rows
+
+
+def _sampled(results: Results) -> list[tuple[str, np.ndarray]]:
+    """The scores that a perfect generator's samples have as well, for some target."""
+    return [(n, v) for n, v in results.scores.items() if any(np.isfinite(null[n][0]) for null in results.null)]
+
+
+def _z(value: float, null: tuple[float, float]) -> float:
+    """How many of a perfect generator's standard deviations a value is above its mean; NaN where those do not vary."""
+    return float((value - null[0]) / null[1]) if null[1] > 0 else np.nan
+
+
+def event_rows(results: Results) -> list[dict[str, Any]]:
+    """A row per event of the ledgers: a mode won, lost, or hopped to another, at the snapshot that first shows it."""
+    names = setting_names(results.study.settings)
+    return [
+        {
+            "setting": names[results.members[m].setting],
+            "seed": results.members[m].seed,
+            "step": step,
+            "mode": mode,
+            "event": what,
+            "to": other,
+        }
+        for m, step, mode, what, other in results.events
+    ]
+
+
+# --- differences -----------------------------------------------------------------------------------------------------
+
+COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that settings are compared in: all relative to the target
+
+
+class Pair(NamedTuple):
+    """Two settings of one mode, indices into the study's, that differ in one option alone."""
+
+    first: int
+    second: int
+    option: str
+
+
+class Compared(NamedTuple):
+    """A score of a pair's first setting less that of its second, within each seed that they share."""
+
+    pair: Pair
+    score: str
+    shared: int  # seeds that both settings have; `difference.n` of them have the score at both
+    means: tuple[float, float]  # of the two settings, over those
+    difference: Difference
+    p_corrected: float  # for every comparison of the study, by `intervals.max_t`
+
+
+def setting_pairs(settings: Sequence[Setting]) -> list[Pair]:
+    """All pairs of settings of one mode that differ in exactly one option: D steps first, then std, then the rest.
+
+    The first of a pair has more D steps, or the smaller std; else it is the earlier of the study.
+    """
+    pairs = []
+    options = ["d_steps", "std", *(name for name in FIELDS[Setting] if name not in ("mode", "d_steps", "std"))]
+    for option in options:
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for index, s in enumerate(settings):
+            alike.setdefault(tuple(getattr(s, name) for name in FIELDS[Setting] if name != option), []).append(index)
+        for group in alike.values():
+            if option in ("d_steps", "std"):
+                group.sort(key=lambda i: getattr(settings[i], option) or 0)
+            for one, other in itertools.combinations(group, 2):
+                pairs.append(Pair(other, one, option) if option == "d_steps" else Pair(one, other, option))
+    return pairs
+
+
+def differences(results: Results) -> list[Compared]:
+    """Every pair of settings in every score of `COMPARED` that their target can have, corrected for together."""
+    found, by_seed = [], []
+    for pair in setting_pairs(results.study.settings):
+        first, second = ({results.members[m].seed: m for m in results.of_setting(i)} for i in pair[:2])
+        seeds = [s for s in results.study.seed_list if s in first and s in second]
+        columns = [s - results.study.seed for s in seeds]
+        for score in COMPARED:
+            if score not in results.scores or not np.isfinite(results.null[pair.first][score][0]):
+                continue
+            values = results.scores[score][:, -1]
+            a, b = values[[first[s] for s in seeds]], values[[second[s] for s in seeds]]
+            both = np.isfinite(a) & np.isfinite(b)
+            means = (float(a[both].mean()), float(b[both].mean())) if both.any() else (np.nan, np.nan)
+            found.append(Compared(pair, score, len(seeds), means, paired_difference(a, b), np.nan))
+            row = np.full(results.study.seeds, np.nan)
+            row[columns] = np.where(both, a / 2 - b / 2, np.nan)  # halves: their difference is finite
+            by_seed.append(row)
+    corrected = max_t(np.array(by_seed).reshape(len(found), results.study.seeds))
+    return [c._replace(p_corrected=float(p)) for c, p in zip(found, corrected, strict=True)]
+
+
+def difference_rows(results: Results) -> list[dict[str, Any]]:
+    """A row per compared pair and score: `setting` less `against` within shared seeds, 95 % interval, p-values."""
+    names = setting_names(results.study.settings)
+    return [
+        {
+            "setting": names[c.pair.first],
+            "against": names[c.pair.second],
+            "score": c.score,
+            "n": c.difference.n,
+            "difference": c.difference.value,
+            "low": c.difference.low,
+            "high": c.difference.high,
+            "p": c.difference.p,
+            "p_corrected": c.p_corrected,
+        }
+        for c in differences(results)
+    ]
 
 
 # --- to and from a run folder ----------------------------------------------------------------------------------------
@@ -183,6 +308,8 @@ def save(results: Results, folder: RunFolder) -> None:
     """Write the tables and arrays; run.json, which makes them a run, is the caller's to write."""
     folder.write_csv("summary.csv", summary_rows(results))
     folder.write_csv("comparison.csv", comparison_rows(results))
+    folder.write_csv("differences.csv", difference_rows(results), DIFFERENCE_COLUMNS)
+    folder.write_csv("events.csv", event_rows(results), EVENT_COLUMNS)
     folder.write_npz(
         "history.npz",
         {
@@ -192,6 +319,7 @@ def save(results: Results, folder: RunFolder) -> None:
             **results.curves,
             "snapshot_step": results.snapshot_steps,
             **results.scores,
+            **results.measures,
         },
     )
     folder.write_npz("frames.npz", {"step": results.frame_steps, "samples": results.samples})
@@ -220,13 +348,33 @@ def load(folder: RunFolder) -> Results:
             curves={name: history[name] for name in CURVES},
             snapshot_steps=history["snapshot_step"],
             scores={name: history[name] for name in null[0]},
+            measures={name: history[name] for name in MEASURES},
             frame_steps=frames["step"],
             samples=frames["samples"],
             null=null,
             modes=run["modes"],
             verdicts=[row["verdict"] for row in rows],
+            details=[row["why"] for row in rows],
+            events=_events(folder, names, rows),
             diverged_at=[int(row["diverged_at"]) if row["diverged_at"] else None for row in rows],
             failures=run["failures"],
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise NotARun(f"{folder.path}: not a finished run ({type(error).__name__}: {error})") from None
+
+
+def _events(
+    folder: RunFolder, names: list[str], members: list[dict[str, str]]
+) -> list[tuple[int, int, int, str, int | None]]:
+    """The ledgers of events.csv, with members by their place."""
+    place = {(row["setting"], row["seed"]): m for m, row in enumerate(members)}
+    return [
+        (
+            place[row["setting"], row["seed"]],
+            int(row["step"]),
+            int(row["mode"]),
+            row["event"],
+            int(row["to"]) if row["to"] else None,
+        )
+        for row in folder.read_csv("events.csv")
+    ]

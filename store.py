@@ -109,10 +109,10 @@ class RunFolder:
         """Strict JSON: a number that is not finite becomes null."""
         self.write_text(name, json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
-    def write_csv(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A table with the first row's keys as columns; None and NaN are empty cells."""
+    def write_csv(self, name: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+        """A table with these columns, or the first row's keys; None and NaN are empty cells."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(columns or rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: cell(value) for key, value in row.items()} for row in rows)
         self.write_text(name, text.getvalue())

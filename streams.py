@@ -29,6 +29,9 @@ PURPOSES = (
     "latent",  # z during training
     "evaluation",  # z of every snapshot: the same throughout a run
     "null",  # samples of the target itself, for a score's value under a perfect generator
+    "probe_latent",  # the batch that gradients of both losses are measured at: the same throughout a run
+    "probe_choice",
+    "probe_noise",
 )
 
 GAMMA, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB

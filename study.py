@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,13 @@ import torch
 
 from curves import CURVES
 from fast import can_be_fast, lanes
-from metrics import EVALUATION, SCORES, null_scores, score_stack, verdict
+from metrics import EVALUATION
 from results import Member, Results
 from sample import make_target
+from scoring import Scorer, mode_count, null_scores, score_names
 from settings import OptionError, Setting, Study
 from train import train_stack
+from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
 
 STACK = 8  # members trained by autograd as one batch on a CPU
@@ -36,6 +38,8 @@ class Stack:
     log_every: int
     snapshot_steps: tuple[int, ...]
     frame_steps: tuple[int, ...]
+    score_groups: tuple[str, ...]
+    modes: int  # columns of what is measured by mode: of the study's target that has most
     device: str
 
 
@@ -72,7 +76,7 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     log_every = steps_per_point(study)
     snapshot_steps = spread_steps(study.steps, study.snapshots)
     frame_steps = spread_steps(study.steps, study.frames)
-    stacks = []
+    stacks, modes = [], mode_count(study.settings)
     for group in groups.values():
         size = min(
             stack_size(study.settings[members[group[0]].setting], study.device), -(-len(group) // int(study.workers))
@@ -82,7 +86,18 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
             settings = tuple(study.settings[members[m].setting] for m in chosen)
             seeds = tuple(members[m].seed for m in chosen)
             stacks.append(
-                Stack(settings, chosen, seeds, study.steps, log_every, snapshot_steps, frame_steps, study.device)
+                Stack(
+                    settings,
+                    chosen,
+                    seeds,
+                    study.steps,
+                    log_every,
+                    snapshot_steps,
+                    frame_steps,
+                    study.score_groups,
+                    modes,
+                    study.device,
+                )
             )
     return members, sorted(stacks, key=_cost, reverse=True)
 
@@ -115,8 +130,8 @@ def run_study(study: Study, progress: Callable[[float], None] = lambda amount: N
         rows = list(stack.members)
         for name, values in outcome["curves"].items():
             results.curves[name][rows] = values
-        for name, values in outcome["scores"].items():
-            results.scores[name][rows] = values
+        for name, values in outcome["measured"].items():
+            (results.scores if name in results.scores else results.measures)[name][rows] = values
         results.samples[:, rows] = outcome["samples"]
     _judge(results)
     return results
@@ -134,7 +149,8 @@ def train_task(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
 
 def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
     looks = sorted({*stack.snapshot_steps, *stack.frame_steps})
-    scores: dict[str, list[np.ndarray]] = {name: [] for name in SCORES}
+    scorer = Scorer(stack.settings, stack.seeds, stack.score_groups, stack.modes)
+    measured: list[dict[str, np.ndarray]] = []
     frames = []
     done = 0
     snapshots = train_stack(
@@ -142,8 +158,7 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
     )
     for snapshot in snapshots:
         if snapshot.step in stack.snapshot_steps:
-            for name, values in score_members(snapshot.samples, stack.settings).items():
-                scores[name].append(values)
+            measured.append(scorer(snapshot))
         if snapshot.step in stack.frame_steps:
             frames.append(snapshot.samples.astype(np.float16))
         report((snapshot.step - done) * len(stack.members))
@@ -151,20 +166,9 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
     shape = (0, len(stack.members), EVALUATION, 2)
     return {
         "curves": dict(zip(CURVES, snapshot.curves, strict=True)),
-        "scores": {name: np.stack(values, 1) for name, values in scores.items()},
+        "measured": {name: np.stack([m[name] for m in measured], 1) for name in measured[0]},
         "samples": np.stack(frames) if frames else np.empty(shape, np.float16),
     }
-
-
-def score_members(samples: np.ndarray, settings: Sequence[Setting]) -> dict[str, np.ndarray]:
-    """Scores (M,) of samples (M, N, 2), each member against its own setting's target."""
-    scores = {name: np.empty(len(settings)) for name in SCORES}
-    targets = [make_target(s.mode, s.std) for s in settings]
-    for target in dict.fromkeys(targets):
-        rows = [m for m, t in enumerate(targets) if t is target]
-        for name, values in score_stack(samples[rows], target).items():
-            scores[name][rows] = values
-    return scores
 
 
 def _empty(study: Study, members: list[Member]) -> Results:
@@ -173,34 +177,60 @@ def _empty(study: Study, members: list[Member]) -> Results:
     log_every = steps_per_point(study)
     curve_steps = np.minimum(np.arange(1, -(-study.steps // log_every) + 1) * log_every, study.steps)
     targets = [make_target(s.mode, s.std) for s in study.settings]
-    count = len(members)
+    count, modes = len(members), mode_count(study.settings)
     return Results(
         study=study,
         members=members,
         curve_steps=curve_steps,
         curves={name: np.full((count, len(curve_steps)), np.nan, np.float32) for name in CURVES},
         snapshot_steps=snapshot_steps,
-        scores={name: np.full((count, len(snapshot_steps)), np.nan) for name in SCORES},
+        scores={name: np.full((count, len(snapshot_steps)), np.nan) for name in score_names(study.score_groups)},
+        measures={
+            name: np.full((count, len(snapshot_steps), width), np.nan)
+            for name, width in (("sample_mean", 2), ("mode_mass", modes), ("mode_shape", modes))
+        },
         frame_steps=frame_steps,
         samples=np.full((len(frame_steps), count, EVALUATION, 2), np.nan, np.float16),
-        null=[dict(null_scores(target)) for target in targets],
+        null=[dict(null_scores(target, study.score_groups)) for target in targets],
         modes=[None if target.modes is None else len(target.modes.centres) for target in targets],
     )
 
 
 def _judge(results: Results) -> None:
+    """Every member's verdict, why, and the ledger of its modes."""
     failed = {m for failure in results.failures for m in failure["members"]}
     for m, member in enumerate(results.members):
+        if m in failed:
+            results.verdicts.append("failed")
+            results.details.append("")
+            results.diverged_at.append(None)
+            continue
         setting = results.study.settings[member.setting]
-        broken = ~np.isfinite(np.stack([results.curves["d_loss"][m], results.curves["g_loss"][m]])).all(0)
-        scores = {name: values[m] for name, values in results.scores.items()}
-        word, at = "failed", None
-        if m not in failed and broken.any():
-            word, at = "diverged", int(results.curve_steps[broken.argmax()])
-        elif m not in failed:
-            word = verdict(scores, make_target(setting.mode, setting.std))
-        results.verdicts.append(word)
-        results.diverged_at.append(at)
+        target = make_target(setting.mode, setting.std)
+        course = _course(results, m)
+        verdict = judge(course, target, results.null[member.setting])
+        results.verdicts.append(verdict.word)
+        results.details.append(verdict.detail)
+        results.diverged_at.append(verdict.step)
+        results.events += [(m, e.step, e.mode, e.what, e.other) for e in ledger(course, target)]
+
+
+def _course(results: Results, m: int) -> Course:
+    """What member m's losses and samples measured, as verdicts are told from it."""
+    modes = results.modes[results.members[m].setting] or None
+    broken = {name: ~np.isfinite(results.curves[name][m]) for name in ("d_loss", "g_loss")}
+    first = {name: int(where.argmax()) for name, where in broken.items() if where.any()}
+    at = min(first.values(), default=None)
+    words = [f"{name[0].upper()}'s" for name, entry in first.items() if entry == at]
+    return Course(
+        steps=results.snapshot_steps,
+        **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
+        mean=results.measures["sample_mean"][m],
+        mass=results.measures["mode_mass"][m, :, :modes] if modes else None,
+        shape=results.measures["mode_shape"][m, :, :modes] if modes else None,
+        diverged_at=None if at is None else int(results.curve_steps[at]),
+        broken=f"{' and '.join(words)} {'loss' if len(words) == 1 else 'losses'}" if words else None,
+    )
 
 
 def _device(name: str) -> str:

@@ -9,13 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from intervals import Estimate
-from results import Results, setting_labels
+from results import COMPARED, Results, setting_labels
 
-COMPARED = (
-    "modes_covered",
-    "high_quality",
-    "jsd",
-)  # the table's scores, and those that paired settings differ in
 NONE = "–"  # in place of a number that does not exist
 WIDTH = 100  # columns of the terminal's table
 
@@ -57,8 +52,31 @@ SCORES = {
         " lower is better, at most ln 2 = 0.693, and above 0 for a perfect generator too: samples are finite",
     ),
     "spread": Score("spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"),
-    "w2": Score("Wasserstein-2", "data units", 3, "optimal-transport distance between samples and target"),
-    "critic_gap": Score("critic gap", "nats", 3, "value of the optimal discriminator less that of D"),
+    "w2": Score(
+        "Wasserstein-2",
+        "data units",
+        2,
+        "how far samples would have to be moved on average to lie as the target's do, exact on 256 of them; above 0 for"
+        " a perfect generator too",
+    ),
+    "sliced_w2": Score(
+        "sliced Wasserstein-2", "data units", 3, "the same along 31 directions, from all samples, averaged"
+    ),
+    "critic_gap": Score(
+        "critic gap",
+        "nats",
+        3,
+        "D's loss less that of the best D against the same G; 0 for the best, 2 JSD for D = 1/2",
+    ),
+    "g_loss_optimal": Score(
+        "G's loss, D optimal", "nats", 3, "what G's loss would be against the best D: its distance from the target"
+    ),
+    "g_loss_gap": Score("G's loss, owed to D", "nats", 3, "G's loss less what it would be against the best D"),
+    "d_slope": Score("slope of D", "per data unit", 2, "mean size of the gradient of D's logit at generated samples"),
+    "d_slope_max": Score("largest slope of D", "per data unit", 2, "the largest found there and on a grid"),
+    "d_angle": Score("agreement of D", "", 2, "mean cosine between the gradients of D and of the best D, at samples"),
+    "d_gradient": Score("gradient of D's loss", "", 3, "its norm, with respect to D's parameters"),
+    "g_gradient": Score("gradient of G's loss", "", 3, "its norm, with respect to G's parameters"),
 }
 
 

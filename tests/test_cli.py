@@ -31,8 +31,10 @@ MAIN = Path(__file__).parent.parent / "main.py"
 STEPS, FRAMES, SNAPSHOTS, SEEDS, EVALUATION = 20, 2, 5, 2, 2048
 TINY = [f"--steps={STEPS}", "--hidden=8", "--batch-size=16", f"--snapshots={SNAPSHOTS}", f"--frames={FRAMES}"]
 SCORES = ["modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"]
+MEASURES = ["sample_mean", "mode_mass", "mode_shape"]
 CURVES = ["d_loss", "g_loss", "d_real", "d_fake"]
-TABLES = ["comparison.csv", "frames.npz", "history.npz", "report.html", "report.md", "summary.csv"]
+TABLES = ["comparison.csv", "differences.csv", "events.csv", "frames.npz", "history.npz"]
+TABLES += ["report.html", "report.md", "summary.csv"]
 HOMEWORK = [
     f"{target}-d{d}"
     for target in ("gaussian-std1.2", "mixture-std1.2", "mixture_4-std0.2", "mixture_4-std1.2")
@@ -301,8 +303,8 @@ def test_a_folder_that_is_no_run(command, refused, tmp_path):
         ("[]", "not a finished run"),
         ("{}", "not a finished run"),
         ('{"format": 99}', "format 99"),
-        ('{"format": 1, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
-        ('{"format": 1, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
+        ('{"format": 2, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
+        ('{"format": 2, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
     ]:
         (run / "run.json").write_text(text)
         refused([command, "run"], "run", word)
@@ -402,6 +404,7 @@ def test_nothing_at_all_is_the_homework(asked):
         "steps": 2500,
         "seeds": 8,
         "seed": 0,
+        "scores": "none",
         "snapshots": 50,
         "frames": 50,
         "device": "",
@@ -530,7 +533,8 @@ def check_summary(run, settings, seeds):
     """summary.csv has a row per member, and says what history.npz says last; NaN there is an empty cell here."""
     rows = read_csv(run / "summary.csv")
     history = np.load(run / "history.npz")
-    columns = ["setting", *FIELDS[Setting], "seed", *SCORES, "verdict", "diverged_at"]
+    z = [f"{name}_z" for name in SCORES]
+    columns = ["setting", *FIELDS[Setting], "seed", *SCORES, *z, "verdict", "why", "diverged_at"]
     assert list(rows[0]) == columns
     assert [(row["setting"], int(row["seed"])) for row in rows] == [(s, k) for s in settings for k in range(seeds)]
     assert list(history["setting"]) == [row["setting"] for row in rows]
@@ -563,8 +567,12 @@ def test_the_comparison_has_a_row_per_setting(homework):
     rows = read_csv(homework[0] / "comparison.csv")
     members = read_csv(homework[0] / "summary.csv")
     assert [row["setting"] for row in rows] == HOMEWORK
-    parts = [f"{name}_{part}" for name in SCORES for part in ("mean", "low", "high", "n", "null")]
-    shares = [f"{v}_{part}" for v in ("converged", "collapsed", "diverged") for part in ("share", "low", "high")]
+    parts = [f"{name}_{part}" for name in SCORES for part in ("mean", "low", "high", "n", "null", "null_std", "z")]
+    shares = [
+        f"{v}_{part}"
+        for v in ("converged", "collapsed", "oscillating", "diverged")
+        for part in ("share", "low", "high")
+    ]
     assert list(rows[0]) == ["setting", *FIELDS[Setting], "seeds", *parts, *shares]
     for row in rows:
         own = [member for member in members if member["setting"] == row["setting"]]
@@ -578,7 +586,7 @@ def test_the_comparison_has_a_row_per_setting(homework):
                 assert float(row[f"{name}_low"]) <= float(row[f"{name}_mean"]) <= float(row[f"{name}_high"])
             else:
                 assert row[f"{name}_mean"] == row[f"{name}_low"] == row[f"{name}_high"] == ""
-        for verdict in ("converged", "collapsed", "diverged"):
+        for verdict in ("converged", "collapsed", "oscillating", "diverged"):
             share = sum(member["verdict"] == verdict for member in own) / SEEDS
             assert float(row[f"{verdict}_share"]) == share
             assert 0 <= float(row[f"{verdict}_low"]) <= share <= float(row[f"{verdict}_high"]) <= 1
@@ -587,7 +595,7 @@ def test_the_comparison_has_a_row_per_setting(homework):
 @pytest.mark.slow
 def test_history_and_frames_have_every_curve_and_sample(homework, names):
     history = np.load(homework[0] / "history.npz")
-    assert set(history) == {"setting", "seed", "curve_step", "snapshot_step", *CURVES, *SCORES}
+    assert set(history) == {"setting", "seed", "curve_step", "snapshot_step", *CURVES, *SCORES, *MEASURES}
     assert list(history["setting"]) == names
     assert list(history["seed"]) == [0, 1] * len(HOMEWORK)
     assert list(history["curve_step"]) == list(range(1, STEPS + 1))
@@ -837,6 +845,12 @@ def test_a_bar_on_a_terminal_unless_quiet(tmp_path, monkeypatch, capsys):
 # --- divergence ------------------------------------------------------------------------------------------------------
 
 
+def _whose(losses):
+    """The losses (2,) that are not finite, in words."""
+    broken = [name for name, value in zip("DG", losses, strict=True) if not np.isfinite(value)]
+    return "D's and G's losses" if len(broken) == 2 else f"{broken[0]}'s loss"
+
+
 def test_divergence_is_a_result_and_the_others_go_on(tmp_path, capsys):
     run = tmp_path / "run"
     wild = ["--mode=gaussian", "--loss=lsgan", "--optimizer=sgd", "--lr=0.001,1e6", f"--seeds={SEEDS}"]
@@ -859,11 +873,14 @@ def test_divergence_is_a_result_and_the_others_go_on(tmp_path, capsys):
         losses = np.stack([history["d_loss"][m], history["g_loss"][m]])
         assert np.isfinite(losses[:, : step - 1]).all()  # a curve's entry for every step, from step 1 on
         assert not np.isfinite(losses[:, step - 1]).all()
-        assert all(row[name] == "" for name in SCORES)
+        sound = np.isfinite(history["sample_mean"][m, -1]).all()  # a loss may overflow while the samples do not
+        assert {row[name] == "" for name in SCORES} == {not sound}
+        assert row["why"] == f"first not finite: {_whose(losses[:, step - 1])}, at step {step}"
     both = read_csv(run / "comparison.csv")
     assert [row["diverged_share"] for row in both] == ["0.0", "1.0"]
-    assert [row["jsd_n"] for row in both] == [str(SEEDS), "0"]
-    assert both[1]["jsd_mean"] == ""
+    left = sum(row["jsd"] != "" for row in rows[SEEDS:])
+    assert [row["jsd_n"] for row in both] == [str(SEEDS), str(left)]
+    assert (both[1]["jsd_mean"] == "") == (left == 0)
 
 
 def test_adam_diverges_too(tmp_path):
@@ -999,7 +1016,7 @@ def test_a_run_interrupted_while_drawing_can_be_rendered(tmp_path, monkeypatch, 
         assert in_process("--mode=gaussian", *TINY, "--workers=1", "--out", run) == 130
     assert capsys.readouterr() == ("", "error: interrupted\n")
     assert manifest(run)["status"] == "interrupted"
-    assert files(run) == ["comparison.csv", "frames.npz", "history.npz", "run.json", "summary.csv"]
+    assert files(run) == sorted([*(name for name in TABLES if "report" not in name), "run.json"])
     assert in_process("render", run, "--workers", 1) == 0
     assert files(run) == promised(["gaussian-std1.2-d2"])
 

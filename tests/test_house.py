@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["streams", "files", "settings", "workers", "progress", "curves", "intervals", "sample"],
     ["GAN", "losses", "updates"],
-    ["metrics", "fast", "reference", "captured", "train"],
+    ["transport", "metrics", "verdicts", "critic", "fast", "reference", "captured", "train", "scoring"],
     ["store", "plotting", "animation"],
     ["results", "study", "render", "tables", "observations", "report", "pipeline"],
     ["experiments", "bench"],

@@ -87,5 +87,25 @@ def test_equilibrium_is_the_value_at_the_best_constant_discriminator(name):
         assert (values < values.min() + 1e-12).sum() == 1
 
 
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].optimal_logit])
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.5, 0.9])
+def test_optimal_logit_minimises_the_weighted_loss(name, p):
+    """With share p of real points at one place, no other output there gives D a smaller loss than the optimal one."""
+    loss = LOSSES[name]
+    outputs = torch.linspace(-6, 6, 12001, dtype=torch.float64).unsqueeze(1)  # a member per candidate
+    outputs = torch.cat([loss.optimal_logit(torch.tensor([[math.log(p / (1 - p))]], dtype=torch.float64)), outputs])
+    # a batch of 100 places, 100 p of which count as real: the others' outputs are fixed, and add a constant
+    real = torch.where(torch.arange(100) < round(100 * p), outputs, torch.tensor(0.0, dtype=torch.float64))
+    fake = torch.where(torch.arange(100) < round(100 * (1 - p)), outputs, torch.tensor(0.0, dtype=torch.float64))
+    values = loss.discriminator(real, fake)
+    best = values[1:].min()
+    assert values[0] <= best + 1e-12
+    assert values[0] >= best - 1e-6  # and the grid's best, at a distance of 5e-4 at most, is no worse than its square
+
+
+def test_wasserstein_critic_has_no_optimum():
+    assert LOSSES["wasserstein"].optimal_logit is None
+
+
 def test_log_losses_equilibrium_is_in_nats():
     assert LOSSES["nonsaturating"].equilibrium == (math.log(4), math.log(2))

@@ -4,7 +4,7 @@ import torch
 from scipy import integrate, special, stats
 
 import metrics
-from metrics import SCORES, null_scores, score, score_stack, verdict
+from metrics import SCORES, measure, null_scores, score, score_stack, total_variance
 from sample import TARGETS, make_target
 from streams import Streams
 
@@ -155,37 +155,76 @@ def test_half_the_spread_is_a_quarter_of_the_variance():
     assert score(points, FOUR)["spread"] == pytest.approx(1, abs=0.01)
 
 
-def course(jsd, covered=4.0, spread=1.0, n=40):
-    scores = {name: np.full(n, 1.0) for name in SCORES}
-    return scores | {
-        "jsd": np.full(n, jsd),
-        "modes_covered": np.full(n, covered),
-        "spread": np.full(n, spread),
-    }
+# --- modes one by one -------------------------------------------------------------------------------------------------
 
 
-def test_verdicts_of_made_courses():
-    null = null_scores(FOUR)["jsd"][0]
-    assert verdict(course(null + 0.04), FOUR) == "converged"
-    assert verdict(course(null + 0.06), FOUR) == "still learning"
-    assert verdict(course(null, covered=3), FOUR) == "collapsed"
-    assert verdict(course(null, spread=0.2), make_target("gaussian")) == "collapsed"
-    late = course(null)
-    late["jsd"][-1] = np.nan
-    assert verdict(late, FOUR) == "diverged"
+def test_mass_and_shape_by_hand():
+    """Eight points at mode 1 on a circle about a point beside it, seven at mode 2, one astray, four at 4."""
+    angle = 2 * np.pi * np.arange(8) / 8
+    circle = np.array([2.1, 2.05]) + 0.3 * np.stack([np.cos(angle), np.sin(angle)], 1)
+    points = np.concatenate([circle, np.tile([-2, 2.1], (7, 1)), [[0, 0]], np.tile([2, -2], (4, 1))])
+    m = measure(points[None], FOUR)
+    assert m.mass[0] == pytest.approx([8 / 20, 7 / 20, 0, 4 / 20])
+    # trace of the covariance r² n / (n − 1), over that of a Gaussian cut off at 3 std, by quadrature
+    weight = integrate.quad(lambda r: r * np.exp(-(r**2) / 0.08), 0, 0.6)[0]
+    perfect = integrate.quad(lambda r: r**3 * np.exp(-(r**2) / 0.08), 0, 0.6)[0] / weight
+    assert m.shape[0, 0] == pytest.approx(0.09 * 8 / 7 / perfect, rel=1e-9)
+    assert np.isnan(m.shape[0, 1:]).all()  # seven are too few
+    assert m.mean[0] == pytest.approx(points.mean(0))
 
 
-def test_verdicts_look_at_the_tail_alone():
-    null = null_scores(FOUR)["jsd"][0]
-    recovered = course(null)
-    recovered["modes_covered"][:30] = 1
-    recovered["jsd"][:30] = 0.5
-    assert verdict(recovered, FOUR) == "converged"
-    flicker = course(null)
-    flicker["modes_covered"][-3:] = 3  # missing in 3 of the last 10 snapshots: less than half a mode on average
-    assert verdict(flicker, FOUR) == "converged"
-    flicker["modes_covered"][-5:] = 3
-    assert verdict(flicker, FOUR) == "collapsed"
+@pytest.mark.parametrize(
+    ("mode", "std"), [("gaussian", 1.2), ("ring_8", 0.02), ("mixture_4", 0.2), ("mixture_4", 1.2), ("grid_25", 3.0)]
+)
+def test_a_perfect_generator_fills_its_modes(mode, std):
+    """Shape 1 for every mode, apart or overlapping; and mass w (1 − e^(−9/2)) where they are apart."""
+    target = make_target(mode, std)
+    m = measure(own_samples(target, 200_000)[None], target)
+    # a variance of n samples is known to about 1/√n; the perfect one of overlapping modes is measured on 2^16 points
+    error = 4 / np.sqrt(m.mass * 200_000) + (0.02 if std > 1 else 0)
+    assert (np.abs(m.shape - 1) < error).all()
+    if std < 1:
+        w = target.modes.weights * (1 - np.exp(-4.5))
+        assert (np.abs(m.mass - w) < 4.5 * np.sqrt(w * (1 - w) / 200_000)).all()
+
+
+def test_a_mode_hit_but_shrunk_is_told_from_one_covered():
+    points = np.concatenate([around([(2, 2)], 0.02), around([(-2, 2)], 0.2), around([(-2, -2)], 0.1)])
+    shape = measure(points[None], FOUR).shape[0]
+    assert shape[0] == pytest.approx(0.01 / 0.9495, rel=0.3)  # a tenth of the width
+    assert shape[1] == pytest.approx(1, rel=0.3)
+    assert shape[2] == pytest.approx(0.25 / 0.9495, rel=0.3)
+
+
+def test_measures_agree_with_the_scores_and_members_are_apart():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 2, (5, 300, 2))
+    samples[3, 0, 0] = np.nan
+    m, target = measure(samples, FOUR), FOUR
+    sound = [0, 1, 2, 4]
+    for values in (m.mass, m.shape, m.mean):
+        assert np.isnan(values[3]).all()
+    np.testing.assert_allclose(m.mass.sum(1)[sound], m.scores["high_quality"][sound], rtol=1e-12)
+    assert ((m.mass >= target.modes.weights / 4).sum(1)[sound] == m.scores["modes_covered"][sound]).all()
+    for i in sound:
+        alone = measure(samples[i : i + 1], target)
+        np.testing.assert_array_equal(alone.mass[0], m.mass[i])
+        np.testing.assert_array_equal(alone.shape[0], m.shape[i])
+        np.testing.assert_array_equal(alone.mean[0], m.mean[i])
+
+
+def test_targets_without_modes_have_a_mean_alone():
+    target = make_target("circles")
+    m = measure(own_samples(target, 300)[None], target)
+    assert m.mass is None
+    assert m.shape is None
+    assert np.isfinite(m.mean).all()
+
+
+def test_total_variance_of_a_mixture():
+    """2 std² + the mean squared distance of the centres from their mean: 8 at the corners (±2, ±2)."""
+    assert total_variance(FOUR) == pytest.approx(2 * 0.2**2 + 8, rel=1e-3)
+    assert total_variance(make_target("gaussian")) == pytest.approx(2 * 1.2**2, rel=1e-3)
 
 
 def test_scoring_touches_no_global_generator():

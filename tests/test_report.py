@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from intervals import mean_interval
+from intervals import paired_difference
 from observations import observations
 from report import _markdown, write_report
-from results import Member, Results, setting_names
+from results import Member, Results, difference_rows, setting_names
 from settings import Setting, Study
 from store import RunFolder
 from tables import text_table
@@ -71,11 +71,13 @@ def made(
         curves={name: np.zeros((count, 100)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
         snapshot_steps=np.array([0, 50, 100]),
         scores=scores,
+        measures={},
         frame_steps=np.array([0, 100]),
         samples=np.zeros((2, count, 2048, 2), np.float16),
         null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         verdicts=[word for _, _, words in table for word in words],
+        details=[""] * count,
         diverged_at=[None] * count,
     )
 
@@ -86,6 +88,10 @@ def mixture(d_steps: int, **rest: Any) -> Setting:
 
 GOOD = [(4, 0.97 + 0.001 * k, 0.030 + 0.001 * k) for k in range(4)]
 BAD = [(2 - k % 2, 0.80 + 0.01 * k, 0.30 + 0.01 * k) for k in range(4)]
+# enough seeds to show a difference: the smallest p-value of 8 is 2/2^8
+GOOD_8 = [(4, 0.97 + 0.001 * k, 0.030 + 0.001 * k) for k in range(8)]
+BAD_8 = [(2 - k % 2, 0.80 + 0.01 * k, 0.30 + 0.01 * k) for k in range(8)]
+ANY_8 = ["still learning"] * 8
 
 
 def draw(folder: RunFolder, results: Results) -> list[str]:
@@ -110,7 +116,7 @@ def report(
     folder = RunFolder.create(path / "run")
     if pictures:
         draw(folder, results)
-        for name in ("comparison.csv", "summary.csv", "history.npz"):
+        for name in ("comparison.csv", "summary.csv", "differences.csv", "events.csv", "history.npz"):
             (folder.path / name).touch()
     write_report(results, folder, FACTS if facts is None else facts)
     return tuple((folder.path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))  # type: ignore[return-value]
@@ -163,53 +169,140 @@ def paragraph(results: Results, heading: str) -> str:
 
 
 def test_opposite_outcomes_give_opposite_sentences() -> None:
-    good, bad = (GOOD, ["converged"] * 4), (BAD, ["collapsed"] * 4)
-    for two, one in ((good, bad), (bad, good)):
-        words = paragraph(made((mixture(2), *two), (mixture(1), *one)), "2 D steps against 1 D step")
-        difference = np.array(two[0]) - np.array(one[0])
-        winner = "2 D steps" if two is good else "1 D step"
-        more, higher, lower = ("more", "higher", "lower") if two is good else ("fewer", "lower", "higher")
+    for two, one in ((GOOD_8, BAD_8), (BAD_8, GOOD_8)):
+        results = made((mixture(2), two, ANY_8), (mixture(1), one, ANY_8))
+        words = paragraph(results, "2 D steps against 1 D step")
+        winner = "2 D steps" if two is GOOD_8 else "1 D step"
+        more, higher, lower = ("more", "higher", "lower") if two is GOOD_8 else ("fewer", "lower", "higher")
         assert f"Modes covered: {more} with 2 D steps than with 1 D step" in words
         assert f"High quality: {higher} with 2 D steps than with 1 D step" in words
         assert f"JSD: {lower} with 2 D steps than with 1 D step" in words
         assert words.count(f"{winner} is the better.") == 2
         assert words.count("is the better.") == 2
-        place = "nearer to" if two is good else "further from"
+        place = "nearer to" if two is GOOD_8 else "further from"
         assert f"the mean with 2 D steps is {place} a perfect generator's 0.989." in words
         assert "no difference" not in words
-        e = mean_interval(difference[:, 2])  # of the paired differences, not of the two means
+        assert "over 8 shared seeds. Modes" in words  # and no word of too few
+        e = paired_difference(np.array(two)[:, 2], np.array(one)[:, 2])  # of the pairs, not of the two means
         low, high = sorted((abs(e.low), abs(e.high)))
-        assert f"by {abs(e.value):.3f} [{low:.3f}, {high:.3f}] nats" in words
+        (p,) = (row["p_corrected"] for row in difference_rows(results) if row["score"] == "jsd")
+        assert 2 / 2**8 <= p <= 3 * 2 / 2**8
+        assert f"by {abs(e.value):.3f} [{low:.3f}, {high:.3f}] nats, corrected p {p:.3f}" in words
 
 
 def test_pairing_shows_what_the_means_alone_would_not() -> None:
-    one = [(4, 0.9, 0.1 * k) for k in range(1, 5)]
-    two = [(4, 0.9, 0.1 * k - 0.01 - 0.001 * k) for k in range(1, 5)]
-    results = made((mixture(2), two, ["still learning"] * 4), (mixture(1), one, ["still learning"] * 4))
+    one = [(4, 0.9, 0.1 * k) for k in range(1, 9)]
+    two = [(4, 0.9, 0.1 * k - 0.01 - 0.001 * k) for k in range(1, 9)]
+    results = made((mixture(2), two, ANY_8), (mixture(1), one, ANY_8))
     first, second = results.estimate("jsd", 0), results.estimate("jsd", 1)
     assert second.low < first.value < second.high  # the settings' own intervals overlap
     words = paragraph(results, "2 D steps against 1 D step")
-    assert "JSD: lower with 2 D steps than with 1 D step, by 0.013" in words
-    assert "Modes covered: no difference shown (equal in all 4 seeds)." in words
+    assert "JSD: lower with 2 D steps than with 1 D step, by 0.015" in words
+    assert "Modes covered: no difference shown (equal in all 8 seeds)." in words
 
 
 def test_no_difference_is_said_to_be_none() -> None:
-    one = [(4, 0.95, 0.05), (3, 0.97, 0.07), (4, 0.96, 0.06), (3, 0.94, 0.04)]
-    results = made((mixture(2), one[::-1], ["converged"] * 4), (mixture(1), one, ["converged"] * 4))
+    one = [(4, 0.95, 0.05), (3, 0.97, 0.07), (4, 0.96, 0.06), (3, 0.94, 0.04)] * 2
+    results = made((mixture(2), one[::-1], ANY_8), (mixture(1), one, ANY_8))
     words = paragraph(results, "2 D steps against 1 D step")
     assert words.count("no difference shown") == 3
     assert "better" not in words
-    assert "(2 D steps − 1 D step: 0.000 [" in words
+    assert re.search(r"\(2 D steps − 1 D step: 0\.000 \[−0\.0\d+, 0\.0\d+\] nats, corrected p 1\.000\)", words)
 
 
 def test_a_difference_that_rounds_to_nothing_is_still_told_from_zero() -> None:
-    one = [(4, 0.95, 0.05 + 0.01 * k) for k in range(4)]
+    one = [(4, 0.95, 0.05 + 0.01 * k) for k in range(8)]
     two = [(4, 0.95, jsd - 0.0002 - 0.00001 * k) for k, (_, _, jsd) in enumerate(one)]
-    words = paragraph(
-        made((mixture(2), two, ["converged"] * 4), (mixture(1), one, ["converged"] * 4)),
-        "2 D steps against 1 D step",
+    words = paragraph(made((mixture(2), two, ANY_8), (mixture(1), one, ANY_8)), "2 D steps against 1 D step")
+    assert re.search(
+        r"JSD: lower .* by 0\.0002\d* \[0\.000[12]\d*, 0\.000[23]\d*\] nats, corrected p 0\.008; 2 D", words
     )
-    assert re.search(r"JSD: lower .* by 0\.0002\d* \[0\.000[12]\d*, 0\.0002\d*\] nats; 2 D steps is the better", words)
+
+
+def nominal(p: float) -> tuple[list[tuple[float, float, float]], list[tuple[float, float, float]]]:
+    """Two settings whose JSD alone differs, over 8 seeds, with the asked p-value, 2/256 or 8/256, uncorrected."""
+    # beside five large ones, four of the eight patterns of the signs of -1, 1, 0.9 give a sum of 0.9 or more
+    differences = {0.0078125: [1, 1, 0.9], 0.03125: [-1, 1, 0.9]}[p] + [3, 3.5, 4, 4.5, 5]
+    one = [(4, 0.95, 0.15) for _ in range(8)]
+    two = [(4, 0.95, 0.15 + d / 20) for d in differences]
+    assert paired_difference(np.array(two)[:, 2], np.array(one)[:, 2]).p == p
+    return two, one
+
+
+def noise(pattern: int) -> list[int]:
+    """Eight signs that add up to 0, as far from 0 as can be under one pattern of flips: a row of Hadamard's matrix."""
+    return [(-1) ** bin(pattern & k).count("1") for k in range(8)]
+
+
+def beside_noise(p: float, targets: int) -> Results:
+    """`nominal(p)` in the JSD of mixture_4; its modes and quality, and other targets' scores, differ by chance."""
+    two, one = nominal(p)
+    signs = zip(noise(1), noise(2), strict=True)
+    two = [(3 + (a > 0), 0.95 + b / 100, jsd) for (a, b), (_, _, jsd) in zip(signs, two, strict=True)]
+    table = [(mixture(2), two, ANY_8), (mixture(1), one, ANY_8)]
+    for mode, first in (("ring_8", 3), ("grid_25", 6))[: targets - 1]:
+        columns = zip(noise(first), noise(first + 1), noise((first + 2) % 8 or 1), strict=True)
+        other = [(3 + (a > 0), 0.95 + b / 100, 0.15 + c / 100) for a, b, c in columns]
+        start = [(3.5, 0.95, 0.15)] * 8
+        table += [(Setting(mode=mode, std=0.2, d_steps=d), rows, ANY_8) for d, rows in ((2, other), (1, start))]
+    return made(*table)
+
+
+def test_the_correction_turns_a_nominal_difference_into_none() -> None:
+    results = beside_noise(0.03125, 2)
+    (jsd,) = (r for r in difference_rows(results) if r["score"] == "jsd" and r["setting"].startswith("mixture"))
+    assert jsd["low"] > 0  # by its own interval, and by its own p, there would be one
+    assert jsd["p"] < 0.05 < jsd["p_corrected"]
+    words = paragraph(results, "2 D steps against 1 D step")
+    assert words.count("no difference shown") == 3
+    assert f"corrected p {jsd['p_corrected']:.3f}" in words
+    assert "better" not in words
+    words = paragraph(beside_noise(0.0078125, 2), "2 D steps against 1 D step")
+    assert "JSD: higher with 2 D steps than with 1 D step" in words
+    assert "1 D step is the better." in words
+
+
+def test_every_target_counts_in_the_correction() -> None:
+    corrected = []
+    for targets in (1, 2, 3):
+        rows = difference_rows(beside_noise(0.03125, targets))
+        assert len(rows) == 3 * targets
+        corrected.append(rows[2]["p_corrected"])
+    assert 0.03125 < corrected[0] < corrected[1] < corrected[2]
+
+
+def test_too_few_seeds_are_said_to_be_too_few() -> None:
+    for seeds in (2, 5, 6):
+        results = made((mixture(2), GOOD_8[:seeds], ANY_8[:seeds]), (mixture(1), BAD_8[:seeds], ANY_8[:seeds]))
+        words = paragraph(results, "2 D steps against 1 D step")
+        few = f"{seeds} shared seeds. So few seeds cannot show a difference: that takes 6."
+        assert (few in words) == (seeds < 6)
+        assert (words.count("no difference shown (") == 3) == (seeds < 6)
+        assert ("better" not in words) == (seeds < 6)
+    rows = [(NAN, NAN, NAN)] * 3 + GOOD_8[3:]
+    words = paragraph(made((mixture(2), rows, ANY_8), (mixture(1), BAD_8, ANY_8)), "2 D steps against 1 D step")
+    assert words.count("only 5 of 8 shared seeds have it at both, too few to show one") == 3
+
+
+def test_a_tight_target_is_compared_with_a_wide_one() -> None:
+    nulls = [NULL, NULL | {"high_quality": 0.995}]
+    for tight, wide in ((GOOD_8, BAD_8), (BAD_8, GOOD_8)):
+        settings = [Setting(mode="mixture_4", std=std, d_steps=2) for std in (0.2, 1.2)]
+        # in either order of the study the tight one is told against the wide one, within its own target
+        for turn in (1, -1):
+            table = [(s, rows, ANY_8) for s, rows in zip(settings, (tight, wide), strict=True)]
+            results = made(*table[::turn], nulls=nulls[::turn])
+            words = paragraph(results, "std 0.2 against std 1.2, 2 D steps")
+            assert "Each score is relative to its own target." in words
+            assert [heading for heading, _ in observations(results)].count("mixture_4 · std 1.2: 2 D steps") == 1
+            assert sum("against" in heading for heading, _ in observations(results)) == 1
+            lower = "lower" if tight is GOOD_8 else "higher"
+            winner = "std 0.2" if tight is GOOD_8 else "std 1.2"
+            assert f"JSD: {lower} with std 0.2 than with std 1.2, by 0." in words
+            assert words.count(f"{winner} is captured the better.") == 2
+            assert f"; to a perfect generator's 0.989 and 0.995, {winner} is the nearer." in words
+    same = made(*((s, GOOD_8, ANY_8) for s in settings))
+    assert paragraph(same, "std 0.2 against std 1.2, 2 D steps").count("equal in all 8 seeds") == 3
 
 
 def test_every_pair_of_d_steps_is_compared_and_only_where_all_else_is_equal() -> None:
@@ -223,6 +316,9 @@ def test_every_pair_of_d_steps_is_compared_and_only_where_all_else_is_equal() ->
     ]
     rates = made((mixture(2, lr=0.01), *rows), (mixture(1, lr=0.001), *rows))
     assert not any("against" in heading for heading, _ in observations(rates))
+    one = made((mixture(2, lr=0.01), *rows), (mixture(2, lr=0.001), *rows))
+    headings = [heading.partition(": ")[2] for heading, _ in observations(one)]
+    assert headings[2:] == ["2 D steps · lr 0.01 against 2 D steps · lr 0.001"]
 
 
 def test_capture_is_told_beside_a_perfect_generator() -> None:
@@ -253,10 +349,10 @@ def test_members_without_scores_are_left_out_and_counted() -> None:
     assert "Only 2 of 4 seeds have scores, and the means are over those." in words
     assert "Verdicts on 3 seeds" in words
     assert "1 diverged (0.33 [" in words
-    assert "The earliest loss that was not finite was seen at step 40." in words
+    assert "The first that diverged was seen to at step 40." in words
     assert "1 seed failed to run and is left out." in words
     pair = paragraph(results, "2 D steps against 1 D step")
-    assert pair.count("only 2 of 4 shared seeds have it at both") == 3
+    assert pair.count("only 2 of 4 shared seeds have it at both, too few to show one") == 3
     table = text_table(results)
     assert re.search(r" 2 D steps +2/4 ", table)
     assert "Seeds m/n" in " ".join(table.split())
@@ -287,14 +383,15 @@ def test_one_seed_has_no_interval_and_shows_no_difference() -> None:
 
 def test_a_target_without_modes_is_judged_by_what_it_has() -> None:
     settings = [Setting(mode="swiss_roll", std=0.1, d_steps=d) for d in (2, 1)]
-    rows = [(NAN, NAN, 0.1 + 0.01 * k) for k in range(3)], [(NAN, NAN, 0.3 + 0.02 * k) for k in range(3)]
-    results = made(*((s, r, ["still learning"] * 3) for s, r in zip(settings, rows, strict=True)), nulls=[MODELESS] * 2)
+    rows = [(NAN, NAN, 0.1 + 0.01 * k) for k in range(8)], [(NAN, NAN, 0.3 + 0.02 * k) for k in range(8)]
+    results = made(*((s, r, ANY_8) for s, r in zip(settings, rows, strict=True)), nulls=[MODELESS] * 2)
     told = " ".join(words for _, words in observations(results))
     assert "modes" not in told.lower()
     assert "High quality" not in told
     assert "JSD: lower with 2 D steps" in told
     assert "scores, and the means" not in told  # all seeds have the scores that there are
-    assert re.search(r" 2 D steps +3 +–  +–  +0\.110 \[", text_table(results))
+    assert "corrected p 0.008" in told  # 2/2^8
+    assert re.search(r" 2 D steps +8 +–  +–  +0\.135 \[", text_table(results))
 
 
 # --- tables -------------------------------------------------------------------------------------------------
@@ -389,7 +486,7 @@ def test_markdown_links_lead_to_files(tmp_path: Path) -> None:
     results = made((mixture(2, loss="hinge"), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
     _, markdown = report(results, tmp_path)
     links = re.findall(r"\]\(([^)]*)\)", markdown)
-    assert len(links) == 2 + 2 * 3 + 3
+    assert len(links) == 2 + 2 * 3 + 5
     for link in links:
         assert (tmp_path / "run" / unquote(link)).is_file()
     tables = [line for line in markdown.splitlines() if line.startswith("|")]

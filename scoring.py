@@ -1,0 +1,103 @@
+"""A stack looked at: every score that is asked for, of all its members at one snapshot.
+
+metrics.py scores samples by the modes and density that they should have, transport.py by how far they would have to be
+moved, critic.py the discriminator by the best one. Here they come together, by the groups of `settings.SCORE_GROUPS`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+import metrics
+from critic import critic_scores, slope_scores
+from GAN import MLP, make_pair
+from sample import Target, draw_real, make_target
+from settings import Setting
+from streams import Streams
+from train import Snapshot
+from transport import sliced_w2, w2
+
+SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores; "" is always measured
+    "": tuple(metrics.SCORES),
+    "transport": ("w2", "sliced_w2"),
+    "critic": ("critic_gap", "g_loss_optimal", "g_loss_gap"),
+    "slopes": ("d_slope", "d_slope_max", "d_angle", "d_gradient", "g_gradient"),
+}
+_PROBE = 256  # points of the batches that gradients are taken at
+
+
+def score_names(groups: Sequence[str]) -> list[str]:
+    return [name for group in ("", *groups) for name in SCORES[group]]
+
+
+def mode_count(settings: Sequence[Setting]) -> int:
+    """Modes of the target that has most, 0 where none has any."""
+    targets = (make_target(s.mode, s.std) for s in settings)
+    return max((len(t.modes.centres) for t in targets if t.modes is not None), default=0)
+
+
+class Scorer:
+    """Scores the snapshots of one stack; `modes` is the number of columns of what is measured by mode.
+
+    Called with a snapshot it gives every score by name, (M,), and beside them `sample_mean` (M, 2), data units, and
+    `mode_mass` and `mode_shape` (M, modes) as `metrics.Measures` has them, NaN past a target's last mode.
+    """
+
+    def __init__(self, settings: Sequence[Setting], seeds: Sequence[int], groups: Sequence[str], modes: int) -> None:
+        self.settings, self.seeds, self.groups, self.modes = settings, seeds, groups, modes
+        self.targets = [make_target(s.mode, s.std) for s in settings]
+        self.z = torch.from_numpy(Streams(seeds, "probe_latent").normal(_PROBE, settings[0].latent_dim))
+        streams = (Streams(seeds, "probe_choice"), Streams(seeds, "probe_noise"))
+        self.real = draw_real(self.targets, _PROBE, *streams)
+
+    def __call__(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
+        members = len(self.settings)
+        found = {name: np.full(members, np.nan) for name in score_names(self.groups)}
+        found["sample_mean"] = np.full((members, 2), np.nan)
+        found |= {name: np.full((members, self.modes), np.nan) for name in ("mode_mass", "mode_shape")}
+        for target in dict.fromkeys(self.targets):
+            rows = [m for m, t in enumerate(self.targets) if t is target]
+            samples = snapshot.samples[rows]
+            measured = metrics.measure(samples, target)
+            found["sample_mean"][rows] = measured.mean
+            if measured.mass is not None and measured.shape is not None:
+                count = measured.mass.shape[1]
+                found["mode_mass"][rows, :count], found["mode_shape"][rows, :count] = measured.mass, measured.shape
+            for name, values in (measured.scores | self._transport(samples, target)).items():
+                found[name][rows] = values
+        if "critic" in self.groups or "slopes" in self.groups:
+            G, D = self._on_cpu(snapshot.G, snapshot.D)
+            if "critic" in self.groups:
+                found |= critic_scores(G, D, self.settings)
+            if "slopes" in self.groups:
+                found |= slope_scores(G, D, self.settings, self.z, self.real)
+        return found
+
+    def _transport(self, samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
+        if "transport" not in self.groups:
+            return {}
+        return {"w2": w2(samples, target), "sliced_w2": sliced_w2(samples, target)}
+
+    def _on_cpu(self, G: MLP, D: MLP) -> tuple[MLP, MLP]:
+        if G.flat.device.type == "cpu":
+            return G, D
+        pair = make_pair(self.settings[0], self.seeds)
+        for copy, network in zip(pair, (G, D), strict=True):
+            copy.flat.copy_(network.flat)
+        return pair
+
+
+@functools.lru_cache(maxsize=64)
+def null_scores(target: Target, groups: tuple[str, ...]) -> Mapping[str, tuple[float, float]]:
+    """Mean and standard deviation of each score of perfect generators; NaN for scores of the discriminator."""
+    nulls = dict.fromkeys(score_names(groups), (np.nan, np.nan)) | dict(metrics.null_scores(target))
+    if "transport" in groups:
+        samples = metrics.null_samples(target)
+        for name, distance in (("w2", w2), ("sliced_w2", sliced_w2)):
+            values = distance(samples, target)
+            nulls[name] = (float(values.mean()), float(values.std(ddof=1)))
+    return nulls

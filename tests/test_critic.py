@@ -1,0 +1,402 @@
+"""The critic's scores against closed forms and quadrature: a linear G makes a Gaussian, whose every number is known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import special
+from torch import nn
+
+from critic import Cells, _ratio_slopes, cells, critic_scores, generated_masses, slope_scores
+from GAN import discriminators, generators
+from losses import LOSSES
+from sample import make_target
+from settings import Setting
+
+LOGARITHMIC = ["nonsaturating", "minimax"]
+WITH_OPTIMUM = [name for name in LOSSES if LOSSES[name].optimal_logit]
+
+
+def linear(stack, *members):
+    """The stack, of one layer, with the given (matrix, bias) of each member."""
+    with torch.no_grad():
+        for row, (matrix, bias) in zip(stack.matrices[0], members, strict=True):
+            row[:-1], row[-1] = torch.as_tensor(matrix), torch.as_tensor(bias)
+    return stack
+
+
+def gaussian_generator(mean, std, latent_dim=2):
+    """x = mean + std · R z: N(mean, std² I) exactly, whatever the rotation R; further latents do nothing."""
+    turn = np.zeros((latent_dim, 2))
+    turn[:2] = std * np.array([[math.cos(0.7), math.sin(0.7)], [-math.sin(0.7), math.cos(0.7)]])
+    return linear(generators([0], latent_dim=latent_dim, layers=0), (turn, mean))
+
+
+def linear_critic(weight, bias):
+    return linear(discriminators([0], layers=0), (np.reshape(weight, (2, 1)), [bias]))
+
+
+class Network(nn.Module):
+    """A function (M, B, ·) -> (M, B, ·) in the place of a stack."""
+
+    def __init__(self, function, sizes=(2, 1)):
+        super().__init__()
+        self.function, self.sizes, self.flat = function, sizes, torch.zeros(1, 1, dtype=torch.float64)
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def normal_density(x, mean, std):
+    return np.exp(-np.square((x - mean) / std).sum(-1) / 2) / (2 * math.pi * std**2)
+
+
+# the target, N((2, 2), 1.2² I), and two generators, N(mean, std² I)
+SETTING = Setting(mode="gaussian")
+CASES = [((2.0, 2.0), 0.6), ((1.0, 2.5), 1.2), ((-0.5, 1.0), 0.9)]
+
+
+def plane(mean, std):
+    """Points (N, 2), their area, and the densities of target and generator: the trapezoidal rule on [−10, 14]²."""
+    line = np.linspace(-10, 14, 961)
+    x = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
+    return x, (line[1] - line[0]) ** 2, normal_density(x, [2, 2], 1.2), normal_density(x, np.array(mean), std)
+
+
+def expected(loss, mean, std, output):
+    """(D's loss, G's loss) for D = output(x, t), t = log p − log g, by quadrature with the losses' formulas."""
+    x, area, p, g = plane(mean, std)
+    t = -np.square((x - [2, 2]) / 1.2).sum(-1) / 2 - 2 * math.log(1.2)
+    t += np.square((x - np.array(mean)) / std).sum(-1) / 2 + 2 * math.log(std)
+    d = output(x, t)
+    real, fake, generator = {
+        "nonsaturating": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), np.logaddexp(0, -d)),
+        "minimax": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), -np.logaddexp(0, d)),
+        "lsgan": lambda: ((d - 1) ** 2 / 2, d**2 / 2, (d - 1) ** 2 / 2),
+        "hinge": lambda: (np.maximum(0, 1 - d), np.maximum(0, 1 + d), -d),
+    }[loss]()
+    return area * (p * real + g * fake).sum(), area * (g * generator).sum()
+
+
+OPTIMAL = {
+    "nonsaturating": lambda x, t: t,
+    "minimax": lambda x, t: t,
+    "lsgan": lambda x, t: special.expit(t),
+    "hinge": lambda x, t: np.sign(t),
+}
+
+
+def scores(G, D, loss, **setting):
+    found = critic_scores(G, D, [Setting(**{"mode": "gaussian", **setting}, loss=loss)])
+    return {name: values.item() for name, values in found.items()}
+
+
+# --- cells and masses -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["gaussian", "ring_8", "checkerboard", "circles"])
+def test_cells_tile_the_window_and_are_found(mode):
+    grid = cells(make_target(mode))
+    width = grid.half_width
+    assert (grid.side**2).sum() == pytest.approx((2 * width) ** 2, rel=1e-12)
+    assert np.array_equal(grid.of(*grid.centre.T), np.arange(len(grid.side)))
+    x = np.random.default_rng(0).uniform(-width, width, (2, 5000))
+    cell = grid.of(*x)
+    assert (np.abs(x.T - grid.centre[cell]) <= grid.side[cell][:, None] / 2 * (1 + 1e-12)).all()
+    far = grid.of(np.array([1e30, -1e30]), np.array([1e30, 0.0]))  # the border cells reach to infinity
+    assert np.allclose(
+        grid.centre[far] + [[1, 1], [-1, 0]] * grid.side[far][:, None] / 2,
+        [[width, width], [-width, grid.centre[far[1], 1]]],
+    )
+
+
+@pytest.mark.parametrize(("mode", "std"), [("gaussian", None), ("mixture_4", None), ("ring_8", None), ("ring_8", 0.01)])
+def test_masses_of_a_mixture_are_differences_of_normal_cdfs(mode, std):
+    target = make_target(mode, std)
+    grid = cells(target)
+    exact = np.zeros_like(grid.p)
+    for centre, weight in zip(target.modes.centres, target.modes.weights, strict=True):
+        exact += weight * box_mass(grid, centre, target.std)
+    assert np.abs(grid.p - exact / exact.sum()).sum() < 2e-3
+    assert grid.p.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(np.exp(grid.log_p), grid.p, rtol=1e-12)
+
+
+def box_mass(grid: Cells, centre, std):
+    low, high = ((grid.centre + sign * grid.side[:, None] / 2 - centre) / std for sign in (-1, 1))
+    return (special.ndtr(high) - special.ndtr(low)).prod(1)
+
+
+@pytest.mark.parametrize("mode", ["gaussian", "mixture_4", "ring_8", "grid_25", "circles", "checkerboard", "two_moons"])
+def test_cells_are_as_fine_as_the_target(mode):
+    """The divergence of a target from itself at √2 times its std is all in its finest structure: merging the points
+    of 4 × 4 Gauss-Legendre nodes a cell takes little off it."""
+    target = make_target(mode)
+    wide = make_target(mode, math.sqrt(2) * target.std)
+    grid = cells(target)
+    node, weight = np.polynomial.legendre.leggauss(4)
+    offset = np.stack(np.meshgrid(node, node, indexing="ij"), -1)
+    at = torch.from_numpy(grid.centre[:, None, None] + offset * grid.side[:, None, None, None] / 2)
+    area = np.outer(weight, weight) / 4 * (grid.side**2)[:, None, None]
+    p, g = (np.exp(t.log_prob(at).numpy().clip(-500)) * area for t in (target, wide))
+    fine = jsd2(p, g)
+    binned = jsd2(p.sum((1, 2)), g.sum((1, 2)))
+    assert 0 <= fine - binned < 0.004
+    assert binned > 0.7 * fine > 0.002  # the blurred edges of a checkerboard are little of it
+
+
+def jsd2(p, g):
+    return (special.rel_entr(p, (p + g) / 2) + special.rel_entr(g, (p + g) / 2)).sum()
+
+
+@pytest.mark.parametrize(("latent_dim", "within"), [(2, 0.012), (1, None), (5, 0.05)])
+def test_masses_of_a_linear_generator(latent_dim, within):
+    grid = cells(make_target("gaussian"))
+    if within is None:  # a line: half of its mass on either side of its middle
+        G = linear(generators([0], latent_dim=1, layers=0), ([[0.3, 0.9]], [2.0, 2.0]))
+        ((mass, moment),) = generated_masses(G, [grid])
+        np.testing.assert_allclose(moment.sum(0), [2, 2], atol=1e-4)
+        off = (grid.centre - 2) @ [0.9, -0.3] / math.hypot(0.9, 0.3)  # distance from the line
+        assert mass[np.abs(off) > grid.side].sum() == 0
+        assert mass.sum() == pytest.approx(1)
+        return
+    ((mass, moment),) = generated_masses(gaussian_generator((1.5, 2.5), 0.8, latent_dim), [grid])
+    exact = box_mass(grid, [1.5, 2.5], 0.8)
+    assert mass.sum() == pytest.approx(1, abs=1e-12)
+    assert np.abs(mass - exact).sum() / 2 < within  # total variation
+    np.testing.assert_allclose(moment.sum(0), [1.5, 2.5], atol=2e-3)
+
+
+# --- the gap ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("loss", LOGARITHMIC)
+def test_gap_of_a_discriminator_that_knows_nothing_is_twice_the_jsd(case, loss):
+    _, area, p, g = plane(*case)
+    exact = area * jsd2(p, g)
+    assert exact > 0.1
+    found = scores(gaussian_generator(*case), linear_critic([0, 0], 0), loss)
+    assert found["critic_gap"] == pytest.approx(exact, abs=2e-3)
+
+
+@pytest.mark.parametrize("loss", LOGARITHMIC)
+def test_gap_of_the_optimal_discriminator_is_0(loss):
+    # equal stds: the optimal logit is linear
+    G = gaussian_generator((1.0, 2.5), 1.2)
+    weight = np.array([1.0, -0.5]) / 1.44
+    bias = -(8 - (1 + 2.5**2)) / 2 / 1.44
+    assert 0 <= scores(G, linear_critic(weight, bias), loss)["critic_gap"] < 1e-3
+    for c in (0.5, -2.0):
+        value, _ = expected(loss, (1.0, 2.5), 1.2, lambda x, t, c=c: t + c)
+        least, _ = expected(loss, (1.0, 2.5), 1.2, OPTIMAL[loss])
+        found = scores(G, linear_critic(weight, bias + c), loss)["critic_gap"]
+        assert found == pytest.approx(value - least, abs=2e-3)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("loss", WITH_OPTIMUM)
+def test_gap_and_split_of_a_linear_critic_are_those_of_quadrature(case, loss):
+    weight, bias = np.array([0.3, -0.2]), 0.4
+    d, actual = expected(loss, *case, lambda x, t: x @ weight + bias)
+    least, optimal = expected(loss, *case, OPTIMAL[loss])
+    found = scores(gaussian_generator(*case), linear_critic(weight, bias), loss)
+    # errors are of second order in a cell's side; but of first order where the hinge's optimal D steps inside a cell
+    within = 0.025 if loss == "hinge" else 0.006
+    assert found["critic_gap"] == pytest.approx(d - least, abs=0.005 if loss == "hinge" else 0.0025)
+    assert found["g_loss_optimal"] == pytest.approx(optimal, abs=within)
+    assert found["g_loss_gap"] == pytest.approx(actual - optimal, abs=within)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("loss", WITH_OPTIMUM)
+def test_gap_of_the_optimal_output_is_0_for_every_loss(case, loss):
+    mean, std = torch.tensor(case[0], dtype=torch.float64), case[1]
+
+    def best(x):
+        t = ((x - mean).square().sum(-1) / std**2 - (x - 2).square().sum(-1) / 1.44) / 2 + 2 * math.log(std / 1.2)
+        return LOSSES[loss].optimal_logit(t).unsqueeze(-1)
+
+    found = scores(gaussian_generator(*case), Network(best), loss)
+    assert -1e-12 <= found["critic_gap"] < 2e-3
+    assert abs(found["g_loss_gap"]) < (0.025 if loss == "hinge" else 0.006)
+
+
+@pytest.mark.parametrize("std", [0.2, 0.02, 0.01])
+def test_one_of_eight_modes(std):
+    """G is one mode of eight: p = g / 8 there and g = 0 at the others, a closed form however tight they are."""
+    found = scores(
+        gaussian_generator((2.0, 0.0), std), linear_critic([0, 0], 0), "nonsaturating", mode="ring_8", std=std
+    )
+    exact = math.log(2 / 9) / 8 + 7 / 8 * math.log(2) + math.log(16 / 9)
+    assert found["critic_gap"] == pytest.approx(exact, abs=0.01)
+    assert found["g_loss_optimal"] == pytest.approx(math.log(9), abs=0.006)  # −log(p / (p + g))
+
+
+def test_all_eight_modes_and_nothing_else_is_no_divergence():
+    target = make_target("ring_8")
+
+    def onto_modes(z):
+        """The angle, stretched within each of eight sectors, picks the mode; the rest makes a Gaussian again."""
+        angle = torch.remainder(torch.atan2(z[..., 1], z[..., 0]), 2 * math.pi) * 4 / math.pi
+        mode = angle.floor().clamp(max=7)
+        radius, turn = z.norm(dim=-1), 2 * math.pi * (angle - mode)
+        centre = torch.stack([torch.cos(mode * math.pi / 4), torch.sin(mode * math.pi / 4)], -1) * 2
+        return centre + target.std * torch.stack([radius * torch.cos(turn), radius * torch.sin(turn)], -1)
+
+    # the mesh joins neighbours across eight jumps: less than a tenth of the mass lies in those rectangles
+    found = scores(Network(onto_modes, (2, 2)), linear_critic([0, 0], 0), "nonsaturating", mode="ring_8")
+    assert 0 <= found["critic_gap"] < 0.12
+
+
+def test_generator_far_from_everything():
+    """Densities apart: 2 JSD = 2 log 2, and G's loss against the optimal D is about KL = |Δ|² / 2σ² at equal stds."""
+    found = scores(
+        gaussian_generator((-3.0, -3.0), 0.2), linear_critic([0, 0], 0), "nonsaturating", mode="gaussian", std=0.2
+    )
+    assert found["critic_gap"] == pytest.approx(2 * math.log(2), abs=1e-6)
+    assert found["g_loss_optimal"] == pytest.approx(50 / 2 / 0.04, rel=0.02)
+    assert found["g_loss_gap"] == pytest.approx(math.log(2) - found["g_loss_optimal"], abs=1e-9)
+
+
+def test_gap_is_never_negative():
+    settings = [Setting(mode="mixture_4", loss="hinge")] * 4
+    for activation in ("relu", "tanh"):
+        D = discriminators(range(4), hidden=16, activation=activation, init="he")
+        found = critic_scores(generators(range(4), hidden=16, init="he"), D, settings)
+        assert (found["critic_gap"] >= 0).all()
+
+
+# --- slopes -----------------------------------------------------------------------------------------------------------
+
+
+def batches(members=1, latent_dim=2, n=64):
+    seeded = torch.Generator().manual_seed(1)
+    return torch.randn(members, n, latent_dim, generator=seeded), 2 + torch.randn(members, n, 2, generator=seeded)
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", "minimax", "lsgan"])
+def test_slope_and_angle_of_linear_players(loss):
+    # equal stds: the optimal logit's gradient is (mean of the target − mean of G) / std² everywhere
+    G = gaussian_generator((1.0, 2.5), 1.2)
+    for turn in (0.0, 1.0, math.pi):
+        direction = math.atan2(-0.5, 1.0) + turn
+        D = linear_critic([0.3 * math.cos(direction), 0.3 * math.sin(direction)], 0.1)
+        found = slope_scores(G, D, [Setting(mode="gaussian", loss=loss)], *batches())
+        assert found["d_slope"].item() == pytest.approx(0.3, rel=1e-5)
+        assert found["d_slope_max"].item() == pytest.approx(0.3, rel=1e-5)
+        assert found["d_angle"].item() == pytest.approx(math.cos(turn), abs=2e-3)
+
+
+def test_largest_slope_is_looked_for_in_the_whole_window():
+    """D = |x|²/2 has slope |x|, largest in the window's corner, and here at the generated points elsewhere."""
+    D = Network(lambda x: x.square().sum(-1, keepdim=True) / 2)
+    D.weight = nn.Parameter(torch.zeros(1, 1))
+    D.function = lambda x: x.square().sum(-1, keepdim=True) / 2 + 0 * D.weight
+    G = gaussian_generator((1.0, 0.0), 0.1)
+    z, real = batches()
+    found = slope_scores(G, D, [SETTING], z, real)
+    assert found["d_slope_max"].item() == pytest.approx(math.sqrt(2) * make_target("gaussian").half_width, rel=1e-6)
+    assert found["d_slope"].item() == pytest.approx(G(z).norm(dim=-1).mean().item(), rel=1e-5)
+
+
+def test_score_of_a_linear_generator():
+    matrix, bias = np.array([[0.5, 0.4], [-0.3, 0.9]]), np.array([0.3, -1.0])
+    points, ratio, mass = _ratio_slopes(
+        linear(generators([0], layers=0), (matrix, bias)), [make_target("mixture_4", 0.5)]
+    )
+    x = points[0].numpy()
+    weight = np.exp(-np.square(x[:, None] - make_target("mixture_4").modes.centres).sum(-1) / 0.5)
+    of_p = -(x - (weight / weight.sum(1, keepdims=True)) @ make_target("mixture_4").modes.centres) / 0.25
+    of_g = -(x - bias) @ np.linalg.inv(matrix.T @ matrix)
+    np.testing.assert_allclose(ratio[0], of_p - of_g, rtol=1e-3, atol=1e-3)
+    z = (x - bias) @ np.linalg.inv(matrix)
+    np.testing.assert_allclose(mass, np.exp(-np.square(z).sum(1) / 2), rtol=1e-4)
+
+
+def test_score_of_a_generator_that_bends():
+    """x = sinh z by coordinate: log p_g = Σ −asinh(x)²/2 − log(1 + x²)/2, derived by hand; differences err by h²."""
+    _, ratio, _ = _ratio_slopes(Network(torch.sinh, (2, 2)), [make_target("gaussian")])
+    points = _ratio_slopes(Network(torch.sinh, (2, 2)), [make_target("gaussian")])[0][0].numpy()
+    of_g = -np.arcsinh(points) / np.sqrt(1 + points**2) - points / (1 + points**2)
+    np.testing.assert_allclose(ratio[0], -(points - 2) / 1.44 - of_g, atol=0.01)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradient_norms_are_those_of_a_member_alone(loss):
+    settings = [Setting(mode="gaussian", loss=loss)] * 3
+    G, D = generators(range(3), hidden=8), discriminators(range(3), hidden=8)
+    z, real = batches(3)
+    found = slope_scores(G, D, settings, z, real)
+    for m in range(3):
+        G.zero_grad()
+        D.zero_grad()
+        fake = G(z)
+        LOSSES[loss].generator(D(fake).squeeze(-1))[m].backward()
+        norm = sum(p.grad.square().sum() for p in G.parameters()).sqrt()
+        assert found["g_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
+        D.zero_grad()
+        LOSSES[loss].discriminator(D(real).squeeze(-1), D(fake.detach()).squeeze(-1))[m].backward()
+        norm = sum(p.grad.square().sum() for p in D.parameters()).sqrt()
+        assert found["d_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
+
+
+def test_gradient_norms_of_the_linear_wasserstein_game():
+    """D = w·x: D's gradient by w is mean fake − mean real, by its bias 0; G's by its bias −w, by its matrix −z̄ wᵀ."""
+    z, real = batches()
+    G, w = gaussian_generator((1.0, 2.5), 1.2), np.array([0.6, 0.8])
+    found = slope_scores(G, linear_critic(w, 0), [Setting(loss="wasserstein")], z, real)
+    assert found["d_gradient"].item() == pytest.approx((G(z) - real).mean(1).norm().item(), rel=1e-5)
+    assert found["g_gradient"].item() == pytest.approx(math.sqrt(1 + z.mean(1).square().sum().item()), rel=1e-5)
+
+
+# --- members and absence ----------------------------------------------------------------------------------------------
+
+
+def both(G, D, settings, z, real):
+    return critic_scores(G, D, settings) | slope_scores(G, D, settings, z, real)
+
+
+def test_a_member_scores_as_it_would_alone_and_one_that_diverged_touches_no_other():
+    settings = [Setting(mode=mode) for mode in ("gaussian", "ring_8", "mixture_4", "circles")]
+    G, D = generators(range(4), hidden=16), discriminators(range(4), hidden=16)
+    z, real = batches(4)
+    together = both(G, D, settings, z, real)
+    assert all(np.isfinite(values).all() for values in together.values())
+    for m in range(4):
+        alone = both(
+            generators([m], hidden=16),
+            discriminators([m], hidden=16),
+            settings[m : m + 1],
+            z[m : m + 1],
+            real[m : m + 1],
+        )
+        for name, values in alone.items():
+            assert together[name][m] == pytest.approx(values.item(), rel=1e-4, abs=1e-5), name
+    with torch.no_grad():
+        G.flat[1], D.flat[2] = torch.nan, torch.inf
+    broken = both(G, D, settings, z, real)
+    for name, values in broken.items():
+        assert np.isnan(values[1:3]).all(), name
+        np.testing.assert_array_equal(values[[0, 3]], together[name][[0, 3]])
+
+
+def test_what_does_not_exist_is_nan():
+    z, real = batches()
+    G, D = generators([0], hidden=8), discriminators([0], hidden=8)
+    critic = both(G, D, [Setting(loss="wasserstein")], z, real)
+    assert {name for name, value in critic.items() if np.isnan(value).all()} == {
+        "critic_gap",
+        "g_loss_optimal",
+        "g_loss_gap",
+        "d_angle",
+    }
+    step = both(G, D, [Setting(loss="hinge")], z, real)
+    assert {name for name, value in step.items() if np.isnan(value).all()} == {"d_angle"}
+    wide = both(generators([0], latent_dim=3, hidden=8), D, [Setting()], batches(latent_dim=3)[0], real)
+    assert {name for name, value in wide.items() if np.isnan(value).all()} == {"d_angle"}
+    # all of the latent plane sent to one point: no density, but a divergence
+    point = both(linear(generators([0], layers=0), (np.zeros((2, 2)), [2.0, 2.0])), D, [SETTING], z, real)
+    assert {name for name, value in point.items() if np.isnan(value).all()} == {"d_angle"}
+    assert point["critic_gap"].item() == pytest.approx(2 * math.log(2), abs=0.1)
