@@ -98,7 +98,7 @@ def judge(course: Course, target: Target, null: Mapping[str, tuple[float, float]
     swings = _oscillation(course, target)
     if swings is not None:
         amplitude, period = swings
-        unit = " of its std" if _by_mean(target) else ""
+        unit = " target stds" if _by_mean(target) else ""
         what = "the samples' mean swings" if _by_mean(target) else "mode masses swing"
         fast = " or less" if period < 3 * np.diff(course.steps[course.half]).max() else ""  # it may well be aliased
         detail = f"{what} by ±{amplitude:.2g}{unit} with a period of {period:.3g} steps{fast}"

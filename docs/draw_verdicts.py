@@ -109,7 +109,7 @@ def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: 
 
 def _wrapped(detail: str) -> str:
     """In two lines, the second without what follows a semicolon."""
-    return textwrap.fill(detail.partition(";")[0], 36)
+    return textwrap.fill(detail.partition(";")[0], 40)
 
 
 if __name__ == "__main__":
