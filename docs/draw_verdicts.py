@@ -67,7 +67,8 @@ def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: 
     target = make_target(setting.mode, setting.std)
     steps = course.steps
     axes.set_title(verdict.word, loc="left", fontsize=15, fontweight="bold", pad=34)
-    axes.text(0, 1.04, _wrapped(verdict.detail), transform=axes.transAxes, fontsize=9, va="bottom", linespacing=1.3)
+    why = axes.text(0, 1.04, _wrapped(verdict.detail), transform=axes.transAxes, fontsize=8.5, va="bottom")
+    why.set(linespacing=1.3, in_layout=False)  # it may be wider than the axes, which are not to give way
     last = steps[-1]
     axes.set_xlim(0, last)
     axes.set_xticks([0, last // 2, last])
@@ -109,7 +110,7 @@ def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: 
 
 def _wrapped(detail: str) -> str:
     """In two lines, the second without what follows a semicolon."""
-    return textwrap.fill(detail.partition(";")[0], 40)
+    return textwrap.fill(detail.partition(";")[0], 38)
 
 
 if __name__ == "__main__":
