@@ -17,11 +17,11 @@ from observations import observe
 from results import Results, setting_labels, setting_names
 from settings import FIELDS, Setting, Study
 from store import RunFolder
-from tables import SCORES, columns_of, counted, legend, rows_of, targets_of, title_of
+from tables import SCORES, columns_of, counted, legend, rows_of, targets_of, tex_table, title_of
 
 
 def write_report(results: Results, folder: RunFolder, facts: Mapping[str, Any]) -> None:
-    """Write report.html (self-contained) and report.md (relative links) into a run's folder.
+    """Write report.html (self-contained), report.md (relative links) and comparison.tex into a run's folder.
 
     `facts` is what run.json says of how the run went: command, versions, device, threads, seconds; what is
     missing is left out. Pictures are those in the folder. Raises ``OSError`` where the file system does.
@@ -40,6 +40,7 @@ def write_report(results: Results, folder: RunFolder, facts: Mapping[str, Any]) 
     markdown = jinja2.Environment(autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared)
     markdown.filters |= {"fence": _fence, "url": lambda path: Markdown(quote(path))}
     folder.write_text("report.html", html.get_template("report.html").render(page))
+    folder.write_text("comparison.tex", tex_table(results))
     folder.write_text("report.md", markdown.get_template("report.md").render(page))
 
 

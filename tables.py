@@ -109,6 +109,41 @@ def text_table(results: Results) -> str:
     return "\n".join([*printed, "", *textwrap.wrap(legend(results, "perfect G"), WIDTH)])
 
 
+def tex_table(results: Results) -> str:
+    """The comparison as a LaTeX table (booktabs) for a paper: the terminal's rows, a rule between targets."""
+    columns = columns_of(results)
+    titles = ["target", "setting", "seeds", *(title_of(name) for name in columns), "verdicts"]
+    lines = [
+        "% \\usepackage{booktabs}",
+        "% " + " ".join(legend(results, "perfect G").split()),
+        f"\\begin{{tabular}}{{ll{'r' * (1 + len(columns))}l}}",
+        "\\toprule",
+        " & ".join(map(_tex, titles)) + r" \\",
+    ]
+    for target, indices in targets_of(results).items():
+        lines.append("\\midrule")
+        for number, row in enumerate(rows_of(results, indices, perfect="perfect G", digits={"modes_covered": 1})):
+            scores = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
+            cells = [target if number == 0 else "", row.label, row.seeds, *scores, ", ".join(row.verdicts)]
+            lines.append(" & ".join(map(_tex, cells)) + r" \\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+_TEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "–": "--",
+    "·": r"$\cdot$",
+    "∞": r"$\infty$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(c, c) for c in text)
+
+
 def legend(results: Results, perfect: str) -> str:
     """What the table's brackets, null and signs mean."""
     samples = results.samples.shape[2]

@@ -33,7 +33,7 @@ TINY = [f"--steps={STEPS}", "--hidden=8", "--batch-size=16", f"--snapshots={SNAP
 SCORES = ["modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"]
 MEASURES = ["sample_mean", "mode_mass", "mode_shape"]
 CURVES = ["d_loss", "g_loss", "d_real", "d_fake"]
-TABLES = ["comparison.csv", "differences.csv", "events.csv", "frames.npz", "history.npz"]
+TABLES = ["comparison.csv", "comparison.tex", "differences.csv", "events.csv", "frames.npz", "history.npz"]
 TABLES += ["report.html", "report.md", "summary.csv"]
 HOMEWORK = [
     f"{target}-d{d}"
@@ -1016,7 +1016,7 @@ def test_a_run_interrupted_while_drawing_can_be_rendered(tmp_path, monkeypatch, 
         assert in_process("--mode=gaussian", *TINY, "--workers=1", "--out", run) == 130
     assert capsys.readouterr() == ("", "error: interrupted\n")
     assert manifest(run)["status"] == "interrupted"
-    assert files(run) == sorted([*(name for name in TABLES if "report" not in name), "run.json"])
+    assert files(run) == sorted([*(name for name in TABLES if not name.endswith((".html", ".md", ".tex"))), "run.json"])
     assert in_process("render", run, "--workers", 1) == 0
     assert files(run) == promised(["gaussian-std1.2-d2"])
 

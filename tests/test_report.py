@@ -27,7 +27,7 @@ from report import _markdown, write_report
 from results import Member, Results, difference_rows, setting_names
 from settings import Setting, Study
 from store import RunFolder
-from tables import text_table
+from tables import tex_table, text_table
 
 NAN = float("nan")
 EVIL = "<img src=x onerror=alert(1)>"
@@ -392,6 +392,27 @@ def test_a_target_without_modes_is_judged_by_what_it_has() -> None:
     assert "scores, and the means" not in told  # all seeds have the scores that there are
     assert "corrected p 0.008" in told  # 2/2^8
     assert re.search(r" 2 D steps +8 +–  +–  +0\.135 \[", text_table(results))
+
+
+# --- LaTeX --------------------------------------------------------------------------------------------------
+
+
+def test_the_tex_table_has_the_terminals_numbers_and_escapes() -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
+    lines = tex_table(results).splitlines()
+    assert lines[2] == r"\begin{tabular}{llrrrrl}"
+    rows = [line for line in lines if line.endswith(r" \\")]
+    assert len(rows) == 1 + 2 + 1
+    for row in rows:
+        assert len(re.findall(r"(?<!\\)&", row)) == 6
+        assert not re.search(r"(?<!\\)[_%#]", row)
+    assert rows[1].startswith(r"mixture\_4 $\cdot$ std 0.2 & 2 D steps & 4 & 4.0 [4.0, 4.0] & ")
+    assert rows[3].startswith(" & perfect G & ")
+    plain = text_table(results)
+    for cell in re.findall(r"\d\.\d+ \[[^]]*\]", "".join(rows)):
+        assert cell.replace("$-$", "−") in plain
+    lone = tex_table(made((Setting(mode="swiss_roll", std=0.1), [(NAN, NAN, 0.1)], ["converged"]), nulls=[MODELESS]))
+    assert " & -- & -- & 0.100 & " in lone
 
 
 # --- tables -------------------------------------------------------------------------------------------------
