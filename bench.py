@@ -251,7 +251,6 @@ def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
     from study import plan, resolve, train_task
 
     default = _study()
-    steps *= 4  # so that there are several looks
     often = -(-default.steps // default.snapshots)  # generator steps between two looks
     steps = max(1, round(steps / often)) * often
     looks = steps // often
@@ -261,12 +260,12 @@ def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
     train_task(often_looked, lambda amount: None)
     values = []
     for _ in range(repeats):
-        seconds = []
-        for stack in (once_looked, often_looked):
+        seconds = {once_looked: 0.0, often_looked: 0.0}
+        for stack in [*seconds] * 8:  # in short turns: the machine's speed swings by more than the difference
             start = time.perf_counter()
             train_task(stack, lambda amount: None)
-            seconds.append(time.perf_counter() - start)
-        values.append(seconds[1] / seconds[0])
+            seconds[stack] += time.perf_counter() - start
+        values.append(seconds[often_looked] / seconds[once_looked])
         tick(1)
     return Part([Row("training with default snapshots, scores, frames", "× without", 1.1, False, values)], [])
 
