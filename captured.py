@@ -83,9 +83,6 @@ class CapturedStack(AutogradStack):
         dtype: torch.dtype,
     ) -> None:
         super().__init__(settings, seeds, curves, evaluation, device, dtype)
-        self.device_choice, self.device_noise, self.device_latent = (
-            DeviceStreams(seeds, purpose, device) for purpose in ("choice", "noise", "latent")
-        )
         self.runs = []  # targets, and the neighbours that share one
         for target, members in itertools.groupby(range(len(seeds)), key=lambda m: self.targets[m]):
             rows = list(members)
@@ -95,6 +92,11 @@ class CapturedStack(AutogradStack):
         self.play: dict[str, Callable[[], None]] = {"d": self.begin_round, "g": self._recorded_step}
         if device.type == "cuda":
             self._capture()
+
+    def open_streams(self, seeds: Sequence[int]) -> None:
+        self.device_choice, self.device_noise, self.device_latent = (
+            DeviceStreams(seeds, purpose, self.device) for purpose in ("choice", "noise", "latent")
+        )
 
     def latents(self) -> Tensor:
         return self.device_latent.normal(self.setting.batch_size, self.setting.latent_dim).to(self.dtype)

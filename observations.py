@@ -113,7 +113,7 @@ def _judged(results: Results, index: int) -> str:
         said.append(f"{word[0].upper() + word[1:]}: {'; '.join(reasons[:3])}{more}.")
     steps = [at for m in results.of_setting(index) if (at := results.diverged_at[m]) is not None]
     if steps:
-        said.append(f"The first that diverged was seen to at step {min(steps)}.")
+        said.append(f"The earliest divergence was seen at step {min(steps)}.")
     if failed:
         said.append(f"{counted(failed, 'seed')} failed to run and {'is' if failed == 1 else 'are'} left out.")
     return " ".join(said)

@@ -61,10 +61,14 @@ class AutogradStack:
         self.g_optimizer = make_optimizer("g", self.G.flat, settings)
         self.d_optimizer = make_optimizer("d", self.D.flat, settings)
         self.targets = [make_target(s.mode, s.std) for s in settings]
-        self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
+        self.open_streams(seeds)
         fixed = Streams(seeds, "evaluation").normal(evaluation, self.setting.latent_dim)
         self.fixed_z = torch.from_numpy(fixed).to(device, dtype)
         self.d_means = torch.zeros(3, len(seeds), device=device, dtype=dtype)
+
+    def open_streams(self, seeds: Sequence[int]) -> None:
+        """Make what `latents` and `reals` draw from."""
+        self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
 
     def latents(self) -> Tensor:
         """z (M, B, latent_dim), the next batch."""

@@ -50,9 +50,6 @@ class Scorer:
     def __init__(self, settings: Sequence[Setting], seeds: Sequence[int], groups: Sequence[str], modes: int) -> None:
         self.settings, self.seeds, self.groups, self.modes = settings, seeds, groups, modes
         self.targets = [make_target(s.mode, s.std) for s in settings]
-        self.z = torch.from_numpy(Streams(seeds, "probe_latent").normal(_PROBE, settings[0].latent_dim))
-        streams = (Streams(seeds, "probe_choice"), Streams(seeds, "probe_noise"))
-        self.real = draw_real(self.targets, _PROBE, *streams)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         members = len(self.settings)
@@ -74,8 +71,15 @@ class Scorer:
             if "critic" in self.groups:
                 found |= critic_scores(G, D, self.settings)
             if "slopes" in self.groups:
-                found |= slope_scores(G, D, self.settings, self.z, self.real)
+                found |= slope_scores(G, D, self.settings, *self._probe)
         return found
+
+    @functools.cached_property
+    def _probe(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batches that gradients are taken at: z (M, B, latent_dim), real points (M, B, 2)."""
+        z = Streams(self.seeds, "probe_latent").normal(_PROBE, self.settings[0].latent_dim)
+        streams = (Streams(self.seeds, "probe_choice"), Streams(self.seeds, "probe_noise"))
+        return torch.from_numpy(z), draw_real(self.targets, _PROBE, *streams)
 
     def _transport(self, samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
         if "transport" not in self.groups:

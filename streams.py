@@ -17,7 +17,7 @@ Box & Muller (1958) two normals, from its upper and lower half.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Streams:
         """Uniforms in [0, 1), float32, of shape (member, *shape): multiples of 2⁻²⁴."""
         return self._draw(shape, _uniforms)
 
-    def _draw(self, shape: tuple[int, ...], numbers) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def _draw(self, shape: tuple[int, ...], numbers: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         count = int(np.prod(shape))
         first, last = self.taken // 2, -(-(self.taken + count) // 2)  # words
         skipped = self.taken - 2 * first

@@ -349,7 +349,7 @@ def test_members_without_scores_are_left_out_and_counted() -> None:
     assert "Only 2 of 4 seeds have scores, and the means are over those." in words
     assert "Verdicts on 3 seeds" in words
     assert "1 diverged (0.33 [" in words
-    assert "The first that diverged was seen to at step 40." in words
+    assert "The earliest divergence was seen at step 40." in words
     assert "1 seed failed to run and is left out." in words
     pair = paragraph(results, "2 D steps against 1 D step")
     assert pair.count("only 2 of 4 shared seeds have it at both, too few to show one") == 3
