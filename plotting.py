@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
@@ -24,21 +24,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from colours import COLUMNS, FAINT, GENERATED, INK, REAL, D, G, heat_colours
 from files import atomic
 
 Array = NDArray[Any]
 Cell = tuple[int, int]  # (row, column) of a comparison
-
-# One colour, one meaning, in every figure. They are apart in lightness (L* 5, 50, 29, 73) for grey print and
-# in hue for colour-blind eyes; tests/test_plotting.py measures both.
-REAL = "#111111"
-GENERATED = "#d1421c"
-D = "#1b3f91"
-G = "#e8a620"
-# A comparison's columns take plums and greens, which none of the four above is.
-COLUMNS = ("#ae56c6", "#0a4a2b", "#4bd387", "#43074f", "#c385c6", "#800eea")
-INK = "#333333"  # axes and words
-FAINT = "#8a8a8a"  # what only guides the eye
 
 # Contour levels as log(density / peak): the 3, 2 and 1 standard deviation circles of a Gaussian mode.
 CONTOURS = (-4.5, -2.0, -0.5)
@@ -127,12 +117,6 @@ def smoothed_peak(plane: Plane, half_width: float) -> float:
 def heat(density: Array, peak: float) -> Array:
     """Depth of colour in [0, 1] of a density, the same shape: sqrt(density / peak)."""
     return np.sqrt(np.clip(density / max(peak, 1e-300), 0, 1))
-
-
-def heat_colours(levels: int) -> Array:
-    """The ramp from white to GENERATED, (levels, 3) uint8."""
-    depth = np.linspace(0, 1, levels)[:, None]
-    return np.round(255 * (1 - depth * (1 - np.array(to_rgb(GENERATED))))).astype(np.uint8)
 
 
 def draw_contours(axes: Axes, density: Array, half_width: float, linewidth: float) -> None:

@@ -15,7 +15,7 @@ FLOORS = [
     ["streams", "files", "settings", "workers", "progress", "curves", "intervals", "sample"],
     ["GAN", "losses", "updates"],
     ["transport", "metrics", "verdicts", "critic", "fast", "reference", "captured", "train", "scoring"],
-    ["store", "plotting", "animation"],
+    ["store", "colours", "plotting", "film", "animation"],
     ["results", "study", "render", "tables", "observations", "report", "pipeline"],
     ["experiments", "bench"],
     ["options", "main"],
@@ -44,7 +44,19 @@ def test_imports_point_down(module):
 
 
 NEVER = {
-    "torch": ["settings", "options", "main", "store", "results", "plotting", "animation", "report", "render"],
+    "torch": [
+        "settings",
+        "options",
+        "main",
+        "store",
+        "results",
+        "colours",
+        "plotting",
+        "film",
+        "animation",
+        "report",
+        "render",
+    ],
     "matplotlib": ["train", "metrics", "study", "results", "report", "main"],
     "typer": ["options", "settings", "study", "pipeline"],
 }

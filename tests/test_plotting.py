@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from itertools import combinations
 
 import matplotlib
 import numpy as np
@@ -11,6 +10,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from scipy.stats import multivariate_normal
 
+import colours
 import plotting
 from plotting import Plane, Score, generated_density, grid_points
 
@@ -127,61 +127,6 @@ def test_ticks_are_round_and_at_most_halfway_out(half_width, step):
     np.testing.assert_allclose(plotting.plane_ticks(half_width), [-step, 0, step])
 
 
-# --- colours
-
-# Machado, Oliveira & Fernandes (2009), deuteranopia at severity 1.0, on linear RGB.
-DEUTERANOPIA = np.array(
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-)
-TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-
-
-def cielab(linear):
-    ratio = TO_XYZ @ linear / TO_XYZ.sum(axis=1)
-    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-def seen(colour, eye):
-    """CIELAB of a colour as an eye (or a grey print) has it."""
-    srgb = np.array(to_rgb(colour))
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    if eye == "deuteranopia":
-        linear = np.clip(DEUTERANOPIA @ linear, 0, 1)
-    if eye == "grey":
-        linear = np.full(3, TO_XYZ[1] @ linear)
-    return cielab(linear)
-
-
-def closest(colours, eye):
-    return min(np.linalg.norm(seen(a, eye) - seen(b, eye)) for a, b in combinations(colours, 2))
-
-
-# CIELAB distances. 2.3 is just noticeable; eight times that is told apart at a glance, in thin lines too.
-@pytest.mark.parametrize(("eye", "least"), [("normal", 45), ("deuteranopia", 25), ("grey", 19)])
-def test_the_four_colours_stay_apart(eye, least):
-    assert closest([plotting.REAL, plotting.GENERATED, plotting.D, plotting.G], eye) >= least
-
-
-@pytest.mark.parametrize(("eye", "least"), [("normal", 28), ("deuteranopia", 20), ("grey", 12)])
-def test_the_columns_colours_stay_apart(eye, least):
-    assert closest(plotting.COLUMNS, eye) >= least
-
-
-def test_all_colours_stand_out_from_white():
-    for colour in (plotting.REAL, plotting.GENERATED, plotting.D, plotting.G, *plotting.COLUMNS):
-        assert np.linalg.norm(seen(colour, "grey") - seen("white", "grey")) > 23
-
-
-def test_heat_runs_from_white_to_generated_and_darkens_all_the_way():
-    ramp = plotting.heat_colours(32)
-    assert tuple(ramp[0]) == (255, 255, 255)
-    assert tuple(ramp[-1]) == tuple(round(255 * v) for v in to_rgb(plotting.GENERATED))
-    assert (np.diff(ramp.astype(int), axis=0) <= 0).all()
-
-
 # --- figures
 
 
@@ -198,8 +143,8 @@ def test_losses_are_medians_of_the_finite_seeds():
     np.testing.assert_allclose(height(losses.lines[0]), np.median(d_loss, axis=0))
     np.testing.assert_allclose(height(losses.lines[1]), np.nanmedian(g_loss, axis=0))
     np.testing.assert_allclose(height(chances.lines[1]), np.median(d_fake, axis=0))
-    assert [line.get_color() for line in losses.lines[:2]] == [plotting.D, plotting.G]
-    assert [line.get_color() for line in chances.lines[:2]] == [plotting.REAL, plotting.GENERATED]
+    assert [line.get_color() for line in losses.lines[:2]] == [colours.D, colours.G]
+    assert [line.get_color() for line in chances.lines[:2]] == [colours.REAL, colours.GENERATED]
     assert {2 * np.log(2), np.log(2)} <= {height(line)[0] for line in losses.lines[2:4]}
     assert chances.get_ylim() == (0, 1)
     assert "1 of 8 seeds diverged" in figure.texts[1].get_text()
@@ -223,7 +168,7 @@ def test_losses_of_one_seed_that_has_nothing_to_show(value):
 
 def test_a_member_with_two_of_four_modes_lights_exactly_two():
     figure = plotting.frames_figure(plane(CENTRES[:2], moments=8), HALF, np.arange(8) * 100)
-    colour, image = np.round(255 * np.array(to_rgb(plotting.GENERATED))), pixels(figure)
+    colour, image = np.round(255 * np.array(to_rgb(colours.GENERATED))), pixels(figure)
     for axes in figure.axes:
         for centre in CENTRES[:2]:  # twice the real peak: full colour
             np.testing.assert_allclose(pixel(image, axes, centre), colour, atol=1)
