@@ -293,7 +293,7 @@ def on_cuda(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
         alone.append(_on_gpu(lambda: plain.train(steps, **how, device=gpu)) / steps)
         for members, values in ours.items():
             stack = CapturedStack(
-                [setting] * members, range(members), Curves(members, steps + 1, 1), 1, gpu, torch.float32
+                [setting] * members, range(members), Curves(members, range(1, steps + 2)), 1, gpu, torch.float32
             )
             stack.advance(0, 1)
             values.append(_on_gpu(functools.partial(stack.advance, 1, steps + 1)) / steps / members)

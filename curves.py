@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 CURVES = ("d_loss", "g_loss", "d_real", "d_fake")  # both losses, mean D(x), mean D(G(z))
 
 
 class Curves:
-    """The `CURVES` of M members over `steps` generator steps; entry l is the mean over the l-th `log_every` steps."""
+    """The `CURVES` of M members; entry l is the mean over the generator steps up to `ends[l]` since the entry before.
 
-    def __init__(self, members: int, steps: int, log_every: int) -> None:
-        self.steps, self.log_every = steps, log_every
-        self.sums = np.zeros((len(CURVES), members, -(-steps // log_every)))
+    `ends` ascend. Steps after the last are not entered.
+    """
+
+    def __init__(self, members: int, ends: Sequence[int]) -> None:
+        self.ends = np.asarray(ends, np.int64)
+        self.widths = np.diff(self.ends, prepend=0)
+        self.sums = np.zeros((len(CURVES), members, len(self.ends)))
 
     def add(self, step: int, values: np.ndarray, members: slice = slice(None)) -> None:
         """Enter `values` (4, K, n) of K members at n steps, the first of which has `step` steps before it."""
-        slots = (step + np.arange(values.shape[2])) // self.log_every
-        for slot in np.unique(slots):
+        slots = np.searchsorted(self.ends, step + np.arange(values.shape[2]), side="right")
+        for slot in np.unique(slots[slots < len(self.ends)]):
             self.sums[:, members, slot] += values[:, :, slots == slot].sum(2, dtype=float)
 
     def until(self, step: int) -> np.ndarray:
-        """(4, M, L) float32: the means of all entries that `step` generator steps complete, a shorter last one too."""
-        full = len(self.sums[0, 0]) if step == self.steps else step // self.log_every
-        widths = np.minimum(self.log_every, self.steps - self.log_every * np.arange(full))
-        return (self.sums[:, :, :full] / widths).astype(np.float32)
+        """(4, M, L) float32: the means of all entries that `step` generator steps complete."""
+        full = int(np.searchsorted(self.ends, step, side="right"))
+        return (self.sums[:, :, :full] / self.widths[:full]).astype(np.float32)

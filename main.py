@@ -157,6 +157,7 @@ def list_names(
 def render_run(
     run: Annotated[str, typer.Argument(help="a run folder")],
     workers: Annotated[str, typer.Option(help="auto or a number")] = "auto",
+    formats: Annotated[str | None, typer.Option("--format", help=metadata(Study, "format")["help"])] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
 ) -> None:
     """Draw a run's pictures and report again, without training."""
@@ -165,16 +166,31 @@ def render_run(
 
     signal.signal(signal.SIGTERM, _terminate)
     with _drawing_fails():
-        redraw(Path(run), workers, progress_on(sys.stderr, quiet))
+        redraw(Path(run), workers, formats, progress_on(sys.stderr, quiet))
 
 
 @app.command("report")
-def report_run(run: Annotated[str, typer.Argument(help="a run folder")]) -> None:
-    """Write a run's report.html and report.md again, from its folder."""
-    from pipeline import rewrite_report
+def report_runs(
+    runs: Annotated[list[str], typer.Argument(help="run folders", metavar="RUN...")],
+    out: Annotated[str | None, typer.Option(help="folder of a report on several runs (runs/report-DATE)")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the report in a folder that is not empty")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
+) -> None:
+    """Write a run's report again, from its folder; of several runs, one report with all beside one another."""
+    from pipeline import joint_report, rewrite_report
+    from progress import progress_on
 
-    rewrite_report(Path(run))
-    print(Path(run) / "report.html")
+    if len(runs) == 1:
+        if out is not None:
+            raise OptionError(f"--out {out}: one run's report is written into its folder; --out is for several")
+        rewrite_report(Path(runs[0]))
+        print(Path(runs[0]) / "report.html")
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    home = Path(out or f"runs/report-{datetime.datetime.now():%Y%m%d-%H%M%S}")
+    with _drawing_fails():
+        joint_report([Path(run) for run in runs], home, force=force, progress=progress_on(sys.stderr, quiet))
+    print(home / "report.html")
 
 
 @app.command("bench")
@@ -222,9 +238,9 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
     if asked.dry_run:
         _print_plan(asked)
         return
+    from comparisons import comparison_rows
     from pipeline import run
     from progress import progress_on
-    from results import comparison_rows
     from store import strict
     from tables import text_table
 

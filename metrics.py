@@ -46,7 +46,7 @@ SCORES: dict[str, str] = {
 }
 
 EVALUATION = 2048  # samples that a score is taken from, unless said otherwise
-_NULL_DRAWS = 100
+_NULL_DRAWS = 200
 _DEPTH = 8  # 2^8 cells of equal probability
 _REGION = 0.99  # share of the target inside the cells
 _REACH = 3.0  # a sample within so many std of its nearest mode is of high quality
@@ -233,13 +233,14 @@ def _jsd(samples: np.ndarray, target: Target) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def null_scores(target: Target, n: int = EVALUATION) -> Mapping[str, tuple[float, float]]:
-    """Mean and standard deviation of each score over 100 draws of `n` samples from the target itself."""
-    scores = score_stack(null_samples(target, n), target)
+    """Mean and standard deviation of each score over 200 draws of `n` samples from the target itself."""
+    parts = [score_stack(part, target) for part in np.array_split(null_samples(target, n), 8)]
+    scores = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {name: (float(v.mean()), float(v.std(ddof=1))) for name, v in scores.items()}
 
 
 def null_samples(target: Target, n: int = EVALUATION) -> np.ndarray:
-    """The 100 draws that `null_scores` scores, (100, n, 2) float32: always the same."""
+    """The draws from the target itself that `null_scores` scores, (200, n, 2) float32: always the same."""
     choice, noise = (
         Streams(range(_NULL_DRAWS), "null").uniform(n, 2),
         Streams(range(_NULL_DRAWS, 2 * _NULL_DRAWS), "null").normal(n, 2),

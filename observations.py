@@ -1,4 +1,4 @@
-"""What a run's numbers say of each target, in sentences.
+"""What a run's numbers say to each of its questions, in sentences.
 
 Sentences are composed from the numbers that the tables show: a difference between settings is named only where its
 p-value, corrected for every comparison of the report (`intervals.max_t`), is below 5 %; a score is called above or
@@ -8,52 +8,174 @@ below a perfect generator's only where its interval leaves that out; and what wa
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
+from comparisons import Compared, Pair, differences
 from intervals import Estimate, smallest_p
-from results import COMPARED, Compared, Pair, Results, differences, setting_labels
-from tables import SCORES, counted, has_score, mean_words, number, places, targets_of, verdict_counts
+from results import SWINGS, Results
+from settings import flag
+from tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
 
 REASONED = ("collapsed", "oscillating", "diverged")  # verdicts told with their reasons
 LEVEL = 0.05  # a difference is shown where its corrected p-value is below
+MOST = 24  # pairs of settings told one by one, those that differ first; differences.csv has all
+SWINGS_OF = {"jsd_swing": "JSD", "d_loss_swing": "D's loss", "g_loss_swing": "G's loss"}
+TOLD = 4  # shown differences of one aspect that a summary tells one by one
+ASPECTS = {  # of what an option changes -> the scores that tell of it
+    "Generator performance": ("modes_covered", "high_quality", "jsd"),
+    "Stability": ("jsd_swing",),
+    "Collapse": ("collapsed",),
+    "Oscillation in the losses": ("d_loss_swing", "g_loss_swing"),
+}
+BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
+
+
+class Part(NamedTuple):
+    """The answer to one question: a paragraph, then setting by setting or pair by pair (heading, paragraph)."""
+
+    heading: str
+    summary: str
+    entries: list[tuple[str, str]]
+
+
+def observe(results: Results) -> list[Part]:
+    """How each target is captured, then what each option changes in which settings of the study differ."""
+    headings = {"": "How each target is captured", **results.study.headings}
+    entries = []
+    for target, indices in results.targets.items():
+        for i in indices:
+            words = f"{_capture(results, i)} {_judged(results, i)}".strip()
+            entries.append((f"{target}: {results.labels[i][1]}", words))
+    parts = [Part(headings[""], _captures(results), entries)]
+    family = differences(results)
+    for option in dict.fromkeys(compared.pair.option for compared in family):
+        chosen = [compared for compared in family if compared.pair.option == option]
+        pairs: dict[Pair, list[Compared]] = {}
+        for compared in chosen:
+            pairs.setdefault(compared.pair, []).append(compared)
+        told = sorted(pairs, key=lambda pair: min(_level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
+        entries = [(_heading(results, pair), _pair(results, pair, pairs[pair])) for pair in pairs if pair in told]
+        heading = headings.get(option) or BETWEEN.get(option) or f"What {flag(option)} changes"
+        parts.append(Part(heading, _summary(results, chosen, len(pairs) - len(entries)), entries))
+    return parts
 
 
 def observations(results: Results) -> list[tuple[str, str]]:
-    """(heading, paragraph) of what the numbers say of each target: each setting, then pairs of settings compared."""
-    return [
-        (f"{target}: {heading}", words)
-        for target, indices in targets_of(results).items()
-        for heading, words in observe(results, indices)
-    ]
+    """(heading, paragraph) of every entry of every part."""
+    return [entry for part in observe(results) for entry in part.entries]
 
 
-def observe(results: Results, indices: list[int]) -> list[tuple[str, str]]:
-    """The observations on one target's settings; a pair of two stds is told at that of its first."""
-    labels = [label for _, label in setting_labels(results.study.settings)]
-    found = [(labels[i], f"{_capture(results, i)} {_judged(results, i)}".strip()) for i in indices]
-    family = differences(results)
-    pairs: dict[Pair, list[Compared]] = {}
-    for compared in family:
-        if compared.pair.first in indices:
-            pairs.setdefault(compared.pair, []).append(compared)
-    for pair, of_scores in pairs.items():
-        (x_target, x), (y_target, y) = (setting_labels(results.study.settings)[i] for i in pair[:2])
-        heading = f"{x} against {y}"
-        if pair.option == "std":  # which the labels of the two targets name, and the rest is equal
-            rest, x, y = x, x_target.partition(" · ")[2], y_target.partition(" · ")[2]
-            heading = f"{x} against {y}, {rest}"
-        words = [_intro(of_scores[0].shared)]
-        if pair.option == "std":
-            words.append("Each score is relative to its own target.")
-        words += [_difference(results, c, x, y) for c in of_scores]
-        found.append((heading, " ".join(words)))
-    return found
+# --- each question in a paragraph ------------------------------------------------------------------------------------
+
+
+def _captures(results: Results) -> str:
+    """How the GANs on each target ended."""
+    said = []
+    for target, indices in results.targets.items():
+        counts: dict[str, int] = {}
+        for word in (results.verdicts[m] for i in indices for m in results.of_setting(i)):
+            counts[word] = counts.get(word, 0) + 1
+        n = sum(counts.values())
+        words = " and ".join(
+            f"{count} {'is' if count == 1 else 'are'} {word}" if word == "still learning" else f"{count} {word}"
+            for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        )
+        held = ""
+        modes, scored = results.modes[indices[0]], [results.final("modes_covered", i) for i in indices]
+        if modes and modes > 1 and any(np.isfinite(values).any() for values in scored):
+            full = sum(int((values == modes).sum()) for values in scored)
+            held = f", with all {modes} modes in {full}"
+        said.append(f"{target}: of {counted(n, 'GAN')} {words}{held}.")
+    return " ".join(said)
+
+
+def _summary(results: Results, chosen: list[Compared], untold: int) -> str:
+    """What settings that differ in one option show, aspect by aspect."""
+    most = max(c.difference.n for c in chosen)
+    said = [_few()] if smallest_p(most) >= LEVEL else []
+    for aspect, scores in ASPECTS.items():
+        family = [c for c in chosen if c.score in scores]
+        if not family:
+            continue
+        shown = [c for c in family if _level(c) < LEVEL]
+        words = [_shown(results, c) for c in shown[:TOLD]]
+        if len(shown) > TOLD:
+            words.append(f"{len(shown) - TOLD} more differences, in differences.csv")
+        rest = len(family) - len(shown)
+        if rest:
+            which = counted(rest, "comparison") if not shown else f"the other {rest}" if rest > 1 else "the other one"
+            words.append(f"no difference is shown in {which}")
+        if aspect == "Collapse":
+            words.insert(0, _collapsed(results, chosen))
+        said.append(f"{aspect}: {'; '.join(words)}.")
+    if untold:
+        more = "1 more pair of settings is" if untold == 1 else f"{untold} more pairs of settings are"
+        said.append(f"{more} in differences.csv alone.")
+    return " ".join(said)
+
+
+def _shown(results: Results, c: Compared) -> str:
+    x, y = _names(results, c.pair)
+    score, by = SCORES[c.score], _by(c)
+    where, rest = results.labels[c.pair.first]
+    if c.pair.option == "std":
+        where = f"{results.study.settings[c.pair.first].mode}, {rest}"
+    more = _more(c.score, c.difference.value)
+    return f"{score.title} {more} with {x} than with {y} on {where}, by {by} (p {_p_words(c.p_corrected)})"
+
+
+def _collapsed(results: Results, chosen: list[Compared]) -> str:
+    """How many GANs collapsed with each value of the option that the pairs differ in."""
+    members: dict[str, set[int]] = {}
+    for c in chosen:
+        for name, index in zip(_names(results, c.pair), c.pair[:2], strict=True):
+            members.setdefault(name, set()).update(results.of_setting(index))
+    counts = []
+    for name, of_name in members.items():
+        words = [results.verdicts[m] for m in of_name if results.verdicts[m] != "failed"]
+        counts.append(f"{words.count('collapsed')} of {len(words)} with {name}")
+    return f"{', '.join(counts)} collapsed"
+
+
+def _level(compared: Compared) -> float:
+    return compared.p_corrected if np.isfinite(compared.p_corrected) and compared.difference.n > 1 else 1.0
+
+
+def _names(results: Results, pair: Pair) -> tuple[str, str]:
+    """What a pair's settings are called beside one another."""
+    (x_target, x), (y_target, y) = (results.labels[i] for i in pair[:2])
+    if pair.option == "std":  # which the labels of the two targets name, and the rest is equal
+        return x_target.partition(" · ")[2], y_target.partition(" · ")[2]
+    return x, y
+
+
+def _heading(results: Results, pair: Pair) -> str:
+    target, rest = results.labels[pair.first]
+    x, y = _names(results, pair)
+    return f"{target}: {x} against {y}" + (f", {rest}" if pair.option == "std" else "")
+
+
+def _pair(results: Results, pair: Pair, of_scores: list[Compared]) -> str:
+    """All that is compared between two settings: what differs, then what is not shown to."""
+    x, y = _names(results, pair)
+    words = [_intro(of_scores[0].shared)]
+    if pair.option == "std":
+        words.append("Each score is relative to its own target.")
+    words += [_difference(results, c, x, y) for c in of_scores if _level(c) < LEVEL]
+    rest = [_not_shown(c) for c in of_scores if not _level(c) < LEVEL]
+    if rest:
+        words.append(f"No difference shown ({x} − {y}) in {'; '.join(rest)}.")
+    return " ".join(words)
+
+
+# --- a setting -------------------------------------------------------------------------------------------------------
 
 
 def _capture(results: Results, index: int) -> str:
     """How well a setting's generators capture the target, beside a perfect one."""
-    names = [n for n in (*COMPARED, "spread") if has_score(results, n, index)]
+    names = [n for n in (*COLUMNS, "spread") if has_score(results, n, index)]
     scored = max((results.estimate(name, index).n for name in names), default=0)
     seeds, modes = len(results.of_setting(index)), results.modes[index]
     if not scored:
@@ -100,6 +222,10 @@ def _judged(results: Results, index: int) -> str:
     counts = verdict_counts(results, index)
     failed = counts.pop("failed", 0)
     said = []
+    swings = {n: e for n in SWINGS if (e := results.estimate(n, index)).n}
+    if swings:
+        words = [f"{mean_words(e, SCORES[n].digits)}{_unit(n)} for {SWINGS_OF[n]}" for n, e in swings.items()]
+        said.append(f"Swing over the last half: {', '.join(words)}.")
     if counts:
         n = sum(counts.values())
         shares = [f"{count} {word} ({mean_words(results.share(word, index))})" for word, count in counts.items()]
@@ -124,10 +250,12 @@ def _intro(shared: int) -> str:
     if shared == 1:
         return "One shared seed, so a difference has no interval."
     said = f"Differences within a seed, mean [95 % interval] over {counted(shared, 'shared seed')}."
-    if smallest_p(shared) < LEVEL:
-        return said
+    return said if smallest_p(shared) < LEVEL else f"{said} {_few()}"
+
+
+def _few() -> str:
     needed = next(n for n in itertools.count(1) if smallest_p(n) < LEVEL)
-    return f"{said} So few seeds cannot show a difference: that takes {needed}."
+    return f"So few seeds cannot show a difference: that takes {needed}."
 
 
 def _p_words(p: float) -> str:
@@ -136,45 +264,67 @@ def _p_words(p: float) -> str:
     return number(min(p, 1.0), places(3, (p, LEVEL)))
 
 
-def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
-    """What the paired values of a score show of the first setting, named `x`, against the second, `y`."""
-    name, option = compared.score, compared.pair.option
-    score, nulls = SCORES[name], [results.null[i][name][0] for i in compared.pair[:2]]
-    title, unit = score.title[0].upper() + score.title[1:], f" {score.unit}" if score.unit else ""
-    e = compared.difference.estimate
-    left_out = f"; only {e.n} of {compared.shared} shared seeds have it at both" if e.n < compared.shared else ""
-    digits = places(score.digits, (e.low, 0), (e.high, 0), (e.value, 0))
+def _not_shown(compared: Compared) -> str:
+    """A score in which no difference is shown, with what was measured of one."""
+    e, title = compared.difference.estimate, SCORES[compared.score].title
     if e.n == 0:
-        return f"{title}: no difference can be shown, no shared seed has it at both."
-    if e.n == 1:
-        value = number(e.value, digits)
-        return f"{title}: no difference can be shown from one seed ({x} − {y}: {value}{unit}{left_out})."
+        return f"{title}: no shared seed has it at both"
+    left_out = _left_out(compared)
     if left_out and smallest_p(e.n) >= LEVEL:
         left_out += ", too few to show one"
+    digits = places(SCORES[compared.score].digits, (e.low, 0), (e.high, 0), (e.value, 0))
+    if e.n == 1:
+        return f"{title}: {number(e.value, digits)}{_unit(compared.score)} in the one seed{left_out}"
     if e.value == e.low == e.high == 0:
-        return f"{title}: no difference shown (equal in all {e.n} seeds{left_out})."
+        return f"{title}: equal in all {e.n} seeds{left_out}"
     corrected = f"corrected p {_p_words(compared.p_corrected)}"
-    if not compared.p_corrected < LEVEL:
-        return f"{title}: no difference shown ({x} − {y}: {mean_words(e, digits)}{unit}, {corrected}{left_out})."
-    by = mean_words(e if e.value > 0 else Estimate(-e.value, -e.high, -e.low, e.n), digits)
+    return f"{title}: {mean_words(e, digits)}{_unit(compared.score)}, {corrected}{left_out}"
+
+
+def _left_out(compared: Compared) -> str:
+    n, shared = compared.difference.n, compared.shared
+    return f" (only {n} of {shared} shared seeds have it at both)" if n < shared else ""
+
+
+def _by(compared: Compared) -> str:
+    """The size of a difference that is shown, with its interval."""
+    e, score = compared.difference.estimate, SCORES[compared.score]
+    digits = places(score.digits, (e.low, 0), (e.high, 0), (e.value, 0))
+    return mean_words(e if e.value > 0 else Estimate(-e.value, -e.high, -e.low, e.n), digits) + _unit(compared.score)
+
+
+def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
+    """What the paired values of a score show of the first setting, named `x`, against the second, `y`."""
+    name, option, e = compared.score, compared.pair.option, compared.difference.estimate
+    score = SCORES[name]
+    title, left_out = score.title[0].upper() + score.title[1:], _left_out(compared)
     if np.isclose(e.low, e.high, rtol=1e-9, atol=0):
         left_out += "; every seed differs by the same, so the interval has no width"
-    upward = e.value > 0
-    words = ("more", "fewer") if name == "modes_covered" else ("higher", "lower")
-    said = f"{title}: {words[0] if upward else words[1]} with {x} than with {y}, by {by}{unit}, {corrected}{left_out}"
+    upward, corrected = e.value > 0, f"corrected p {_p_words(compared.p_corrected)}"
+    said = f"{title}: {_more(name, e.value)} with {x} than with {y}, by {_by(compared)}, {corrected}{left_out}"
+    if name in SWINGS:
+        return f"{said}; {y if upward else x} is the steadier."
+    if name == "collapsed":
+        return f"{said}."
+    nulls = [results.null[i][name][0] for i in compared.pair[:2]]
     if name == "high_quality":  # more is not better: nearer to a perfect generator's is
         far = [abs(mean - null) for mean, null in zip(compared.means, nulls, strict=True)]
         if option == "std":  # two targets, each with its own
-            place = (
-                f"{x} is the nearer"
-                if far[0] < far[1]
-                else f"{y} is the nearer"
-                if far[0] > far[1]
-                else "both are as near"
-            )
+            place = f"{x} is the nearer" if far[0] < far[1] else f"{y} is the nearer"
+            if far[0] == far[1]:
+                place = "both are as near"
             there = " and ".join(number(null, score.digits) for null in nulls)
             return f"{said}; to a perfect generator's {there}, {place}."
         place = "nearer to" if far[0] < far[1] else "further from" if far[0] > far[1] else "as far from"
         return f"{said}; the mean with {x} is {place} a perfect generator's {number(nulls[0], score.digits)}."
     better = x if upward == (name == "modes_covered") else y
     return f"{said}; {better} is {'captured the better' if option == 'std' else 'the better'}."
+
+
+def _more(name: str, difference: float) -> str:
+    upward, downward = ("more", "fewer") if name == "modes_covered" else ("higher", "lower")
+    return upward if difference > 0 else downward
+
+
+def _unit(name: str) -> str:
+    return f" {SCORES[name].unit}" if SCORES[name].unit else ""

@@ -7,13 +7,17 @@ import datetime
 import os
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from comparisons import write_tables
+from files import NotARun
+from joint import join
 from progress import Progress, silent
-from render import count, render
-from report import write_report
+from render import plan, plan_joint, render
+from report import Told, write_report
 from results import Results, load, manifest, save
 from settings import VERSION, Study
 from store import MANIFEST, RunFolder
@@ -50,14 +54,16 @@ def run(
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
             results = run_study(study, advance)
         save(results, folder)
+        write_tables(results, folder)
         known = results
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
         if figures:
-            with progress("drawing", count(results)) as advance:
-                render(results, folder.path, int(study.workers), advance)
+            pictures = plan(results)
+            with progress("drawing", len(pictures)) as advance:
+                render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        write_report(results, folder, facts)
+        write_report(results, folder, [Told(folder.path.name, folder, results, facts)])
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=folder.made()))
     except BaseException as error:
@@ -68,14 +74,16 @@ def run(
     return results, folder
 
 
-def redraw(path: Path, workers: str = "auto", progress: Progress = silent) -> None:
-    """Draw a finished run's pictures again, and its report. Raises `files.NotARun`."""
+def redraw(path: Path, workers: str = "auto", formats: str | None = None, progress: Progress = silent) -> None:
+    """Draw a finished run's pictures again, and its report; `formats` replaces the study's. Raises `files.NotARun`."""
     folder = RunFolder.open(path)
     results = load(folder)
-    workers = dataclasses.replace(results.study, workers=workers).workers  # checked
+    formats = results.study.format if formats is None else formats
+    results.study = dataclasses.replace(results.study, workers=workers, format=formats)  # checked
+    pictures = plan(results)
     try:
-        with progress("drawing", count(results)) as advance:
-            render(results, folder.path, usable_cores() if workers == "auto" else int(workers), advance)
+        with progress("drawing", len(pictures)) as advance:
+            render(pictures, folder.path, _processes(workers), advance)
     finally:
         folder.sweep()
     _rewrite(folder)
@@ -88,8 +96,44 @@ def rewrite_report(path: Path) -> None:
 
 def _rewrite(folder: RunFolder) -> None:
     results, facts = load(folder), folder.read_json(MANIFEST)
-    write_report(results, folder, facts)
+    write_report(results, folder, [Told(folder.path.name, folder, results, facts)])
     folder.write_json(MANIFEST, {**facts, "files": folder.made()})
+
+
+def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progress: Progress = silent) -> None:
+    """Report on several finished runs beside one another, in the folder `out`.
+
+    Raises `files.NotARun`, and `files.FolderInUse` for an `out` that holds something (unless `force`).
+    """
+    folders = [RunFolder.open(path) for path in paths]
+    names = _distinct(paths)
+    runs = [Told(name, f, load(f), f.read_json(MANIFEST)) for name, f in zip(names, folders, strict=True)]
+    joint, sources = join([told.results for told in runs], names)
+    home = RunFolder.create(out, force=force)
+    try:
+        write_tables(joint, home)
+        pictures = plan_joint(joint, sources)
+        with progress("drawing", len(pictures)) as advance:
+            render(pictures, home.path, usable_cores(), advance)
+        write_report(joint, home, runs)
+    finally:
+        home.sweep()
+        # what makes it a folder that --force may replace, and no run
+        home.write_json(MANIFEST, {"report": names, "files": home.made()})
+
+
+def _distinct(paths: Sequence[Path]) -> list[str]:
+    """What to call each run: its folder's name, with as much of what is above it as tells the runs apart."""
+    parts = [path.resolve().parts for path in paths]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise NotARun(f"{paths[0]}: a run stands twice among those to report on")
+
+
+def _processes(workers: str) -> int:
+    return usable_cores() if workers == "auto" else int(workers)
 
 
 def versions() -> dict[str, str]:

@@ -7,14 +7,14 @@ run folder's archives nor torch; the targets' densities are evaluated here, once
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from results import Results, setting_labels, setting_names
+from budget import updates
+from results import Results, target_name
 from settings import Setting
 from workers import TaskError, run_tasks
 
@@ -23,10 +23,10 @@ SECONDS = 5  # that an animation takes, within what is pleasant to watch, before
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
 AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
+UNITS = {"modes_covered": "", "high_quality": "", "jsd": ", nats"}
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """One file to draw: `function` of plotting or animation, and its arguments; `path` as the run folder has it."""
 
     path: str
@@ -39,10 +39,9 @@ class DrawingError(Exception):
 
 
 def render(
-    results: Results, folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None
+    pictures: Sequence[Picture], folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None
 ) -> None:
-    """Draw every picture of a run into its folder; `progress` is told pictures done. Raises `DrawingError`."""
-    pictures = plan(results)
+    """Draw pictures into a run's folder; `progress` is told pictures done. Raises `DrawingError`."""
     for picture in pictures:
         (folder / picture.path).parent.mkdir(parents=True, exist_ok=True)
     tasks = [(str(folder / picture.path), picture) for picture in pictures]
@@ -52,17 +51,11 @@ def render(
 
 
 def _fps(results: Results) -> float:
-    return float(np.clip((len(results.frame_steps) - 1) / SECONDS, 4, 20))
-
-
-def count(results: Results) -> int:
-    """Number of pictures that `render` draws."""
-    still = 2 * len(results.study.settings) + 1
-    return still + len(results.study.settings) + 1 if _moves(results) else still
+    return float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
 
 
 def _moves(results: Results) -> bool:
-    return len(results.frame_steps) > 1
+    return results.frame_steps.shape[1] > 1
 
 
 def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
@@ -80,61 +73,142 @@ def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
 
 def plan(results: Results) -> list[Picture]:
     """Every picture of a run, the longest to draw first."""
+    pictures = _comparison(results)
+    for index, name in enumerate(results.names):
+        pictures += [picture._replace(path=f"{name}/{picture.path}") for picture in _of_setting(results, index)]
+    pictures += _curves([(results, index) for index in range(len(results.names))], results.targets)
+    return _in_formats(pictures, results.study.formats)
+
+
+def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]]) -> list[Picture]:
+    """The pictures of several runs beside one another: `sources[i]` is where setting i of `joint` comes from."""
+    pictures = [*_comparison(joint), *_curves(sources, joint.targets, [column for _, column in joint.labels])]
+    return _in_formats(pictures, joint.study.formats)
+
+
+def _in_formats(pictures: Sequence[Picture], formats: Sequence[str]) -> list[Picture]:
+    """The same figures in every format, what comes in one alone as it is."""
+    return [
+        picture._replace(path=picture.path.removesuffix("png") + suffix)
+        for picture in pictures
+        for suffix in (formats if picture.path.endswith(".png") else [""])
+    ]
+
+
+def _of_setting(results: Results, index: int) -> list[Picture]:
+    """The pictures in a setting's own folder."""
     from losses import LOSSES
 
-    study = results.study
-    names = setting_names(study.settings)
-    pictures = _comparison(results)
-    for index, (setting, name) in enumerate(zip(study.settings, names, strict=True)):
-        label = " · ".join(setting_labels(study.settings)[index])
-        loss, members = LOSSES[setting.loss], results.of_setting(index)
-        half_width = _target(setting).half_width
-        plane = functools.partial(_plane, results, index, half_width, label)
-        steps = results.frame_steps
-        if _moves(results):
-            everything = np.arange(len(steps))
-            pictures.append(
-                Picture(
-                    f"{name}/density.gif",
-                    "density_gif",
-                    {
-                        "planes": {(0, 0): plane(everything)},
-                        "rows": [""],
-                        "columns": [""],
-                        "half_width": half_width,
-                        "steps": steps,
-                        "fps": _fps(results),
-                    },
-                )
-            )
-        few = _moments(len(steps))
-        pictures.append(
-            Picture(
-                f"{name}/frames.png",
-                "frames_figure",
-                {"plane": plane(few), "half_width": half_width, "steps": steps[few]},
-            )
-        )
-        values = {"D": loss.equilibrium[0], "G": loss.equilibrium[1]}
-        pictures.append(
-            Picture(
-                f"{name}/losses.png",
-                "losses_figure",
-                {
-                    "title": label,
-                    "steps": results.curve_steps,
-                    **{curve: results.curves[curve][members] for curve in results.curves},
-                    "equilibrium": {player: value for player, value in values.items() if value is not None},
-                    "ylabel": f"loss ({loss.unit})",
-                },
-            )
-        )
+    setting = results.study.settings[index]
+    label = " · ".join(results.labels[index])
+    loss, members = LOSSES[setting.loss], results.of_setting(index)
+    half_width = _target(setting).half_width
+    plane = functools.partial(_plane, results, index, half_width, label)
+    steps, pictures = results.frame_steps[index], []
+    if _moves(results):
+        everything = np.arange(len(steps))
+        moving = {
+            "planes": {(0, 0): plane(everything)},
+            "rows": [""],
+            "columns": [""],
+            "half_width": half_width,
+            "steps": steps,
+            "fps": _fps(results),
+        }
+        pictures.append(Picture("density.gif", "density_gif", moving))
+    few = _moments(len(steps))
+    moments = {"plane": plane(few), "half_width": half_width, "steps": steps[few]}
+    pictures.append(Picture("frames.png", "frames_figure", moments))
+    values = {"D": loss.equilibrium[0], "G": loss.equilibrium[1]}
+    losses = {
+        "title": label,
+        "steps": results.curve_steps[index],
+        **{curve: values[members] for curve, values in results.curves.items()},
+        "equilibrium": {player: value for player, value in values.items() if value is not None},
+        "ylabel": f"loss ({loss.unit})",
+    }
+    pictures.append(Picture("losses.png", "losses_figure", losses))
+    if panels := _panels({n: v[members] for n, v in results.scores.items()}, loss.unit):
+        scores = {"title": label, "steps": results.snapshot_steps[index], "panels": panels}
+        pictures.append(Picture("scores.png", "scores_figure", scores))
     return pictures
 
 
-def grid(settings: Sequence[Setting]) -> tuple[list[str], list[str], dict[int, tuple[int, int]]]:
+def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
+    """What scores.png shows of a setting's scores (seeds, S): those that are measured on request."""
+    from colours import COLUMNS, GENERATED, D, G
+    from plotting import Line, Panel
+
+    if "g_loss_optimal" in scores:
+        scores = {**scores, "g_loss": scores["g_loss_optimal"] + scores["g_loss_gap"]}
+    panels: dict[str, list[tuple[str, str, str]]] = {  # what the axis shows -> scores, their names and colours
+        f"loss of G, {unit}": [
+            ("g_loss", "G's loss", G),
+            ("g_loss_optimal", "against the best D", GENERATED),
+            ("g_loss_gap", "owed to D", D),
+        ],
+        f"critic gap, {unit}": [("critic_gap", "D's loss less the best D's", D)],
+        "slope of D, per data unit": [("d_slope", "mean at samples", D), ("d_slope_max", "largest", COLUMNS[0])],
+        "agreement of D": [("d_angle", "cosine between the slopes of D and of the best D", D)],
+        "gradient's norm": [("d_gradient", "D's loss", D), ("g_gradient", "G's loss", G)],
+        "Wasserstein-2, data units": [
+            ("w2", "exact, 256 samples", GENERATED),
+            ("sliced_w2", "sliced, all samples", COLUMNS[1]),
+        ],
+    }
+    found = []
+    for label, lines in panels.items():
+        known = [
+            Line(words, scores[name], colour)
+            for name, words, colour in lines
+            if np.isfinite(scores.get(name, np.nan)).any()
+        ]
+        if known:
+            found.append(Panel(label, known))
+    return found
+
+
+def _curves(
+    sources: Sequence[tuple[Results, int]], targets: Mapping[str, list[int]], names: Sequence[str] = ()
+) -> list[Picture]:
+    """A figure per target of its settings' scores against steps, updates and seconds; `sources[i]` holds setting i."""
+    from plotting import Clock, Track
+
+    pictures = []
+    for target, indices in targets.items():
+        settings = [results.study.settings[own] for results, own in (sources[i] for i in indices)]
+        steps = [sources[i][0].snapshot_steps[sources[i][1]] for i in indices]
+        if min(map(len, steps)) < 2:
+            continue
+        seconds = [sources[i][0].seconds[sources[i][1]] for i in indices]
+        device = {sources[i][0].study.device for i in indices}
+        clocks = [
+            Clock("generator steps", steps),
+            Clock(
+                "updates of D and G",
+                [np.array([updates(s, n) for n in x]) for s, x in zip(settings, steps, strict=True)],
+            ),
+            Clock(
+                "seconds of one core" if device == {"cpu"} else "seconds of the device",
+                [x / x[-1] * whole for x, whole in zip(steps, seconds, strict=True)],
+            ),
+        ]
+        tracks = []
+        for name in COMPARED:
+            values = [results.scores[name][results.of_setting(own)] for results, own in (sources[i] for i in indices)]
+            results, own = sources[indices[0]]
+            if np.isfinite(null := results.null[own][name]).all() and not (
+                name == "modes_covered" and results.modes[own] == 1
+            ):
+                tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
+        labels = [names[i] if names else sources[i][0].labels[sources[i][1]][1] for i in indices]
+        how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
+        pictures.append(Picture(f"curves-{target_name(settings[0])}.png", "curves_figure", how))
+    return pictures
+
+
+def grid(labels: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], dict[int, tuple[int, int]]]:
     """Row labels, column labels, and the (row, column) of each setting: targets down, everything else across."""
-    labels = setting_labels(settings)
     rows = list(dict.fromkeys(row for row, _ in labels))
     columns = list(dict.fromkeys(column for _, column in labels))
     return rows, columns, {i: (rows.index(r), columns.index(c)) for i, (r, c) in enumerate(labels)}
@@ -143,10 +217,10 @@ def grid(settings: Sequence[Setting]) -> tuple[list[str], list[str], dict[int, t
 def _comparison(results: Results) -> list[Picture]:
     from plotting import Score
 
-    rows, columns, cells = grid(results.study.settings)
+    rows, columns, cells = grid(results.labels)
     half_width = max(_target(s).half_width for s in results.study.settings)
-    everything = np.arange(len(results.frame_steps))
-    labels = setting_labels(results.study.settings)
+    everything = np.arange(results.frame_steps.shape[1])
+    labels = results.labels
     planes = {
         cell: _plane(results, index, half_width, " · ".join(labels[index]), everything) for index, cell in cells.items()
     }
@@ -175,7 +249,8 @@ def _comparison(results: Results) -> list[Picture]:
     pictures = [Picture("comparison.png", "comparison_figure", {**shared, "scores": scores})]
     if _moves(results):
         pictures.insert(
-            0, Picture("comparison.gif", "density_gif", {**shared, "steps": results.frame_steps, "fps": _fps(results)})
+            0,
+            Picture("comparison.gif", "density_gif", {**shared, "steps": results.frame_steps[0], "fps": _fps(results)}),
         )
     return pictures
 
@@ -198,7 +273,8 @@ def _plane(results: Results, index: int, half_width: float, title: str, frames: 
     member = results.median_member(index)
     density = _density(results.study.settings[index], half_width)
     # the last snapshot at or before a frame has its scores
-    at = np.searchsorted(results.snapshot_steps, results.frame_steps[frames], side="right") - 1
+    steps = results.frame_steps[index, frames]
+    at = np.searchsorted(results.snapshot_steps[index], steps, side="right") - 1
     modes = results.modes[index]
     notes = []
     for covered, jsd in zip(

@@ -1,12 +1,13 @@
-"""The report: report.html, which needs nothing beside it, and report.md with relative links, from a run's results."""
+"""The report: report.html, which needs nothing beside it, and report.md with relative links, from runs' results."""
 
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shlex
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -14,19 +15,32 @@ from urllib.parse import quote
 import jinja2
 
 from observations import observe
-from results import Results, setting_labels, setting_names
-from settings import FIELDS, Setting, Study
+from results import Results, target_name
+from settings import FIELDS, Setting
 from store import RunFolder
-from tables import SCORES, columns_of, counted, legend, rows_of, targets_of, tex_table, title_of
+from tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 
 
-def write_report(results: Results, folder: RunFolder, facts: Mapping[str, Any]) -> None:
-    """Write report.html (self-contained), report.md (relative links) and comparison.tex into a run's folder.
+class Told(NamedTuple):
+    """A run as a report tells of it: its folder, its results, and what run.json says of how it went.
 
-    `facts` is what run.json says of how the run went: command, versions, device, threads, seconds; what is
-    missing is left out. Pictures are those in the folder. Raises ``OSError`` where the file system does.
+    The facts: command, versions, device, threads, seconds; what is missing is left out.
     """
-    page = _page(results, folder, facts)
+
+    name: str
+    folder: RunFolder
+    results: Results
+    facts: Mapping[str, Any]
+
+
+def write_report(results: Results, folder: RunFolder, runs: Sequence[Told]) -> None:
+    """Write report.html (self-contained), report.md (relative links) and comparison.tex into a folder.
+
+    `results` are those of `runs`: of the one, or of several joined, setting after setting. Pictures are those in the
+    runs' folders, and of several runs beside one another those in `folder`. Raises ``OSError`` where the file system
+    does.
+    """
+    page = _page(results, folder, runs)
     templates = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     shared: dict[str, Any] = {
         "loader": templates,
@@ -50,7 +64,7 @@ def write_report(results: Results, folder: RunFolder, facts: Mapping[str, Any]) 
 class Picture(NamedTuple):
     """An image file of the run folder, and what it shows in words."""
 
-    path: str  # relative to the folder, forward slashes
+    path: str  # relative to the report's folder, forward slashes
     uri: str
     width: int
     height: int
@@ -86,7 +100,20 @@ KINDS = {
         " D(G(z)) that meet at 0.5 say that D no longer tells real from generated, not that G is right:"
         " compare the scores.",
     ),
+    "scores.png": (
+        "Discriminator, gradients and distances",
+        "Scores measured on request, against generator steps",
+        "Median of the seeds, band: their middle half. A falling loss of G means a better generator where the part"
+        " against the best D falls; the part owed to D says how far D is from the best one.",
+    ),
 }
+REQUESTED = "scores.png"  # is there where such scores are
+CURVES = (
+    "Scores against steps, updates and seconds",
+    "Scores over training, against generator steps, updates of both players and seconds",
+    "Median of the seeds, band: their middle half; dashed: a perfect generator. The same curves on three clocks: which"
+    " setting is ahead can depend on what is counted. Seconds are those of training one GAN, without looking at it.",
+)
 COMPARISONS = {
     "comparison.gif": "Generated samples against the real density, every setting on one clock, animated",
     "comparison.png": "All settings: final samples against the real density, and scores with intervals",
@@ -94,77 +121,100 @@ COMPARISONS = {
 SUFFIXES = {".png": "image/png", ".gif": "image/gif"}
 
 
-def _page(results: Results, folder: RunFolder, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str, Any]:
     """Everything that the templates show, in plain values."""
-    study = results.study
-    names, labels = setting_names(study.settings), setting_labels(study.settings)
-    moves = len(results.frame_steps) > 1  # one moment is no animation
-    expected = [name for name in COMPARISONS if moves or name.endswith(".png")]
-    comparisons = {name: _picture(folder, name, COMPARISONS[name]) for name in expected}
-    shown = [picture is not None for picture in comparisons.values()]
+    study, labels, joint = results.study, results.labels, len(runs) > 1
+    shelves = [(told.folder, name, told.results) for told in runs for name in told.results.names]
+    missing: list[bool] = []
+
+    def picture(home: RunFolder, path: str, alt: str, needed: bool = True) -> Picture | None:
+        found = _picture(folder, home, path, alt)
+        if needed:
+            missing.append(found is None)
+        return found
+
+    leads = []
+    for told in runs:
+        moves = told.results.frame_steps.shape[1] > 1  # one moment is no animation
+        if moves and (lead := picture(told.folder, "comparison.gif", COMPARISONS["comparison.gif"])):
+            leads.append((told.name if joint else "", lead))
+    comparison = picture(folder, "comparison.png", COMPARISONS["comparison.png"])
+    if not leads and comparison:
+        leads, comparison = [("", comparison)], None
     targets = []
-    for target, indices in targets_of(results).items():
+    for target, indices in results.targets.items():
         kinds = []
+        path = f"curves-{target_name(study.settings[indices[0]])}.png"
+        if curves := picture(
+            folder, path, f"{CURVES[1]}: {target}", all(len(shelves[i][2].snapshot_steps[0]) > 1 for i in indices)
+        ):
+            kinds.append(_kind(CURVES[0], CURVES[2], [("", curves)], "plates"))
         for file, (heading, alt, caption) in KINDS.items():
-            if file.endswith(".gif") and not moves:
-                continue
-            pictures = [
-                (labels[i][1], _picture(folder, f"{names[i]}/{file}", f"{alt}: {' · '.join(labels[i])}"))
-                for i in indices
-            ]
-            shown += [picture is not None for _, picture in pictures]
-            there = [(label, picture) for label, picture in pictures if picture]
-            if there:
-                layout = {"density.gif": "gifs", "frames.png": "plates"}.get(file, "")
+            pictures = []
+            for i in indices:
+                home, name, own = shelves[i]
+                if file.endswith(".gif") and own.frame_steps.shape[1] == 1:
+                    continue
+                found = picture(home, f"{name}/{file}", f"{alt}: {' · '.join(labels[i])}", file != REQUESTED)
+                if found:
+                    pictures.append((labels[i][1], found))
+            if pictures:
                 kinds.append(
-                    {
-                        "heading": heading,
-                        "caption": caption,
-                        "pictures": there,
-                        "moves": file.endswith(".gif"),
-                        "layout": layout,
-                    }
+                    _kind(heading, caption, pictures, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
                 )
-        targets.append(
-            {
-                "label": target,
-                "rows": rows_of(results, indices),
-                "observations": observe(results, indices),
-                "kinds": kinds,
-            }
-        )
+        targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
     differing = [n for n in FIELDS[Setting] if len({getattr(s, n) for s in study.settings}) > 1]
     alike = [n for n in FIELDS[Setting] if n not in differing and getattr(study.settings[0], n) is not None]
+    apart = list(results.apart[0]) if results.apart else []
     return {
         "study": study,
-        "size": _size_words(study),
+        "joint": joint,
+        "size": _size_words(results),
         "columns": [title_of(name) for name in columns_of(results)],
         "legend": legend(results, "perfect generator"),
-        "lead": comparisons.get("comparison.gif") or comparisons["comparison.png"],
-        "comparison": comparisons["comparison.png"] if comparisons.get("comparison.gif") else None,
+        "leads": leads,
+        "comparison": comparison,
+        "parts": observe(results),
         "targets": targets,
-        "missing": shown.count(False),
-        "expected": len(shown),
-        "render": f"python main.py render {shlex.quote(folder.path.as_posix())}",
-        "scores": [(title_of(name), SCORES[name].meaning) for name in results.scores if name in SCORES],
+        "missing": sum(missing),
+        "expected": len(missing),
+        "renders": [f"python main.py render {shlex.quote(told.folder.path.as_posix())}" for told in runs],
+        "scores": [
+            (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
+        ],
         "samples": results.samples.shape[2],
-        "snapshots": len(results.snapshot_steps),
-        "differing": [n.replace("_", " ") for n in differing],
+        "snapshots": " or ".join(dict.fromkeys(str(told.results.snapshot_steps.shape[1]) for told in runs)),
+        "budget": budget_words(results),
+        "spent": study.budget,
+        "differing": [n.replace("_", " ") for n in (*differing, *apart)],
         "settings": [
-            (name, [_plain(getattr(s, n)) for n in differing]) for name, s in zip(names, study.settings, strict=True)
+            (name, [*(_plain(getattr(s, n)) for n in differing), *(_plain(value) for value in more.values())])
+            for name, s, more in zip(results.names, study.settings, results.apart or [{}] * len(labels), strict=True)
         ],
         "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(getattr(study.settings[0], n))}" for n in alike),
-        "seeds": _seed_words(study),
+        "seeds": _seed_words(results),
         "failures": [_failure(results, failure) for failure in results.failures],
-        "command": str(facts.get("command") or ""),
-        "versions": ", ".join(f"{name} {value}" for name, value in dict(facts.get("versions") or {}).items()),
-        "machine": _machine(study, facts),
+        "runs": [
+            {
+                "name": told.name,
+                "command": str(told.facts.get("command") or ""),
+                "versions": ", ".join(f"{n} {value}" for n, value in dict(told.facts.get("versions") or {}).items()),
+                "machine": _machine(told),
+            }
+            for told in runs
+        ],
     }
 
 
-def _picture(folder: RunFolder, path: str, alt: str) -> Picture | None:
-    """A picture of the folder with its size, pixels; None where it is not there, or is none."""
-    file = folder.path / path
+def _kind(heading: str, caption: str, pictures: list[tuple[str, Picture]], layout: str) -> dict[str, Any]:
+    """Pictures of one sort, each with what it is called."""
+    moves = any(picture.moves for _, picture in pictures)
+    return {"heading": heading, "caption": caption, "pictures": pictures, "moves": moves, "layout": layout}
+
+
+def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> Picture | None:
+    """A picture of the folder `home` with its size, pixels; None where it is not there, or is none."""
+    file = home.path / path
     if not file.is_file():
         return None
     data = file.read_bytes()
@@ -175,6 +225,8 @@ def _picture(folder: RunFolder, path: str, alt: str) -> Picture | None:
     else:
         return None
     uri = f"data:{SUFFIXES[file.suffix]};base64,{base64.b64encode(data).decode('ascii')}"
+    if home is not folder:
+        path = Path(os.path.relpath(file.resolve(), folder.path.resolve())).as_posix()
     return Picture(path, uri, width, height, alt)
 
 
@@ -182,20 +234,27 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else "default" if value is None else str(value)
 
 
-def _size_words(study: Study) -> str:
-    settings, seeds = len(study.settings), study.seeds
-    total = settings * seeds
-    product = f"{counted(settings, 'setting')} × {counted(seeds, 'seed')} = {counted(total, 'GAN')}"
-    return f"{product}, {counted(study.steps, 'generator step')} each"
+def _size_words(results: Results) -> str:
+    settings = len(results.study.settings)
+    seeds = {len(results.of_setting(i)) for i in range(settings)}
+    total = counted(len(results.members), "GAN")
+    if len(seeds) == 1:
+        total = f"{counted(settings, 'setting')} × {counted(seeds.pop(), 'seed')} = {total}"
+    return f"{total}, {budget_words(results)}"
 
 
-def _seed_words(study: Study) -> str:
-    return f"seed {study.seed}" if study.seeds == 1 else f"seeds {study.seed} to {study.seed + study.seeds - 1}"
+def _seed_words(results: Results) -> str:
+    """'seed 3', 'seeds 0 to 7', 'seeds 0 to 3, 8 to 11'."""
+    seeds = sorted({m.seed for m in results.members})
+    starts = [n for n in seeds if n - 1 not in set(seeds)]
+    ends = [n for n in seeds if n + 1 not in set(seeds)]
+    spans = [str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(spans)}"
 
 
 def _failure(results: Results, failure: Mapping[str, Any]) -> tuple[str, str]:
     """Which members, and why."""
-    names = setting_names(results.study.settings)
+    names = results.names
     members: dict[str, list[str]] = {}
     for m in failure["members"]:
         members.setdefault(names[results.members[m].setting], []).append(str(results.members[m].seed))
@@ -203,9 +262,10 @@ def _failure(results: Results, failure: Mapping[str, Any]) -> tuple[str, str]:
     return "; ".join(words), str(failure["error"])
 
 
-def _machine(study: Study, facts: Mapping[str, Any]) -> str:
+def _machine(told: Told) -> str:
     """Where it ran and how long that took, as far as is known."""
-    words = [f"Device {facts.get('device') or study.device}"]
+    facts = told.facts
+    words = [f"Device {facts.get('device') or told.results.study.device}"]
     if (threads := facts.get("threads")) is not None:
         words.append(f"{counted(threads, 'thread')} a worker")
     seconds = facts.get("seconds")

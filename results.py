@@ -1,26 +1,26 @@
-"""What a study measured: arrays by member, the tables made of them, and both ways between them and a run folder."""
+"""What a study measured: arrays by member, and both ways between them and a run folder."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from curves import CURVES
 from files import NotARun
-from intervals import Difference, Estimate, max_t, mean_interval, paired_difference, share_interval
+from intervals import Estimate, mean_interval, share_interval
 from settings import FIELDS, Setting, Study
 from store import MANIFEST, RunFolder
 
-FORMAT = 2  # of the run folder; a reader refuses one it does not know
+FORMAT = 3  # of the run folder; a reader refuses one it does not know
 MEASURES = ("sample_mean", "mode_mass", "mode_shape")
 EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
-DIFFERENCE_COLUMNS = ("setting", "against", "score", "n", "difference", "low", "high", "p", "p_corrected")
-SHARES = ("converged", "collapsed", "oscillating", "diverged")  # verdicts whose shares the comparison states
+SWINGS = {"jsd_swing": "jsd", "d_loss_swing": "d_loss", "g_loss_swing": "g_loss"}  # -> score or curve
+_FEW = 8  # points from which no swing is told
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,18 @@ class Member:
 class Results:
     """Axis 0 of an array is the member, in the order of `members`, unless said otherwise.
 
-    `curves[name]` (M, L) at `curve_steps` (L,): losses and mean probabilities, each the mean over the generator steps
-    since the entry before. `scores[name]` (M, S) at `snapshot_steps` (S,). `samples` (F, M, N, 2) float16, data units,
-    at `frame_steps` (F,): G at the evaluation latents. `null[i][name]`: mean and standard deviation of a score of
-    setting i's target's own samples, NaN for what is not told from samples. `measures` holds by snapshot `sample_mean`
-    (M, S, 2), data units, and each mode's `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them.
-    `details` are the verdicts' reasons; `events` the ledger of modes: (member, step, mode from 1, what, other mode).
-    Members that failed are NaN throughout and named in `failures`.
+    Steps are generator steps, a row per setting, for settings may spend a budget in different numbers of them.
+    `curves[name]` (M, L) at `curve_steps` (settings, L): losses and mean probabilities, each the mean over the
+    generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (F, M, N,
+    2) float16, data units, at `frame_steps` (settings, F): G at the evaluation latents. `null[i][name]`: mean and
+    standard deviation of a score of setting i's target's own samples, NaN for what is not told from samples. `measures`
+    holds by snapshot `sample_mean` (M, S, 2), data units, and each mode's `mode_mass` and `mode_shape` (M, S, K), as
+    `metrics.Measures` has them. `details` are the verdicts' reasons; `events` the ledger of modes: (member, step, mode
+    from 1, what, other mode). `seconds[i]`: what training one GAN of setting i took one core (on a GPU: its share of
+    the stack's time), looking at it left out. Members that failed are NaN throughout and named in `failures`.
+
+    `apart[i]` is what tells setting i from those of other runs that stand beside it, as option -> value; empty within
+    one run.
     """
 
     study: Study
@@ -58,17 +63,62 @@ class Results:
     diverged_at: list[int | None] = field(default_factory=list)  # step at which a diverged member was first seen to be
     events: list[tuple[int, int, int, str, int | None]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    apart: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each setting, as `setting_names` has them."""
+        names = setting_names(self.study.settings)
+        more = ["".join(f"-{n}{v}" for n, v in apart.items()) for apart in self.apart] or [""] * len(names)
+        return [name + words for name, words in zip(names, more, strict=True)]
+
+    @property
+    def labels(self) -> list[tuple[str, str]]:
+        """(target, the rest) of each setting in words, as `setting_labels` has them."""
+        labels = setting_labels(self.study.settings)
+        words = [list(map(str, apart.values())) for apart in self.apart]
+        return [
+            (row, " · ".join([column, *more]))
+            for (row, column), more in zip(labels, words or [[]] * len(labels), strict=True)
+        ]
+
+    @property
+    def targets(self) -> dict[str, list[int]]:
+        """Label of each target -> indices of its settings."""
+        found: dict[str, list[int]] = {}
+        for index, (target, _) in enumerate(self.labels):
+            found.setdefault(target, []).append(index)
+        return found
+
+    @functools.cached_property
+    def swings(self) -> dict[str, np.ndarray]:
+        """How much each member's JSD and losses swing at the end, (M,); see `swing`."""
+        found = {}
+        for name, of in SWINGS.items():
+            values, steps = (self.scores, self.snapshot_steps) if of in self.scores else (self.curves, self.curve_steps)
+            of_member = steps[[m.setting for m in self.members]]
+            found[name] = (
+                swing(np.asarray(values[of], float), of_member) if of in values else np.full(len(self.members), np.nan)
+            )
+        return found
+
+    def last(self, name: str) -> np.ndarray:
+        """Of every member (M,): a score at the last snapshot, a swing, or whether it collapsed, 1 or 0."""
+        if name == "collapsed":
+            return np.array([np.nan if word == "failed" else float(word == name) for word in self.verdicts])
+        return self.swings[name] if name in SWINGS else self.scores[name][:, -1]
 
     def of_setting(self, index: int) -> list[int]:
         """Members of one setting, in the order of their seeds."""
         return [m for m, member in enumerate(self.members) if member.setting == index]
 
     def final(self, name: str, index: int) -> np.ndarray:
-        """The last snapshot's score of each of a setting's members."""
-        return self.scores[name][self.of_setting(index), -1]
+        """Of each of a setting's members what `last` says."""
+        return self.last(name)[self.of_setting(index)]
 
     def estimate(self, name: str, index: int) -> Estimate:
-        """Mean of a score over a setting's seeds, at the last snapshot."""
+        """Mean over a setting's seeds of what `final` says."""
         return mean_interval(self.final(name, index))
 
     def share(self, verdict: str, index: int) -> Estimate:
@@ -83,6 +133,22 @@ class Results:
         return members[int(np.argsort(jsd, kind="stable")[(len(members) - 1) // 2])]
 
 
+def swing(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Standard deviations (M,) of values (M, T) at steps (M, T) about their straight trend over the last half of steps.
+
+    NaN where a value there is not finite, or there are fewer than 8.
+    """
+    found = np.full(len(values), np.nan)
+    for m, (y, x) in enumerate(zip(values, steps, strict=True)):
+        late = x > x[-1] / 2
+        y, x = y[late], x[late] / x[-1]
+        if len(y) >= _FEW and np.isfinite(y).all():
+            size = np.abs(y).max() or 1.0  # a nearly diverged GAN's numbers overflow when squared
+            away = y / size - np.polynomial.Polynomial.fit(x, y / size, 1)(x)
+            found[m] = size * np.sqrt((away**2).sum() / (len(y) - 2))
+    return found
+
+
 # --- names and labels ------------------------------------------------------------------------------------------------
 
 
@@ -91,8 +157,7 @@ def setting_names(settings: Sequence[Setting]) -> list[str]:
     return [
         "-".join(
             [
-                s.mode,
-                f"std{_short(s.std)}",
+                target_name(s),
                 f"d{s.d_steps}",
                 *(f"{n}{_short(getattr(s, n))}" for n in _others(settings)),
             ]
@@ -116,26 +181,34 @@ def _others(settings: Sequence[Setting]) -> list[str]:
     return [n for n in FIELDS[Setting] if n not in shown and len({getattr(s, n) for s in settings}) > 1]
 
 
+def target_name(setting: Setting) -> str:
+    """A file's name for a setting's target."""
+    return f"{setting.mode}-std{_short(setting.std)}"
+
+
 def _short(value: Any) -> str:
     if isinstance(value, float):  # shortest exact form: 0.2, 1e-05, 3
         return repr(value).removesuffix(".0")
     return "default" if value is None else str(value)
 
 
-# --- tables ----------------------------------------------------------------------------------------------------------
+# --- a member's record -----------------------------------------------------------------------------------------------
 
 
 def summary_rows(results: Results) -> list[dict[str, Any]]:
     """A row per member: its setting, its seed, final scores, verdict."""
-    names = setting_names(results.study.settings)
+    names = results.names
     return [
         {
             "setting": names[member.setting],
             **dataclasses.asdict(results.study.settings[member.setting]),
             "seed": member.seed,
+            "steps": int(results.snapshot_steps[member.setting, -1]),
             **{name: float(values[m, -1]) for name, values in results.scores.items()},
+            **{name: float(values[m]) for name, values in results.swings.items()},
             **{
-                f"{name}_z": _z(values[m, -1], results.null[member.setting][name]) for name, values in _sampled(results)
+                f"{name}_z": z_score(values[m, -1], results.null[member.setting][name])
+                for name, values in _sampled(results)
             },
             "verdict": results.verdicts[m],
             "why": results.details[m],
@@ -145,47 +218,19 @@ def summary_rows(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def comparison_rows(results: Results) -> list[dict[str, Any]]:
-    """A row per setting: n seeds; mean, 95 % interval, number of seeds that have it and null of each score; shares."""
-    rows = []
-    for index, (name, setting) in enumerate(
-        zip(setting_names(results.study.settings), results.study.settings, strict=True)
-    ):
-        row: dict[str, Any] = {
-            "setting": name,
-            **dataclasses.asdict(setting),
-            "seeds": len(results.of_setting(index)),
-        }
-        for score in results.scores:
-            e = results.estimate(score, index)
-            row |= {
-                f"{score}_mean": e.value,
-                f"{score}_low": e.low,
-                f"{score}_high": e.high,
-                f"{score}_n": e.n,
-            }
-            null = results.null[index][score]
-            row |= {f"{score}_null": null[0], f"{score}_null_std": null[1], f"{score}_z": _z(e.value, null)}
-        for verdict in SHARES:
-            e = results.share(verdict, index)
-            row |= {f"{verdict}_share": e.value, f"{verdict}_low": e.low, f"{verdict}_high": e.high}
-        rows.append(row)
-    return rows
-
-
 def _sampled(results: Results) -> list[tuple[str, np.ndarray]]:
     """The scores that a perfect generator's samples have as well, for some target."""
     return [(n, v) for n, v in results.scores.items() if any(np.isfinite(null[n][0]) for null in results.null)]
 
 
-def _z(value: float, null: tuple[float, float]) -> float:
+def z_score(value: float, null: tuple[float, float]) -> float:
     """How many of a perfect generator's standard deviations a value is above its mean; NaN where those do not vary."""
     return float((value - null[0]) / null[1]) if null[1] > 0 else np.nan
 
 
 def event_rows(results: Results) -> list[dict[str, Any]]:
     """A row per event of the ledgers: a mode won, lost, or hopped to another, at the snapshot that first shows it."""
-    names = setting_names(results.study.settings)
+    names = results.names
     return [
         {
             "setting": names[results.members[m].setting],
@@ -196,90 +241,6 @@ def event_rows(results: Results) -> list[dict[str, Any]]:
             "to": other,
         }
         for m, step, mode, what, other in results.events
-    ]
-
-
-# --- differences -----------------------------------------------------------------------------------------------------
-
-COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that settings are compared in: all relative to the target
-
-
-class Pair(NamedTuple):
-    """Two settings of one mode, indices into the study's, that differ in one option alone."""
-
-    first: int
-    second: int
-    option: str
-
-
-class Compared(NamedTuple):
-    """A score of a pair's first setting less that of its second, within each seed that they share."""
-
-    pair: Pair
-    score: str
-    shared: int  # seeds that both settings have; `difference.n` of them have the score at both
-    means: tuple[float, float]  # of the two settings, over those
-    difference: Difference
-    p_corrected: float  # for every comparison of the study, by `intervals.max_t`
-
-
-def setting_pairs(settings: Sequence[Setting]) -> list[Pair]:
-    """All pairs of settings of one mode that differ in exactly one option: D steps first, then std, then the rest.
-
-    The first of a pair has more D steps, or the smaller std; else it is the earlier of the study.
-    """
-    pairs = []
-    options = ["d_steps", "std", *(name for name in FIELDS[Setting] if name not in ("mode", "d_steps", "std"))]
-    for option in options:
-        alike: dict[tuple[Any, ...], list[int]] = {}
-        for index, s in enumerate(settings):
-            alike.setdefault(tuple(getattr(s, name) for name in FIELDS[Setting] if name != option), []).append(index)
-        for group in alike.values():
-            if option in ("d_steps", "std"):
-                group.sort(key=lambda i: getattr(settings[i], option) or 0)
-            for one, other in itertools.combinations(group, 2):
-                pairs.append(Pair(other, one, option) if option == "d_steps" else Pair(one, other, option))
-    return pairs
-
-
-def differences(results: Results) -> list[Compared]:
-    """Every pair of settings in every score of `COMPARED` that their target can have, corrected for together."""
-    found, by_seed = [], []
-    for pair in setting_pairs(results.study.settings):
-        first, second = ({results.members[m].seed: m for m in results.of_setting(i)} for i in pair[:2])
-        seeds = [s for s in results.study.seed_list if s in first and s in second]
-        columns = [s - results.study.seed for s in seeds]
-        for score in COMPARED:
-            if score not in results.scores or not np.isfinite(results.null[pair.first][score][0]):
-                continue
-            values = results.scores[score][:, -1]
-            a, b = values[[first[s] for s in seeds]], values[[second[s] for s in seeds]]
-            both = np.isfinite(a) & np.isfinite(b)
-            means = (float(a[both].mean()), float(b[both].mean())) if both.any() else (np.nan, np.nan)
-            found.append(Compared(pair, score, len(seeds), means, paired_difference(a, b), np.nan))
-            row = np.full(results.study.seeds, np.nan)
-            row[columns] = np.where(both, a / 2 - b / 2, np.nan)  # halves: their difference is finite
-            by_seed.append(row)
-    corrected = max_t(np.array(by_seed).reshape(len(found), results.study.seeds))
-    return [c._replace(p_corrected=float(p)) for c, p in zip(found, corrected, strict=True)]
-
-
-def difference_rows(results: Results) -> list[dict[str, Any]]:
-    """A row per compared pair and score: `setting` less `against` within shared seeds, 95 % interval, p-values."""
-    names = setting_names(results.study.settings)
-    return [
-        {
-            "setting": names[c.pair.first],
-            "against": names[c.pair.second],
-            "score": c.score,
-            "n": c.difference.n,
-            "difference": c.difference.value,
-            "low": c.difference.low,
-            "high": c.difference.high,
-            "p": c.difference.p,
-            "p_corrected": c.p_corrected,
-        }
-        for c in differences(results)
     ]
 
 
@@ -300,29 +261,32 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
             "null": results_or_study.null,
             "modes": results_or_study.modes,
             "failures": results_or_study.failures,
+            "seconds_per_gan": results_or_study.seconds,
         }
     return made
 
 
 def save(results: Results, folder: RunFolder) -> None:
-    """Write the tables and arrays; run.json, which makes them a run, is the caller's to write."""
+    """Write every member's record and the arrays; run.json, which makes them a run, is the caller's to write.
+
+    Arrays with a row per setting are written with a row per member, so that row m of everything is member m's.
+    """
+    setting = [m.setting for m in results.members]
     folder.write_csv("summary.csv", summary_rows(results))
-    folder.write_csv("comparison.csv", comparison_rows(results))
-    folder.write_csv("differences.csv", difference_rows(results), DIFFERENCE_COLUMNS)
     folder.write_csv("events.csv", event_rows(results), EVENT_COLUMNS)
     folder.write_npz(
         "history.npz",
         {
-            "setting": np.array([setting_names(results.study.settings)[m.setting] for m in results.members]),
+            "setting": np.array(results.names)[setting],
             "seed": np.array([m.seed for m in results.members]),
-            "curve_step": results.curve_steps,
+            "curve_step": results.curve_steps[setting],
             **results.curves,
-            "snapshot_step": results.snapshot_steps,
+            "snapshot_step": results.snapshot_steps[setting],
             **results.scores,
             **results.measures,
         },
     )
-    folder.write_npz("frames.npz", {"step": results.frame_steps, "samples": results.samples})
+    folder.write_npz("frames.npz", {"step": results.frame_steps[setting], "samples": results.samples})
 
 
 def load(folder: RunFolder) -> Results:
@@ -341,15 +305,17 @@ def load(folder: RunFolder) -> Results:
             folder.read_npz("frames.npz"),
         )
         names = setting_names(settings)
+        members = [Member(names.index(row["setting"]), int(row["seed"])) for row in rows]
+        first = [[m.setting for m in members].index(index) for index in range(len(settings))]
         return Results(
             study=study,
-            members=[Member(names.index(row["setting"]), int(row["seed"])) for row in rows],
-            curve_steps=history["curve_step"],
+            members=members,
+            curve_steps=history["curve_step"][first],
             curves={name: history[name] for name in CURVES},
-            snapshot_steps=history["snapshot_step"],
+            snapshot_steps=history["snapshot_step"][first],
             scores={name: history[name] for name in null[0]},
             measures={name: history[name] for name in MEASURES},
-            frame_steps=frames["step"],
+            frame_steps=frames["step"][first],
             samples=frames["samples"],
             null=null,
             modes=run["modes"],
@@ -358,6 +324,7 @@ def load(folder: RunFolder) -> Results:
             events=_events(folder, names, rows),
             diverged_at=[int(row["diverged_at"]) if row["diverged_at"] else None for row in rows],
             failures=run["failures"],
+            seconds=[np.nan if s is None else float(s) for s in run["seconds_per_gan"]],
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise NotARun(f"{folder.path}: not a finished run ({type(error).__name__}: {error})") from None

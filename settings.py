@@ -35,7 +35,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "optimizer": ("adam", "sgd"),
     "activation": ("relu", "leaky_relu", "tanh", "silu"),
     "init": ("uniform", "glorot", "he", "orthogonal", "normal"),
+    "budget": ("steps", "updates", "samples"),
 }
+
+FORMATS = ("png", "pdf", "svg")  # of figures
 
 SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
     "transport": "Wasserstein-2 distances of the samples from the target",
@@ -120,12 +123,19 @@ class Study:
     name: str
     question: str
     settings: tuple[Setting, ...]
-    steps: int = option(2500, "generator steps", least=1, most=100_000_000)
+    steps: int = option(
+        2500, "generator steps; of the setting whose step is cheapest, where --budget is another", least=1, most=10**8
+    )
+    budget: str = option(
+        "steps", "what all settings spend alike: generator steps, updates of both players, samples D sees"
+    )
     seeds: int = option(1, "number of seeds of every setting", least=1, most=1_000_000)
     seed: int = option(0, "the first seed", least=0, most=2**63 - 1)
     snapshots: int = option(50, "how often each member is scored, beside its start", least=1, most=100_000)
     frames: int = option(50, "animation frames, beside the start; 0 for none", least=0, most=10_000)
     scores: str = option("none", "what is scored beside the samples: groups with commas, all or none")
+    headings: Mapping[str, str] = field(default_factory=dict)  # of what is observed of an option; "": of each target
+    format: str = option("png", "of the figures: png, and beside it pdf or svg, with commas")
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
 
@@ -137,6 +147,9 @@ class Study:
         for group in () if self.scores in ("all", "none") else self.scores.split(","):
             if group not in SCORE_GROUPS:
                 raise OptionError(not_one_of("--scores", group, ("all", "none", *SCORE_GROUPS)))
+        for suffix in self.formats:
+            if suffix not in FORMATS:
+                raise OptionError(not_one_of("--format", suffix, FORMATS))
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise OptionError(not_one_of("--device", self.device, ("auto", "cpu", "cuda", "mps")))
         number = int(self.workers) if self.workers.isascii() and self.workers.isdigit() else 0
@@ -159,6 +172,11 @@ class Study:
         if self.scores in ("all", "none"):
             return tuple(SCORE_GROUPS) if self.scores == "all" else ()
         return tuple(group for group in SCORE_GROUPS if group in self.scores.split(","))
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Suffixes that a figure is drawn in; PNG, which the report shows, always."""
+        return tuple(dict.fromkeys(("png", *self.format.split(","))))
 
     @property
     def seed_list(self) -> tuple[int, ...]:

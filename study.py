@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from budget import curve_steps, frame_steps, snapshot_steps, steps_of
 from curves import CURVES
 from fast import can_be_fast, lanes
+from intervals import mean_interval
 from metrics import EVALUATION
 from results import Member, Results
 from sample import make_target
@@ -24,7 +27,6 @@ from workers import TaskError, run_tasks
 
 STACK = 8  # members trained by autograd as one batch on a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
-CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Stack:
     members: tuple[int, ...]  # their indices in the study
     seeds: tuple[int, ...]
     steps: int
-    log_every: int
+    curve_steps: tuple[int, ...]
     snapshot_steps: tuple[int, ...]
     frame_steps: tuple[int, ...]
     score_groups: tuple[str, ...]
@@ -57,25 +59,14 @@ def resolve(study: Study) -> Study:
     return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))
 
 
-def spread_steps(steps: int, count: int) -> tuple[int, ...]:
-    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer; of none, the last."""
-    return tuple(sorted({round(steps * k / count) for k in range(count + 1)})) if count else (steps,)
-
-
-def steps_per_point(study: Study) -> int:
-    """Generator steps that a point of a loss curve is the mean of."""
-    return -(-study.steps // CURVE_POINTS)
-
-
 def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     """The members of a resolved study and the stacks that they are trained in, the longest work first."""
     members = [Member(index, seed) for index in range(len(study.settings)) for seed in study.seed_list]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for m, member in enumerate(members):
         groups.setdefault(study.settings[member.setting].structure, []).append(m)
-    log_every = steps_per_point(study)
-    snapshot_steps = spread_steps(study.steps, study.snapshots)
-    frame_steps = spread_steps(study.steps, study.frames)
+    steps, curves = steps_of(study), curve_steps(study)
+    snapshots, frames = snapshot_steps(study), frame_steps(study)
     stacks, modes = [], mode_count(study.settings)
     for group in groups.values():
         size = min(
@@ -85,15 +76,16 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
             chosen = tuple(group[start : start + size])
             settings = tuple(study.settings[members[m].setting] for m in chosen)
             seeds = tuple(members[m].seed for m in chosen)
+            index = members[chosen[0]].setting  # alike in structure, so in what a step costs
             stacks.append(
                 Stack(
                     settings,
                     chosen,
                     seeds,
-                    study.steps,
-                    log_every,
-                    snapshot_steps,
-                    frame_steps,
+                    steps[index],
+                    curves[index],
+                    snapshots[index],
+                    frames[index],
                     study.score_groups,
                     modes,
                     study.device,
@@ -115,13 +107,15 @@ def _cost(stack: Stack) -> float:
     """Multiplications, roughly: for the order of work alone."""
     s = stack.settings[0]
     weights = s.hidden * (s.hidden * (s.layers - 1) + s.latent_dim + 4)
-    return len(stack.members) * s.batch_size * weights * (s.g_steps * 5 + s.d_steps * 7)
+    rounds = stack.steps / s.g_steps
+    return int(len(stack.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))
 
 
 def run_study(study: Study, progress: Callable[[float], None] = lambda amount: None) -> Results:
     """Train a resolved study. `progress` is told generator steps × members as they are done."""
     members, stacks = plan(study)
     results = _empty(study, members)
+    seconds = np.full(len(members), np.nan)
     for index, outcome in run_tasks(train_task, stacks, int(study.workers), progress):
         stack = stacks[index]
         if isinstance(outcome, TaskError):
@@ -133,6 +127,8 @@ def run_study(study: Study, progress: Callable[[float], None] = lambda amount: N
         for name, values in outcome["measured"].items():
             (results.scores if name in results.scores else results.measures)[name][rows] = values
         results.samples[:, rows] = outcome["samples"]
+        seconds[rows] = outcome["seconds"] / len(rows)
+    results.seconds = [mean_interval(seconds[results.of_setting(i)]).value for i in range(len(study.settings))]
     _judge(results)
     return results
 
@@ -152,45 +148,51 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
     scorer = Scorer(stack.settings, stack.seeds, stack.score_groups, stack.modes)
     measured: list[dict[str, np.ndarray]] = []
     frames = []
-    done = 0
+    done, seconds = 0, 0.0
+    # a core's own seconds, which other processes don't lengthen by waiting; a GPU's are those on the clock
+    clock = time.process_time if stack.device == "cpu" else time.perf_counter
     snapshots = train_stack(
-        stack.settings, stack.seeds, stack.steps, looks, log_every=stack.log_every, device=stack.device
+        stack.settings, stack.seeds, stack.steps, looks, log_every=stack.curve_steps, device=stack.device
     )
+    started = clock()
     for snapshot in snapshots:
+        seconds += clock() - started
         if snapshot.step in stack.snapshot_steps:
             measured.append(scorer(snapshot))
         if snapshot.step in stack.frame_steps:
             frames.append(snapshot.samples.astype(np.float16))
         report((snapshot.step - done) * len(stack.members))
         done = snapshot.step
+        started = clock()
     shape = (0, len(stack.members), EVALUATION, 2)
     return {
         "curves": dict(zip(CURVES, snapshot.curves, strict=True)),
         "measured": {name: np.stack([m[name] for m in measured], 1) for name in measured[0]},
         "samples": np.stack(frames) if frames else np.empty(shape, np.float16),
+        "seconds": seconds,
     }
 
 
 def _empty(study: Study, members: list[Member]) -> Results:
-    snapshot_steps = np.array(spread_steps(study.steps, study.snapshots))
-    frame_steps = np.array(spread_steps(study.steps, study.frames), np.int64)
-    log_every = steps_per_point(study)
-    curve_steps = np.minimum(np.arange(1, -(-study.steps // log_every) + 1) * log_every, study.steps)
+    curves, snapshots, frames = (
+        np.array(of(study), np.int64).reshape(len(study.settings), -1)
+        for of in (curve_steps, snapshot_steps, frame_steps)
+    )
     targets = [make_target(s.mode, s.std) for s in study.settings]
     count, modes = len(members), mode_count(study.settings)
     return Results(
         study=study,
         members=members,
-        curve_steps=curve_steps,
-        curves={name: np.full((count, len(curve_steps)), np.nan, np.float32) for name in CURVES},
-        snapshot_steps=snapshot_steps,
-        scores={name: np.full((count, len(snapshot_steps)), np.nan) for name in score_names(study.score_groups)},
+        curve_steps=curves,
+        curves={name: np.full((count, curves.shape[1]), np.nan, np.float32) for name in CURVES},
+        snapshot_steps=snapshots,
+        scores={name: np.full((count, snapshots.shape[1]), np.nan) for name in score_names(study.score_groups)},
         measures={
-            name: np.full((count, len(snapshot_steps), width), np.nan)
+            name: np.full((count, snapshots.shape[1], width), np.nan)
             for name, width in (("sample_mean", 2), ("mode_mass", modes), ("mode_shape", modes))
         },
-        frame_steps=frame_steps,
-        samples=np.full((len(frame_steps), count, EVALUATION, 2), np.nan, np.float16),
+        frame_steps=frames,
+        samples=np.full((frames.shape[1], count, EVALUATION, 2), np.nan, np.float16),
         null=[dict(null_scores(target, study.score_groups)) for target in targets],
         modes=[None if target.modes is None else len(target.modes.centres) for target in targets],
     )
@@ -217,18 +219,19 @@ def _judge(results: Results) -> None:
 
 def _course(results: Results, m: int) -> Course:
     """What member m's losses and samples measured, as verdicts are told from it."""
-    modes = results.modes[results.members[m].setting] or None
+    index = results.members[m].setting
+    modes = results.modes[index] or None
     broken = {name: ~np.isfinite(results.curves[name][m]) for name in ("d_loss", "g_loss")}
     first = {name: int(where.argmax()) for name, where in broken.items() if where.any()}
     at = min(first.values(), default=None)
     words = [f"{name[0].upper()}'s" for name, entry in first.items() if entry == at]
     return Course(
-        steps=results.snapshot_steps,
+        steps=results.snapshot_steps[index],
         **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
         mean=results.measures["sample_mean"][m],
         mass=results.measures["mode_mass"][m, :, :modes] if modes else None,
         shape=results.measures["mode_shape"][m, :, :modes] if modes else None,
-        diverged_at=None if at is None else int(results.curve_steps[at]),
+        diverged_at=None if at is None else int(results.curve_steps[index, at]),
         broken=f"{' and '.join(words)} {'loss' if len(words) == 1 else 'losses'}" if words else None,
     )
 

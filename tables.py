@@ -8,10 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from budget import samples_seen, updates
 from intervals import Estimate
-from results import COMPARED, Results, setting_labels
+from results import Results
 
 NONE = "–"  # in place of a number that does not exist
+COLUMNS = ("modes_covered", "high_quality", "jsd")  # scores of the table
+SPENT = {  # budget -> what it counts, and how
+    "updates": ("updates of D and G together", updates),
+    "samples": ("real samples seen by D", samples_seen),
+}
 WIDTH = 100  # columns of the terminal's table
 
 
@@ -52,6 +58,10 @@ SCORES = {
         " lower is better, at most ln 2 = 0.693, and above 0 for a perfect generator too: samples are finite",
     ),
     "spread": Score("spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"),
+    "jsd_swing": Score("swing of JSD", "nats", 3, "its standard deviation about its straight trend over the last half"),
+    "d_loss_swing": Score("swing of D's loss", "", 3, "the same of D's loss"),
+    "g_loss_swing": Score("swing of G's loss", "", 3, "the same of G's loss"),
+    "collapsed": Score("share collapsed", "", 2, "of the seeds, by their verdicts"),
     "w2": Score(
         "Wasserstein-2",
         "data units",
@@ -94,7 +104,7 @@ def text_table(results: Results) -> str:
     columns = columns_of(results)
     lines = [["", "seeds", *(title_of(name) for name in columns), "verdicts"]]
     titles = {}
-    for target, indices in targets_of(results).items():
+    for target, indices in results.targets.items():
         titles[len(lines)] = target
         for row in rows_of(results, indices, perfect="perfect G", digits={"modes_covered": 1}):
             cells = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
@@ -120,7 +130,7 @@ def tex_table(results: Results) -> str:
         "\\toprule",
         " & ".join(map(_tex, titles)) + r" \\",
     ]
-    for target, indices in targets_of(results).items():
+    for target, indices in results.targets.items():
         lines.append("\\midrule")
         for number, row in enumerate(rows_of(results, indices, perfect="perfect G", digits={"modes_covered": 1})):
             scores = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
@@ -149,9 +159,9 @@ def legend(results: Results, perfect: str) -> str:
     samples = results.samples.shape[2]
     words = (
         "Mean over seeds [95 % interval of that mean];"
-        f" {perfect}: what {samples} samples of the target itself score on average."
+        f" {perfect}: what {samples} samples of the target itself score on average. Budget: {budget_words(results)}."
     )
-    rows = [row for indices in targets_of(results).values() for row in rows_of(results, indices)]
+    rows = [row for indices in results.targets.values() for row in rows_of(results, indices)]
     if any("/" in row.seeds for row in rows):
         words += " Seeds m/n: m of n have scores, the means are over those."
     if results.study.seeds == 1:
@@ -161,21 +171,26 @@ def legend(results: Results, perfect: str) -> str:
     return words
 
 
+def budget_words(results: Results) -> str:
+    """What the settings spend alike, and how many generator steps that is."""
+    steps, budget = results.snapshot_steps[:, -1].tolist(), results.study.budget
+    if min(steps) == max(steps):
+        return f"{counted(steps[0], 'generator step')} each"
+    between = f"{min(steps)} to {max(steps)} generator steps"
+    if budget not in SPENT or any("budget" in apart for apart in results.apart):
+        return between
+    words, spent_in = SPENT[budget]
+    spent = [spent_in(setting, n) for setting, n in zip(results.study.settings, steps, strict=True)]
+    return f"{round(float(np.mean(spent)))} {words} each, to the nearest round, in {between}"
+
+
 def columns_of(results: Results) -> list[str]:
-    return [name for name in COMPARED if name in results.scores]
+    return [name for name in COLUMNS if name in results.scores]
 
 
 def title_of(name: str) -> str:
     score = SCORES[name]
     return f"{score.title}, {score.unit}" if score.unit else score.title
-
-
-def targets_of(results: Results) -> dict[str, list[int]]:
-    """Label of each target -> indices of its settings."""
-    targets: dict[str, list[int]] = {}
-    for index, (target, _) in enumerate(setting_labels(results.study.settings)):
-        targets.setdefault(target, []).append(index)
-    return targets
 
 
 def rows_of(
@@ -198,7 +213,7 @@ def rows_of(
             e = results.estimate(name, index) if has_score(results, name, index) else missing
             scores.append((number(e.value, places[name]), interval(e, places[name])))
         verdicts = [f"{count} {verdict}" for verdict, count in verdict_counts(results, index).items()]
-        label = setting_labels(results.study.settings)[index][1]
+        label = results.labels[index][1]
         rows.append(Row(label, str(seeds) if scored == seeds else f"{scored}/{seeds}", scores, verdicts))
     null = []
     for name in columns:

@@ -33,8 +33,8 @@ from streams import Streams
 class Snapshot:
     """A stack looked at after `step` generator steps.
 
-    `curves` (4, M, L): the `CURVES` (losses, mean D(x), mean D(G(z))), each entry the mean over `log_every` generator
-    steps, as far as training has come; `samples` (M, N, 2): G at the evaluation latents, which stay the same.
+    `curves` (4, M, L): the `CURVES` (losses, mean D(x), mean D(G(z))), each entry the mean over the generator steps
+    that it logs, as far as training has come; `samples` (M, N, 2): G at the evaluation latents, which stay the same.
     """
 
     step: int
@@ -53,7 +53,7 @@ def train_stack(
     steps: int,
     snapshot_steps: Iterable[int],
     *,
-    log_every: int = 1,
+    log_every: int | Sequence[int] = 1,
     evaluation: int = 2048,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -62,15 +62,17 @@ def train_stack(
     """Train M members, `settings[m]` with `seeds[m]`, for `steps` generator steps; yield at each of `snapshot_steps`.
 
     The settings must agree in `Setting.structure`; they may differ in the rest. `snapshot_steps` are taken in order;
-    0 is the untrained stack. `evaluation` is the number of latents that a snapshot's samples are made from. A member
-    whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses between autograd over the whole
-    stack (False) and backward passes written out (True); by default whichever serves the setting and the device best,
-    which on CUDA is autograd captured as graphs (see captured.py). Raises
+    0 is the untrained stack. `log_every` is how many generator steps an entry of the curves is the mean of (the last
+    of fewer), or the steps that close the entries, in order. `evaluation` is the number of latents that a snapshot's
+    samples are made from. A member whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses
+    between autograd over the whole stack (False) and backward passes written out (True); by default whichever serves
+    the setting and the device best, which on CUDA is autograd captured as graphs (see captured.py). Raises
     ``ValueError`` for settings that cannot share a stack.
     """
     if any(s.structure != settings[0].structure for s in settings):
         raise ValueError("settings of different structure cannot share a stack")
-    curves = Curves(len(seeds), steps, log_every)
+    every = log_every if isinstance(log_every, Sequence) else [*range(log_every, steps, log_every), steps]
+    curves = Curves(len(seeds), every)
     device = torch.device(device)
     if fast if fast is not None else can_be_fast(settings[0], device):
         stack: FastStack | AutogradStack = FastStack(settings, seeds, curves, evaluation, dtype)

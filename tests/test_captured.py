@@ -28,7 +28,7 @@ def test_a_device_draws_the_same_numbers(device, draw):
 
 
 def make(kind, settings, seeds, steps, device="cpu", dtype=torch.float64):
-    return kind(settings, seeds, Curves(len(seeds), steps, 1), 32, torch.device(device), dtype)
+    return kind(settings, seeds, Curves(len(seeds), range(1, steps + 1)), 32, torch.device(device), dtype)
 
 
 @pytest.mark.parametrize("device", DEVICES)

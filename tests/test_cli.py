@@ -25,6 +25,7 @@ import pytest
 from PIL import Image
 
 from main import app, main
+from results import SWINGS
 from settings import FIELDS, NAMES, VERSION, Setting, flag
 
 MAIN = Path(__file__).parent.parent / "main.py"
@@ -84,6 +85,7 @@ def pictures(settings, moving=True):
     """What a run of these settings draws."""
     each = ["losses.png", "frames.png", *(["density.gif"] if moving else [])]
     whole = ["comparison.png", *(["comparison.gif"] if moving else [])]
+    whole += [f"curves-{target}.png" for target in dict.fromkeys(re.match(r".*-std[\d.]+", s)[0] for s in settings)]
     return whole + [f"{name}/{file}" for name in settings for file in each]
 
 
@@ -138,7 +140,8 @@ def test_an_unknown_name_is_met_with_the_known_ones(name, refused):
     known = NAMES[name]
     words = (f"{flag(name)} {known[0]}x", ", ".join(known), f"did you mean {known[0]}?")
     refused([flag(name), f"{known[0]}x"], *words)
-    refused(["study", "homework", f"{flag(name)}={known[1]},{known[0]}x"], *words)
+    if name in FIELDS[Setting]:  # which takes several
+        refused(["study", "homework", f"{flag(name)}={known[1]},{known[0]}x"], *words)
     assert "did you mean" not in refused([flag(name), "zzz"], f"{flag(name)} zzz", ", ".join(known))
 
 
@@ -303,8 +306,8 @@ def test_a_folder_that_is_no_run(command, refused, tmp_path):
         ("[]", "not a finished run"),
         ("{}", "not a finished run"),
         ('{"format": 99}', "format 99"),
-        ('{"format": 2, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
-        ('{"format": 2, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
+        ('{"format": 3, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
+        ('{"format": 3, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
     ]:
         (run / "run.json").write_text(text)
         refused([command, "run"], "run", word)
@@ -402,9 +405,12 @@ def test_nothing_at_all_is_the_homework(asked):
         "name": "homework",
         "question": study["study"]["question"],
         "steps": 2500,
+        "budget": "steps",
         "seeds": 8,
         "seed": 0,
         "scores": "none",
+        "headings": study["study"]["headings"],
+        "format": "png",
         "snapshots": 50,
         "frames": 50,
         "device": "",
@@ -527,6 +533,8 @@ def test_run_json_says_what_was_asked_and_how_it_went(homework):
     assert run["threads"] == 1
     assert 0 < run["seconds"]["training"] <= run["seconds"]["all"]
     assert all(set(null) == set(SCORES) for null in run["null"])
+    assert len(run["seconds_per_gan"]) == len(HOMEWORK)
+    assert all(0 < s < run["seconds"]["training"] for s in run["seconds_per_gan"])
 
 
 def check_summary(run, settings, seeds):
@@ -534,7 +542,7 @@ def check_summary(run, settings, seeds):
     rows = read_csv(run / "summary.csv")
     history = np.load(run / "history.npz")
     z = [f"{name}_z" for name in SCORES]
-    columns = ["setting", *FIELDS[Setting], "seed", *SCORES, *z, "verdict", "why", "diverged_at"]
+    columns = ["setting", *FIELDS[Setting], "seed", "steps", *SCORES, *SWINGS, *z, "verdict", "why", "diverged_at"]
     assert list(rows[0]) == columns
     assert [(row["setting"], int(row["seed"])) for row in rows] == [(s, k) for s in settings for k in range(seeds)]
     assert list(history["setting"]) == [row["setting"] for row in rows]
@@ -573,10 +581,14 @@ def test_the_comparison_has_a_row_per_setting(homework):
         for v in ("converged", "collapsed", "oscillating", "diverged")
         for part in ("share", "low", "high")
     ]
-    assert list(rows[0]) == ["setting", *FIELDS[Setting], "seeds", *parts, *shares]
+    swings = [f"{name}_{part}" for name in SWINGS for part in ("mean", "low", "high", "n")]
+    spent = ["steps", "updates", "samples_seen"]
+    assert list(rows[0]) == ["setting", *FIELDS[Setting], "seeds", *spent, *parts, *swings, *shares]
     for row in rows:
         own = [member for member in members if member["setting"] == row["setting"]]
         assert int(row["seeds"]) == len(own) == SEEDS
+        d_steps = int(row["d_steps"])
+        assert [int(row[n]) for n in spent] == [STEPS, (d_steps + 1) * STEPS, 16 * d_steps * STEPS]
         for name in SCORES:
             scores = [float(member[name]) for member in own if member[name]]
             assert int(row[f"{name}_n"]) == len(scores)
@@ -598,8 +610,8 @@ def test_history_and_frames_have_every_curve_and_sample(homework, names):
     assert set(history) == {"setting", "seed", "curve_step", "snapshot_step", *CURVES, *SCORES, *MEASURES}
     assert list(history["setting"]) == names
     assert list(history["seed"]) == [0, 1] * len(HOMEWORK)
-    assert list(history["curve_step"]) == list(range(1, STEPS + 1))
-    assert list(history["snapshot_step"]) == [0, 4, 8, 12, 16, 20]
+    assert history["curve_step"].tolist() == [list(range(1, STEPS + 1))] * len(names)
+    assert history["snapshot_step"].tolist() == [[0, 4, 8, 12, 16, 20]] * len(names)
     for name in CURVES:
         assert history[name].shape == (len(names), STEPS)
         assert np.isfinite(history[name]).all()
@@ -609,7 +621,7 @@ def test_history_and_frames_have_every_curve_and_sample(homework, names):
     # nonsaturating at the start: D knows nothing, so each of its two terms is about ln 2
     assert history["d_loss"][:, 0] == pytest.approx(2 * math.log(2), abs=0.5)
     frames = np.load(homework[0] / "frames.npz")
-    assert list(frames["step"]) == [0, 10, 20]
+    assert frames["step"].tolist() == [[0, 10, 20]] * len(names)
     assert frames["samples"].shape == (FRAMES + 1, len(names), EVALUATION, 2)
     assert frames["samples"].dtype == np.float16
     assert np.isfinite(frames["samples"]).all()
@@ -734,6 +746,8 @@ def same_numbers(one, other):
 
 def same_pictures(one, other):
     for name in pictures(SMALL_NAMES):
+        if name.startswith("curves"):  # against seconds too, which are measured
+            continue
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
@@ -763,7 +777,7 @@ def test_another_process_and_two_workers_measure_the_same(small, tmp_path):
 @pytest.mark.slow
 def test_another_process_and_other_company_draw_the_same(small, homework):
     for name in pictures(SMALL_NAMES[:1]):
-        if not name.startswith("comparison"):
+        if not name.startswith(("comparison", "curves")):
             assert (small / name).read_bytes() == (homework[0] / name).read_bytes(), name
 
 
@@ -811,6 +825,58 @@ def test_render_draws_what_the_run_would_have_drawn(plain, small, tmp_path, caps
     assert manifest(run)["files"] == [name for name in promised(SMALL_NAMES) if name != "run.json"]
     for name in ("report.md", "report.html"):
         assert "main.py render" not in (run / name).read_text(encoding="utf-8")
+
+
+def test_figures_come_in_other_formats_too(plain, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(plain[0], run)
+    assert in_process("render", run, "--format", "svg,pdf") == 0
+    figures = [name.removesuffix(".png") for name in pictures(SMALL_NAMES) if name.endswith(".png")]
+    assert len(figures) == 1 + 2 + 2 * 2
+    for name in figures:
+        assert (run / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
+        assert (run / f"{name}.svg").read_bytes().startswith(b"<?xml")
+        assert (run / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(run.rglob("*.gif.*"))
+    assert set(manifest(run)["files"]) >= {f"{name}.pdf" for name in figures}
+
+
+def test_runs_are_reported_side_by_side(small, tmp_path, capsys, refused):
+    runs = []
+    for number, more in enumerate((["--d-steps=1"], ["--d-steps=5", "--budget=updates"])):
+        runs.append(tmp_path / f"run{number}")
+        base = ["--mode=mixture_4", *TINY, "--steps=40", "--seeds=2", "--snapshots=4", "--frames=2", "--workers=1"]
+        assert in_process(*base, *more, "--quiet", "--out", runs[-1]) == 0
+    before = [tree(run) for run in runs]
+    capsys.readouterr()
+    out = tmp_path / "both"
+    assert in_process("report", *runs, "--out", out) == 0
+    assert capsys.readouterr().out == f"{out / 'report.html'}\n"
+    assert [tree(run) for run in runs] == before
+    figures = ["comparison.png", "curves-mixture_4-std0.2.png"]
+    made = sorted(["comparison.csv", "comparison.tex", "differences.csv", "report.html", "report.md", *figures])
+    assert files(out) == sorted([*made, "run.json"])
+    rows = read_csv(out / "comparison.csv")
+    assert [(row["d_steps"], row["steps"], row["updates"]) for row in rows] == [("1", "40", "80"), ("5", "40", "240")]
+    for row, run in zip(rows, runs, strict=True):
+        (own,) = read_csv(run / "comparison.csv")
+        assert row | {"setting": ""} == own | {"setting": ""}
+    text = (out / "report.md").read_text(encoding="utf-8")
+    for link in re.findall(r"!\[[^]]*\]\(([^)]*)\)", text):
+        assert (out / link).is_file(), link
+    for run in runs:
+        assert f"### {run.name}\n" in text
+        assert f"../{run.name}/comparison.gif" in text
+    page = Page()
+    page.feed((out / "report.html").read_text(encoding="utf-8"))
+    assert not page.open
+    assert in_process("report", *runs, "--out", out, "--force", "--quiet") == 0  # its own files may go
+    assert files(out) == sorted([*made, "run.json"])
+    capsys.readouterr()
+    refused(["report", *runs, "--out", out], "both", "not empty")
+    refused(["report", runs[0], out], "both", "not a finished run")
+    refused(["report", runs[0], runs[0]], "twice")
+    refused(["report", runs[0], "--out", "x"], "--out x")
 
 
 def test_report_is_written_again(small, tmp_path, capsys):

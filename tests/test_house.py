@@ -12,11 +12,11 @@ ROOT = Path(__file__).parent.parent
 
 # From the ground up; a module may import from lower floors, and from earlier ones in its own row.
 FLOORS = [
-    ["streams", "files", "settings", "workers", "progress", "curves", "intervals", "sample"],
+    ["streams", "files", "settings", "budget", "workers", "progress", "curves", "intervals", "sample"],
     ["GAN", "losses", "updates"],
-    ["transport", "metrics", "verdicts", "critic", "fast", "reference", "captured", "train", "scoring"],
+    ["transport", "metrics", "verdicts", "critic", "fields", "fast", "reference", "captured", "train", "scoring"],
     ["store", "colours", "plotting", "film", "animation"],
-    ["results", "study", "render", "tables", "observations", "report", "pipeline"],
+    ["results", "comparisons", "joint", "study", "render", "tables", "observations", "report", "pipeline"],
     ["experiments", "bench"],
     ["options", "main"],
 ]

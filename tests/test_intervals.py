@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from intervals import Difference, max_t, paired_difference, smallest_p
+from intervals import Difference, max_t, paired_difference, share_interval, smallest_p
 
 
 def flips(d):
@@ -252,3 +252,20 @@ def test_max_t_takes_many_seeds_missing_ones_and_huge_values():
     assert max_t(d[:, ::-1])[0] == p[0]
     assert max_t(d * 1e300) == pytest.approx(p)
     assert max_t(np.empty((0, 8))).shape == (0,)
+
+
+@pytest.mark.slow
+def test_wilsons_interval_covers_in_simulation():
+    rng = np.random.default_rng(0)
+    covered = []
+    for n in (8, 16, 64):
+        bounds = [share_interval(k, n) for k in range(n + 1)]
+        low, high = np.array([[e.low, e.high] for e in bounds]).T
+        for share in np.linspace(0.05, 0.95, 19):
+            counts = rng.binomial(n, share, 20_000)
+            covered.append(((low[counts] <= share) & (share <= high[counts])).mean())
+            # no more than chance from the exact coverage, a sum over the binomial's counts
+            exact = stats.binom.pmf(np.arange(n + 1), n, share)[(low <= share) & (share <= high)].sum()
+            assert covered[-1] == pytest.approx(exact, abs=0.01)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.01)  # of shares all over: what Wilson's is made for
+    assert min(covered) > 0.85  # and for single ones it comes in steps

@@ -1,18 +1,22 @@
 """Densities against closed forms, colours against eyes, and figures against what they were given."""
 
+import os
+import pickle
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.collections import PathCollection
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from scipy.stats import multivariate_normal
 
 import colours
 import plotting
-from plotting import Plane, Score, generated_density, grid_points
+from plotting import Clock, Line, Panel, Plane, Score, Track, generated_density, grid_points
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -263,6 +267,454 @@ def test_diverged_samples_are_left_out_of_figures():
     lost = Plane("lost", mixture(CENTRES, 0.3, 64), samples, ["", "diverged"], 0.1)
     figure = plotting.frames_figure(lost, HALF, [0, 1])
     assert tuple(pixel(pixels(figure), figure.axes[1], (0, 0))) == (255, 255, 255)
+
+
+# --- scores over training
+
+STEPS = np.arange(26) * 20
+
+
+def courses(settings, seeds=8, snapshots=26, best=0.02):
+    """JSD-like courses, a (seeds, snapshots) per setting, each falling at its own rate."""
+    rng = np.random.default_rng(0)
+    decay = np.exp(-np.linspace(0, 1, snapshots) * (3 + np.arange(settings)[:, None]))
+    return list((best + 0.6 * decay)[:, None] * np.exp(rng.normal(0, 0.1, (settings, seeds, snapshots))))
+
+
+def clocks(settings, count=3, end=500.0):
+    """Equal generator steps, which are ever more updates and ever more seconds from setting to setting."""
+    steps = np.linspace(0, end, 26)
+    named = [
+        Clock("generator steps", [steps] * settings),
+        Clock("updates of D and G", [steps * (2 + i) for i in range(settings)]),
+        Clock("seconds of one core", [steps * (1 + 0.3 * i) * 6e-4 for i in range(settings)]),
+    ]
+    return named[:count]
+
+
+def tracks(settings, count=2, seeds=8):
+    labels = ["JSD, nats", "Wasserstein-2, data units", "modes covered", "share of samples of high quality"]
+    return [Track(label, courses(settings, seeds), (0.0165, 0.0014)) for label in labels[:count]]
+
+
+def names(settings):
+    return [f"{i + 1} D steps · lr 0.0001 · loss nonsaturating" for i in range(settings)]
+
+
+def words(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+def band(axes, which=0):
+    """The outline (K, 2) of one of an axes' bands."""
+    bands = [c for c in axes.collections if isinstance(c, PolyCollection)]
+    return bands[which].get_paths()[0].vertices
+
+
+def tick_labels(axis):
+    """Labels of the major ticks that an axis shows."""
+    low, high = sorted(axis.get_view_interval())
+    return [t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high and t.label1.get_visible()]
+
+
+def shown_labels(axis):
+    return [label.get_text() for label in tick_labels(axis)]
+
+
+def assert_nothing_overlaps(figure):
+    """No two words of a figure meet: titles, remarks, legends' entries, labels, tick labels."""
+    figure.draw_without_rendering()
+    texts = list(figure.texts)
+    for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
+        texts += legend.get_texts() if legend else []
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            texts += [axis.label, *tick_labels(axis)]
+    boxes = [text.get_window_extent() for text in texts if text.get_text()]
+    places = [axes.get_window_extent() for axes in figure.axes]
+    for k, box in enumerate(boxes):
+        for other in boxes[k + 1 :]:
+            assert not box.overlaps(other)
+    for legend in figure.legends:
+        assert not any(legend.get_window_extent().overlaps(place) for place in places)
+
+
+def test_curves_are_medians_of_the_seeds_on_every_clock():
+    values, other = courses(3), courses(3, seeds=5)
+    values[1][2, 7:] = np.nan
+    values[1][3, 9] = np.inf
+    on = clocks(3)
+    given = [Track("JSD, nats", values, (0.0165, 0.0014)), Track("critic gap, nats", other, (np.nan, np.nan))]
+    figure = plotting.curves_figure("mixture_4 · std 0.2", ["1 D step", "2 D steps", "5 D steps"], on, given)
+    for axes, (track, clock) in zip(figure.axes, [(t, c) for t in (values, other) for c in on], strict=True):
+        for i, line in enumerate(axes.lines[:3]):
+            finite = np.where(np.isfinite(track[i]), track[i], np.nan)
+            np.testing.assert_allclose(height(line), np.nanmedian(finite, axis=0))
+            np.testing.assert_allclose(line.get_xdata(), clock.at[i])
+            assert line.get_color() == colours.COLUMNS[i]
+            assert line.get_markevery() == [25]  # the dot that ends it
+            corners = band(axes, i)
+            assert corners[:, 1].min() == pytest.approx(np.nanpercentile(finite, 25, axis=0).min())
+            assert corners[:, 1].max() == pytest.approx(np.nanpercentile(finite, 75, axis=0).max())
+    assert words(figure)[0] == "mixture_4 · std 0.2"
+    # 19 + 1 of 3 × 8 × 26 + 3 × 5 × 26 values
+    assert words(figure)[1] == "median of 5 to 8 seeds, band: middle half · 2.0 % of values not finite and left out"
+    assert_nothing_clipped(figure)
+    assert_nothing_overlaps(figure)
+
+
+def test_a_perfect_generator_is_a_dashed_line_in_its_band_where_it_has_the_score():
+    given = [Track("JSD, nats", courses(1), (0.0165, 0.0014)), Track("critic gap, nats", courses(1), (np.nan, np.nan))]
+    figure = plotting.curves_figure("", ["1 D step"], clocks(1, 1), given)
+    has, has_not = figure.axes
+    (line,) = has.lines[1:]
+    np.testing.assert_allclose(height(line), 0.0165)
+    assert line.get_linestyle() == "--"
+    (rectangle,) = has.patches
+    assert rectangle.get_y() == pytest.approx(0.0165 - 2 * 0.0014)
+    assert rectangle.get_height() == pytest.approx(4 * 0.0014)
+    assert not has_not.lines[1:]
+    assert not has_not.patches
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1 D step", "perfect generator"]
+    without = plotting.curves_figure("", ["1 D step"], clocks(1, 1), given[1:])
+    assert [text.get_text() for text in without.legends[0].get_texts()] == ["1 D step"]
+
+
+def test_rows_share_their_scores_axis_and_columns_their_clock_from_zero_to_the_last_end():
+    on = clocks(4)
+    figure = plotting.curves_figure("", names(4), on, tracks(4, 3))
+    grid = np.reshape(figure.axes, (3, 3))
+    for row in grid:
+        assert len({axes.get_ylim() for axes in row}) == 1
+        assert [bool(axes.get_ylabel()) for axes in row] == [True, False, False]
+    for column, clock in zip(grid.T, on, strict=True):
+        assert {axes.get_xlim() for axes in column} == {(0, 1.02 * max(at[-1] for at in clock.at))}
+        assert [axes.get_xlabel() for axes in column] == ["", "", clock.label]
+    figure.canvas.draw()
+    for (row, column), axes in np.ndenumerate(grid):
+        assert bool(shown_labels(axes.xaxis)) == (row == 2)
+        assert bool(shown_labels(axes.yaxis)) == (column == 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "across", "count"), [(1, 1, 1), (5, 2, 3), (12, 1, 4), (12, 3, 2), (12, 3, 4), (1, 3, 1)]
+)
+def test_curves_leave_room_for_every_word(settings, across, count):
+    figure = plotting.curves_figure(
+        "swiss_roll · std 0.2", names(settings), clocks(settings, across), tracks(settings, count)
+    )
+    listed = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(listed) == sorted([*names(settings), "perfect generator"])
+    assert_nothing_clipped(figure)
+    assert_nothing_overlaps(figure)
+
+
+def test_twelve_settings_are_told_apart_and_listed_in_reading_order():
+    figure = plotting.curves_figure("", names(12), clocks(12, 3), tracks(12, 1))
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[:12]}
+    assert len(looks) == 12
+    at = {text.get_text(): text.get_window_extent() for text in legend.get_texts()}
+    read = sorted(at, key=lambda name: (-round(at[name].y0), at[name].x0))
+    assert read == [*names(12), "perfect generator"]
+    drawn = {text.get_text(): handle for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)}
+    for name, line in zip(names(12), figure.axes[0].lines, strict=False):
+        assert drawn[name].get_color() == line.get_color()
+        assert drawn[name].get_linestyle() == line.get_linestyle()
+
+
+def test_a_setting_off_a_clock_is_left_out_there_alone():
+    on = clocks(3)
+    on[2].at[1][:] = np.nan
+    on[1].at[0][20:] = np.nan  # the clock stopped: the line ends there
+    figure = plotting.curves_figure("", names(3), on, tracks(3, 1))
+    assert [len(axes.lines) for axes in figure.axes] == [4, 4, 3]
+    assert [line.get_color() for line in figure.axes[2].lines[:2]] == [colours.COLUMNS[0], colours.COLUMNS[2]]
+    assert figure.axes[1].lines[0].get_markevery() == [19]
+    assert words(figure)[1].endswith("seconds of one core not known for 1 of 3 settings")
+    on = [Clock("seconds", [np.full(26, np.nan)] * 3)]
+    nowhere = plotting.curves_figure("", names(3), on, tracks(3, 1))
+    assert [text.get_text() for text in nowhere.axes[0].texts] == ["nothing to show"]
+
+
+@pytest.mark.parametrize("end", [1e-4, 0.3, 7.0, 2500.0, 1e4, 123456.0, 1e6, 1e8])
+def test_clocks_of_any_length_have_short_ticks_that_say_where_they_are(end):
+    figure = plotting.curves_figure("", names(2), clocks(2, 1, end) * 3, tracks(2, 1))
+    figure.canvas.draw()
+    units = {"k": 1e3, "M": 1e6}
+    for axes in figure.axes:
+        labels, at = shown_labels(axes.xaxis), axes.get_xticks()
+        at = at[(at >= 0) & (at <= axes.get_xlim()[1])]
+        assert len(at) >= 3
+        assert at[-1] > 0.6 * end
+        for label, value in zip(labels, at, strict=True):
+            assert len(label) <= 6
+            read = float(label.rstrip("kM").replace("−", "-")) * units.get(label[-1], 1)
+            assert read == pytest.approx(value, rel=1e-9, abs=1e-12)
+    assert_nothing_overlaps(figure)
+
+
+def test_a_setting_that_diverges_flattens_no_curve_and_start_and_end_stay_on_the_axis():
+    values = courses(4)
+    values[3][:5, 13:] = np.geomspace(1, 1e12, 13)  # most of its seeds
+    calm = plotting.curves_figure("", names(4), clocks(4, 1), [Track("JSD, nats", courses(4), (0.0165, 0.0014))])
+    figure = plotting.curves_figure("", names(4), clocks(4, 1), [Track("JSD, nats", values, (0.0165, 0.0014))])
+    (low, high), (axes,) = figure.axes[0].get_ylim(), figure.axes
+    assert high < 2 * calm.axes[0].get_ylim()[1]
+    # 13 of 4 × 26 medians, less those that are on the axis yet
+    off = np.mean([(height(line) > high) | (height(line) < low) for line in axes.lines[:4]])
+    assert f"{100 * off:.1f} % of medians off the axes" in words(figure)[1]
+    assert 0.1 < off <= 13 / 104
+    for line in axes.lines[:4]:
+        assert low < height(line)[0] < high
+    assert low < 0.0165 < high
+    assert np.abs(band(axes, 3)[:, 1]).max() < 150 * high  # what viewers of vector graphics can bear
+
+
+def test_a_fast_start_is_not_taken_for_wild():
+    """A GAN that converges at once: 3 interquartile ranges end far below where it began."""
+    values = [np.r_[0.69, 0.3, 0.02 + 0.001 * np.sin(np.arange(98))][None] * np.ones((8, 1))]
+    on = [Clock("generator steps", [np.arange(100)])]
+    figure = plotting.curves_figure("", names(1), on, [Track("JSD, nats", values, (0.0165, 0.0014))])
+    assert figure.axes[0].get_ylim()[1] > 0.69
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e6, 1e300])
+def test_curves_and_scores_of_one_value_or_none(value):
+    nothing = np.full((1, 5), value)
+    on, null = [Clock("generator steps", [np.arange(5)])], (np.nan, np.nan)
+    label = "Jensen–Shannon divergence from the real density, nats"
+    curves = plotting.curves_figure("", ["1 D step"], on, [Track(label, [nothing], null)])
+    scores = plotting.scores_figure("", np.arange(5), [Panel(label, [Line("JSD", nothing, colours.D)])])
+    for figure in (curves, scores):
+        assert_nothing_clipped(figure)
+        if value != 1e300:  # nine digits a number there
+            assert_nothing_overlaps(figure)
+        assert ("nothing to show" in [text.get_text() for text in figure.axes[0].texts]) == (not np.isfinite(value))
+        assert words(figure)[1].startswith("one seed")
+        assert ("100.0 % of values not finite" in words(figure)[1]) == (not np.isfinite(value))
+
+
+def test_one_snapshot_is_a_visible_dot():
+    point = np.array([[0.5]])
+    on = [Clock("generator steps", [np.array([10.0])])]
+    curves = plotting.curves_figure("", ["1 D step"], on, [Track("JSD, nats", [point], (0.0, 0.0))])
+    scores = plotting.scores_figure("", np.array([10]), [Panel("JSD, nats", [Line("", point, colours.COLUMNS[0])])])
+    colour = np.round(255 * np.array(to_rgb(colours.COLUMNS[0])))
+    for figure in (curves, scores):
+        axes, image = figure.axes[0], pixels(figure)
+        x, y = axes.transData.transform((10, 0.5)).astype(int)
+        around = image[image.shape[0] - y - 5 : image.shape[0] - y + 5, x - 5 : x + 5]
+        assert (np.abs(around - colour).max(axis=2) <= 2).sum() >= 6
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"names": ["a"]}, "generator steps: 2 arrays for 1 settings"),
+        ({"names": []}, "need"),
+        ({"clocks": []}, "need"),
+        ({"tracks": [Track("JSD", courses(1), (0, 0))]}, "JSD: 1 arrays for 2"),
+        ({"tracks": [Track("JSD", courses(2, snapshots=25), (0, 0))]}, "does not fit generator steps"),
+        ({"tracks": [Track("JSD", [v[0] for v in courses(2)], (0, 0))]}, "does not fit generator steps"),
+    ],
+)
+def test_curves_say_what_does_not_fit(change, word):
+    good = {"title": "", "names": names(2), "clocks": clocks(2, 1), "tracks": tracks(2)}
+    with pytest.raises(ValueError, match=word):
+        plotting.curves_figure(**{**good, **change})
+
+
+def panels(rng, seeds=8):
+    """Panels as of a setting with every group of scores, (seeds, 26) each."""
+
+    def around(level, spread=0.1):
+        return level * np.exp(rng.normal(0, spread, (seeds, 26)))
+
+    optimal, loss = around(4.0), around(0.8)
+    return [
+        Panel(
+            "G's loss, nats",
+            [
+                Line("G's loss", loss, colours.G),
+                Line("against the best D", optimal, colours.GENERATED),
+                Line("owed to D", loss - optimal, colours.D),
+            ],
+        ),
+        Panel("critic gap, nats", [Line("", around(0.5), colours.D)]),
+        Panel("slope of D, per data unit", [Line("mean", around(1), colours.D), Line("largest", around(3), colours.D)]),
+        Panel("agreement of D, cosine", [Line("with the best D", np.tanh(rng.normal(0, 1, (seeds, 26))), colours.D)]),
+        Panel("gradients", [Line("of D", around(0.7), colours.D), Line("of G", around(5), colours.G)]),
+        Panel("sliced Wasserstein-2, data units", [Line("all samples", around(1), colours.REAL)]),
+    ]
+
+
+@pytest.mark.parametrize("count", range(1, 7))
+def test_scores_are_medians_below_one_another_on_one_clock(count):
+    given = panels(np.random.default_rng(0))[:count]
+    figure = plotting.scores_figure("mixture_4 · std 0.2 · 5 D steps", STEPS, given)
+    assert len(figure.axes) == count
+    tops = [axes.get_position().y1 for axes in figure.axes]
+    assert tops == sorted(tops, reverse=True)
+    for panel, axes in zip(given, figure.axes, strict=True):
+        assert " ".join(axes.get_ylabel().split()) == panel.label
+        for line, drawn in zip(panel.lines, axes.lines, strict=False):
+            np.testing.assert_allclose(height(drawn), np.median(line.values, axis=0))
+            np.testing.assert_allclose(drawn.get_xdata(), STEPS)
+            assert drawn.get_color() == line.colour
+        for k, line in enumerate(panel.lines):
+            low, high = np.percentile(line.values, [25, 75], axis=0)
+            assert band(axes, k)[:, 1].min() == pytest.approx(low.min())
+            assert band(axes, k)[:, 1].max() == pytest.approx(high.max())
+        legend = axes.get_legend()
+        listed = [text.get_text() for text in legend.get_texts()] if legend else [""]
+        assert listed == [line.name for line in panel.lines]
+        looks = {(drawn.get_color(), drawn.get_linestyle()) for drawn in axes.lines[: len(panel.lines)]}
+        assert len(looks) == len(panel.lines)  # two lines of one colour differ in their dashes
+        assert axes.get_xlim() == (0, 500)
+        assert axes.get_xlabel() == ("generator steps" if axes is figure.axes[-1] else "")
+    assert words(figure) == ["mixture_4 · std 0.2 · 5 D steps", "median of 8 seeds, band: middle half"]
+    assert_nothing_clipped(figure)
+    assert_nothing_overlaps(figure)
+
+
+def scale_of(values):
+    return plotting.scores_figure("", STEPS, [Panel("gradients", [Line("of D", values, colours.D)])]).axes[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        (np.linspace(1, 30, 26), "linear"),  # 30-fold, yet half of it is above a tenth of the largest
+        (np.geomspace(1, 1000, 26), "log"),
+        (np.r_[np.zeros(13), np.geomspace(1, 1000, 13)], "log"),
+        (np.geomspace(1, 1000, 26) - 2, "linear"),  # negative
+        (np.zeros(26), "linear"),
+        (np.full(26, np.nan), "linear"),
+    ],
+)
+def test_an_axis_is_logarithmic_where_a_linear_one_would_crush_half_of_it(values, scale):
+    axes = scale_of(values[None])
+    assert axes.get_yscale() == scale
+    low, high = axes.get_ylim()
+    shown = values[np.isfinite(values) & ((values > 0) | (scale == "linear"))]
+    assert ((shown > low) & (shown < high)).all()
+    pixels(axes.figure)
+    assert len(shown_labels(axes.yaxis)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("least", "fold"), [(1e-9, 11), (0.02, 11), (3.0, 60), (0.02, 60), (0.02, 1e4), (1e-9, 1e4), (3.0, 1e12)]
+)
+def test_logarithmic_ticks_are_few_and_legible(least, fold):
+    values = np.r_[np.full(14, least), np.geomspace(least, least * fold, 12)]
+    figure = plotting.scores_figure("", STEPS, [Panel("gradients", [Line("of D", values[None], colours.D)])] * 6)
+    figure.canvas.draw()
+    assert figure.axes[0].get_yscale() == "log"
+    assert len(shown_labels(figure.axes[0].yaxis)) >= 2
+    assert_nothing_clipped(figure)
+    assert_nothing_overlaps(figure)
+
+
+def test_wild_scores_flatten_nothing():
+    values = np.tanh(np.random.default_rng(0).normal(0, 1, (8, 26)))
+    calm = scale_of(values).get_ylim()
+    values[:7, 11] = -1e12
+    low, high = scale_of(values).get_ylim()
+    assert high - low < 3 * (calm[1] - calm[0])
+    positive = np.exp(np.random.default_rng(0).normal(0, 0.1, (8, 26)))
+    positive[:7, 20:] = 1e300
+    axes = scale_of(positive)
+    pixels(axes.figure)  # and nothing overflows
+    assert "of medians off the axes" in words(axes.figure)[1]
+
+
+def test_scores_say_what_does_not_fit():
+    with pytest.raises(ValueError, match="panel"):
+        plotting.scores_figure("", STEPS, [])
+    with pytest.raises(ValueError, match=r"of D: \(8, 25\) does not fit 26 steps"):
+        scale_of(np.ones((8, 25)))
+
+
+# --- files
+
+
+def calls():
+    """Functions of plotting and their arguments: a figure with a heat map, and one with many words."""
+    curves = ("mixture_4 · std 0.2", names(3), clocks(3, 1), tracks(3, 1))
+    return [("frames_figure", (plane(n=500), HALF, [0])), ("curves_figure", curves)]
+
+
+def drawings():
+    return [getattr(plotting, function)(*arguments) for function, arguments in calls()]
+
+
+SAVE = """
+import pathlib, pickle, sys, plotting
+for i, (function, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
+    for suffix in ("png", "pdf", "svg"):
+        plotting.save(getattr(plotting, function)(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
+"""
+
+
+def test_equal_figures_are_equal_files_in_every_format_and_process(tmp_path):
+    for folder, seed in (("a", "1"), ("b", "2")):
+        (tmp_path / folder).mkdir()
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed,  # sets in other orders
+            "SOURCE_DATE_EPOCH": f"{seed}000000000",  # another date, if one were written
+            "PYTHONPATH": str(Path(plotting.__file__).parent),
+        }
+        command = [sys.executable, "-c", SAVE, str(tmp_path / folder)]
+        subprocess.run(command, env=environment, input=pickle.dumps(calls()), check=True)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["0.pdf", "0.png", "0.svg", "1.pdf", "1.png", "1.svg"]
+    heads = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-1.", "svg": b"<?xml"}
+    for name in files:
+        one, other = ((tmp_path / folder / name).read_bytes() for folder in "ab")
+        assert one == other
+        assert one.startswith(heads[name[-3:]])
+        for said in (b"Software", b"CreationDate", b"ModDate", b"Creator", b"Producer", b"dc:date", b"atplotlib v"):
+            assert said not in one
+
+
+def test_pdf_ends_whole_and_holds_its_fonts(tmp_path):
+    plotting.save(drawings()[1], tmp_path / "a.pdf")
+    data = (tmp_path / "a.pdf").read_bytes()
+    assert data.rstrip().endswith(b"%%EOF")
+    start = int(data.rsplit(b"startxref", 1)[1].split()[0])
+    assert data[start:].startswith(b"xref")
+    assert b"/FontFile2" in data  # TrueType, within the file
+    assert b"/Type3" not in data
+
+
+def test_svg_is_xml_that_needs_neither_fonts_nor_files(tmp_path):
+    svg, link = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
+    for figure, images in zip(drawings(), (1, 0), strict=True):
+        size = 72 * figure.get_size_inches()
+        with matplotlib.rc_context({"svg.fonttype": "none", "svg.image_inline": False}):  # a user's style
+            plotting.save(figure, tmp_path / "a.svg")
+        assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]  # no picture beside it
+        root = ET.parse(tmp_path / "a.svg").getroot()
+        assert root.tag == f"{svg}svg"
+        np.testing.assert_allclose([float(v) for v in root.get("viewBox").split()[2:]], size, rtol=1e-6)
+        pictures = list(root.iter(f"{svg}image"))
+        assert bool(pictures) == bool(images)
+        assert all(picture.get(link).startswith("data:image/png;base64,") for picture in pictures)
+        assert all(e.get(link, "#").startswith("#") for e in root.iter() if e.tag != f"{svg}image")
+        assert not list(root.iter(f"{svg}text"))  # words are outlines
+        assert not list(root.iter("{http://purl.org/dc/elements/1.1/}date"))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a", "a.png.gz"])
+def test_other_suffixes_are_refused_before_anything_is_written(name, tmp_path):
+    figure = plotting.frames_figure(plane(n=50), HALF, [0])
+    with pytest.raises(ValueError, match=r"\.png, \.pdf, \.svg"):
+        plotting.save(figure, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    plotting.save(figure, tmp_path / "a.PNG")  # the figure is still whole
+    assert (tmp_path / "a.PNG").read_bytes().startswith(b"\x89PNG")
 
 
 def test_saving_twice_gives_equal_bytes_and_leaves_nothing_else(tmp_path):

@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from comparisons import difference_rows
 from intervals import paired_difference
-from observations import observations
-from report import _markdown, write_report
-from results import Member, Results, difference_rows, setting_names
+from observations import observations, observe
+from report import Told, _markdown
+from report import write_report as write
+from results import SWINGS, Member, Results
 from settings import Setting, Study
 from store import RunFolder
 from tables import tex_table, text_table
@@ -64,22 +66,25 @@ def made(
         "seeds": seeds,
         "snapshots": 2,
     } | study
-    return Results(
+    results = Results(
         study=Study(settings=settings, **asked),
         members=[Member(i, seed) for i in range(len(settings)) for seed in range(seeds)],
-        curve_steps=np.arange(1, 101),
+        curve_steps=np.tile(np.arange(1, 101), (len(settings), 1)),
         curves={name: np.zeros((count, 100)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
-        snapshot_steps=np.array([0, 50, 100]),
+        snapshot_steps=np.tile([0, 50, 100], (len(settings), 1)),
         scores=scores,
         measures={},
-        frame_steps=np.array([0, 100]),
+        frame_steps=np.tile([0, 100], (len(settings), 1)),
         samples=np.zeros((2, count, 2048, 2), np.float16),
         null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         verdicts=[word for _, _, words in table for word in words],
         details=[""] * count,
         diverged_at=[None] * count,
+        seconds=[1.0] * len(settings),
     )
+    results.swings = {name: np.full(count, NAN) for name in SWINGS}  # too short a run to swing
+    return results
 
 
 def mixture(d_steps: int, **rest: Any) -> Setting:
@@ -97,8 +102,9 @@ ANY_8 = ["still learning"] * 8
 def draw(folder: RunFolder, results: Results) -> list[str]:
     """Tiny but valid pictures in the places that `render` puts them."""
     kinds = ("losses.png", "frames.png", "density.gif")
-    paths = [f"{name}/{kind}" for name in setting_names(results.study.settings) for kind in kinds]
+    paths = [f"{name}/{kind}" for name in results.names for kind in kinds]
     paths += ["comparison.png", "comparison.gif"]
+    paths += [f"curves-{target.replace(' · std ', '-std')}.png" for target in results.targets]
     for number, path in enumerate(paths):
         file = folder.path / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +114,10 @@ def draw(folder: RunFolder, results: Results) -> list[str]:
         else:
             frames[0].save(file)
     return paths
+
+
+def write_report(results: Results, folder: RunFolder, facts: dict[str, Any]) -> None:
+    write(results, folder, [Told("run", folder, results, facts)])
 
 
 def report(
@@ -165,6 +175,12 @@ def paragraph(results: Results, heading: str) -> str:
     return dict(observations(results))[f"mixture_4 · std 0.2: {heading}"]
 
 
+def not_shown(words: str) -> list[str]:
+    """The scores in which a pair's paragraph shows no difference, and what it says of each."""
+    found = re.search(r"No difference shown \([^)]*\) in (.*)\.$", words)
+    return found[1].split("; ") if found else []
+
+
 # --- observations -------------------------------------------------------------------------------------------
 
 
@@ -181,7 +197,7 @@ def test_opposite_outcomes_give_opposite_sentences() -> None:
         assert words.count("is the better.") == 2
         place = "nearer to" if two is GOOD_8 else "further from"
         assert f"the mean with 2 D steps is {place} a perfect generator's 0.989." in words
-        assert "no difference" not in words
+        assert not_shown(words) == ["share collapsed: equal in all 8 seeds"]
         assert "over 8 shared seeds. Modes" in words  # and no word of too few
         e = paired_difference(np.array(two)[:, 2], np.array(one)[:, 2])  # of the pairs, not of the two means
         low, high = sorted((abs(e.low), abs(e.high)))
@@ -198,16 +214,17 @@ def test_pairing_shows_what_the_means_alone_would_not() -> None:
     assert second.low < first.value < second.high  # the settings' own intervals overlap
     words = paragraph(results, "2 D steps against 1 D step")
     assert "JSD: lower with 2 D steps than with 1 D step, by 0.015" in words
-    assert "Modes covered: no difference shown (equal in all 8 seeds)." in words
+    assert "modes covered: equal in all 8 seeds" in not_shown(words)
 
 
 def test_no_difference_is_said_to_be_none() -> None:
     one = [(4, 0.95, 0.05), (3, 0.97, 0.07), (4, 0.96, 0.06), (3, 0.94, 0.04)] * 2
     results = made((mixture(2), one[::-1], ANY_8), (mixture(1), one, ANY_8))
     words = paragraph(results, "2 D steps against 1 D step")
-    assert words.count("no difference shown") == 3
+    assert len(not_shown(words)) == 4
     assert "better" not in words
-    assert re.search(r"\(2 D steps − 1 D step: 0\.000 \[−0\.0\d+, 0\.0\d+\] nats, corrected p 1\.000\)", words)
+    assert "No difference shown (2 D steps − 1 D step) in modes covered: " in words
+    assert re.search(r"; JSD: 0\.000 \[−0\.0\d+, 0\.0\d+\] nats, corrected p 1\.000;", words)
 
 
 def test_a_difference_that_rounds_to_nothing_is_still_told_from_zero() -> None:
@@ -254,7 +271,7 @@ def test_the_correction_turns_a_nominal_difference_into_none() -> None:
     assert jsd["low"] > 0  # by its own interval, and by its own p, there would be one
     assert jsd["p"] < 0.05 < jsd["p_corrected"]
     words = paragraph(results, "2 D steps against 1 D step")
-    assert words.count("no difference shown") == 3
+    assert len(not_shown(words)) == 4
     assert f"corrected p {jsd['p_corrected']:.3f}" in words
     assert "better" not in words
     words = paragraph(beside_noise(0.0078125, 2), "2 D steps against 1 D step")
@@ -266,7 +283,7 @@ def test_every_target_counts_in_the_correction() -> None:
     corrected = []
     for targets in (1, 2, 3):
         rows = difference_rows(beside_noise(0.03125, targets))
-        assert len(rows) == 3 * targets
+        assert len(rows) == 4 * targets
         corrected.append(rows[2]["p_corrected"])
     assert 0.03125 < corrected[0] < corrected[1] < corrected[2]
 
@@ -277,11 +294,11 @@ def test_too_few_seeds_are_said_to_be_too_few() -> None:
         words = paragraph(results, "2 D steps against 1 D step")
         few = f"{seeds} shared seeds. So few seeds cannot show a difference: that takes 6."
         assert (few in words) == (seeds < 6)
-        assert (words.count("no difference shown (") == 3) == (seeds < 6)
+        assert (len(not_shown(words)) == 4) == (seeds < 6)
         assert ("better" not in words) == (seeds < 6)
     rows = [(NAN, NAN, NAN)] * 3 + GOOD_8[3:]
     words = paragraph(made((mixture(2), rows, ANY_8), (mixture(1), BAD_8, ANY_8)), "2 D steps against 1 D step")
-    assert words.count("only 5 of 8 shared seeds have it at both, too few to show one") == 3
+    assert words.count("(only 5 of 8 shared seeds have it at both), too few to show one") == 3
 
 
 def test_a_tight_target_is_compared_with_a_wide_one() -> None:
@@ -302,7 +319,7 @@ def test_a_tight_target_is_compared_with_a_wide_one() -> None:
             assert words.count(f"{winner} is captured the better.") == 2
             assert f"; to a perfect generator's 0.989 and 0.995, {winner} is the nearer." in words
     same = made(*((s, GOOD_8, ANY_8) for s in settings))
-    assert paragraph(same, "std 0.2 against std 1.2, 2 D steps").count("equal in all 8 seeds") == 3
+    assert paragraph(same, "std 0.2 against std 1.2, 2 D steps").count("equal in all 8 seeds") == 4
 
 
 def test_every_pair_of_d_steps_is_compared_and_only_where_all_else_is_equal() -> None:
@@ -352,7 +369,7 @@ def test_members_without_scores_are_left_out_and_counted() -> None:
     assert "The earliest divergence was seen at step 40." in words
     assert "1 seed failed to run and is left out." in words
     pair = paragraph(results, "2 D steps against 1 D step")
-    assert pair.count("only 2 of 4 shared seeds have it at both, too few to show one") == 3
+    assert pair.count("(only 2 of 4 shared seeds have it at both), too few to show one") == 3
     table = text_table(results)
     assert re.search(r" 2 D steps +2/4 ", table)
     assert "Seeds m/n" in " ".join(table.split())
@@ -365,7 +382,7 @@ def test_nothing_scored_is_nothing_claimed() -> None:
         "None of 2 seeds has a score at the last snapshot. Verdicts on 2 seeds"
     )
     pair = paragraph(results, "2 D steps against 1 D step")
-    assert pair.count("no difference can be shown, no shared seed has it at both.") == 3
+    assert pair.count("no shared seed has it at both") == 3
     assert "better" not in pair
 
 
@@ -376,7 +393,7 @@ def test_one_seed_has_no_interval_and_shows_no_difference() -> None:
     assert "From one seed there is no interval" in words
     pair = paragraph(results, "2 D steps against 1 D step")
     assert pair.startswith("One shared seed, so a difference has no interval.")
-    assert pair.count("no difference can be shown from one seed") == 3
+    assert pair.count(" in the one seed") == 4
     assert "better" not in pair
     assert "there is no interval" in " ".join(text_table(results).split())
 
@@ -450,15 +467,16 @@ def test_both_reports_show_the_estimates(tmp_path: Path) -> None:
             assert f"| {shown} |" in rows
     assert "3 collapsed 1 diverged" in cells
     assert "| 3 collapsed, 1 diverged |" in rows
-    for heading, words in observations(results):
-        assert words in Page(html).text
-        assert heading.partition(": ")[2] in Page(html).text
-        assert words in markdown
+    for part in observe(results):
+        for heading, words in [*part.entries, (part.heading, part.summary)]:
+            assert words in Page(html).text
+            assert heading in Page(html).text
+            assert words in markdown
     for text in (Page(html).text, markdown):
         assert FACTS["command"] in text
         assert "torch 2.13.0" in text
         assert "Device cpu, 1 thread a worker, training 12 s, all 20 s." in text
-        assert "seeds 0 to 3 and 100 generator steps, at 2048 samples" in text
+        assert "seeds 0 to 3 and 100 generator steps each, at 2048 samples" in text
         assert "nan" not in re.findall(r"\w+", text.lower())
 
 
@@ -480,7 +498,7 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> Non
     policy = next(m["content"] for m in page.every("meta") if m.get("http-equiv") == "Content-Security-Policy")
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     images = page.every("img")
-    assert len(images) == 2 + 2 * 3
+    assert len(images) == 2 + 2 * 3 + 1
     for image in images:
         kind, _, data = (image["src"] or "").partition(";base64,")
         assert kind in ("data:image/png", "data:image/gif")
@@ -507,7 +525,7 @@ def test_markdown_links_lead_to_files(tmp_path: Path) -> None:
     results = made((mixture(2, loss="hinge"), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
     _, markdown = report(results, tmp_path)
     links = re.findall(r"\]\(([^)]*)\)", markdown)
-    assert len(links) == 2 + 2 * 3 + 5
+    assert len(links) == 2 + 2 * 3 + 1 + 5
     for link in links:
         assert (tmp_path / "run" / unquote(link)).is_file()
     tables = [line for line in markdown.splitlines() if line.startswith("|")]
@@ -560,20 +578,20 @@ def test_pictures_that_are_missing_or_broken_are_left_out(tmp_path: Path) -> Non
     (folder.path / paths[0]).write_bytes(b"<svg onload=alert(1)>")
     write_report(results, folder, FACTS)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert len(page.every("img")) == 3
-    assert "2 of this run's 5 pictures are not in its folder." in page.text
+    assert len(page.every("img")) == 4
+    assert "2 of this run's 6 pictures are not in its folder." in page.text
 
 
 def test_one_moment_is_no_animation_and_none_is_missed(tmp_path: Path) -> None:
     results = made((mixture(2), GOOD, ["converged"] * 4))
-    results.frame_steps, results.samples = results.frame_steps[1:], results.samples[1:]
+    results.frame_steps, results.samples = results.frame_steps[:, 1:], results.samples[1:]
     folder = RunFolder.create(tmp_path)
     for path in draw(folder, results):
         if path.endswith(".gif"):
             (folder.path / path).unlink()
     write_report(results, folder, FACTS)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert len(page.every("img")) == 3
+    assert len(page.every("img")) == 4
     assert "pictures" not in page.text
 
 
@@ -683,7 +701,7 @@ def test_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
             seen = look["result"]["value"]
             assert seen["window"] == width
             assert seen["wide"] <= width
-            assert seen["images"] == 2 + 6 * 3
+            assert seen["images"] == 2 + 6 * 3 + 1
             assert seen["broken"] == 0
             backgrounds.add(seen["dark"])
             methods = [event.get("method") for event in browser.events]

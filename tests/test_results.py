@@ -1,29 +1,17 @@
 import csv
-import dataclasses
 import json
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from comparisons import comparison_rows, write_tables
 from files import FolderInUse, NotARun, atomic
-from intervals import max_t, mean_interval, share_interval
-from results import (
-    COMPARED,
-    Pair,
-    comparison_rows,
-    difference_rows,
-    load,
-    manifest,
-    save,
-    setting_labels,
-    setting_names,
-    setting_pairs,
-    summary_rows,
-)
-from settings import FIELDS, OptionError, Setting, Study
+from intervals import mean_interval, share_interval
+from results import load, manifest, save, setting_labels, setting_names, summary_rows
+from settings import OptionError, Setting, Study
 from store import RunFolder
-from study import plan, resolve, run_study, spread_steps
+from study import plan, resolve, run_study
 
 TINY = {"hidden": 4, "batch_size": 8}
 
@@ -43,12 +31,6 @@ def tiny(**how):
 @pytest.fixture(scope="module")
 def measured():
     return run_study(tiny())
-
-
-def test_spread_steps():
-    assert spread_steps(100, 4) == (0, 25, 50, 75, 100)
-    assert spread_steps(3, 50) == (0, 1, 2, 3)
-    assert spread_steps(10, 0) == (10,)
 
 
 def test_plan_puts_every_member_in_one_stack_of_its_structure():
@@ -76,7 +58,7 @@ def test_arrays_have_the_stated_shapes(measured):
     assert measured.curves["d_loss"].shape == (6, 12)
     assert measured.scores["jsd"].shape == (6, 5)
     assert measured.samples.shape == (4, 6, 2048, 2)
-    assert list(measured.frame_steps) == [0, 4, 8, 12]
+    assert list(measured.frame_steps[0]) == [0, 4, 8, 12]
     assert measured.of_setting(1) == [3, 4, 5]
 
 
@@ -93,6 +75,8 @@ def test_a_run_read_back_is_the_run(measured, tmp_path):
     for one, other in pairs:
         assert all(np.array_equal(one[name], other[name], equal_nan=True) for name in other)
     assert np.array_equal(back.samples, measured.samples)
+    for name in ("curve_steps", "snapshot_steps", "frame_steps", "seconds"):
+        assert np.array_equal(getattr(back, name), getattr(measured, name)), name
     for name, pair in measured.null[0].items():
         assert back.null[0][name] == pytest.approx(pair, nan_ok=True)
 
@@ -100,6 +84,7 @@ def test_a_run_read_back_is_the_run(measured, tmp_path):
 def test_tables_agree_with_the_arrays(measured, tmp_path):
     folder = RunFolder.create(tmp_path / "run")
     save(measured, folder)
+    write_tables(measured, folder)
     with open(tmp_path / "run" / "summary.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(r["setting"], int(r["seed"])) for r in rows] == [
@@ -116,7 +101,9 @@ def test_tables_agree_with_the_arrays(measured, tmp_path):
 
 def test_equal_results_give_equal_bytes(measured, tmp_path):
     for name in "ab":
-        save(measured, RunFolder.create(tmp_path / name))
+        folder = RunFolder.create(tmp_path / name)
+        save(measured, folder)
+        write_tables(measured, folder)
     for file in ("summary.csv", "comparison.csv", "differences.csv", "events.csv", "history.npz", "frames.npz"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
@@ -139,6 +126,8 @@ def test_a_failed_stack_costs_its_members_alone(monkeypatch, tmp_path):
     rows = comparison_rows(results)
     assert rows[1]["jsd_n"] == 0
     save(results, RunFolder.create(tmp_path / "run"))
+    assert np.isfinite(results.seconds[0])
+    assert np.isnan(results.seconds[1])
 
 
 def test_divergence_is_a_result_with_a_step():
@@ -158,73 +147,6 @@ def test_names_tell_settings_apart():
     assert setting_names(settings)[0] == "gaussian-std0.2-d2-losshinge-lr0.001"
     assert len(set(setting_names(settings))) == len(set(setting_labels(settings))) == 4
     assert setting_labels([Setting(std=0.2)]) == [("gaussian · std 0.2", "2 D steps")]
-
-
-# --- differences -----------------------------------------------------------------------------------------------------
-
-
-def test_pairs_differ_in_one_option_and_share_the_mode():
-    base = {"mode": "mixture_4"}
-    settings = [
-        Setting(**base, std=0.2, d_steps=5),
-        Setting(**base, std=0.2, d_steps=1),
-        Setting(**base, std=1.2, d_steps=1),
-        Setting(**base, std=0.2, d_steps=2),
-        Setting(**base, std=0.2, d_steps=1, lr=0.1),
-        Setting(**base, std=0.2, d_steps=2, lr=0.2, loss="hinge"),
-        Setting(mode="ring_8", std=0.2, d_steps=1),
-    ]
-    assert setting_pairs(settings) == [
-        Pair(3, 1, "d_steps"),
-        Pair(0, 1, "d_steps"),
-        Pair(0, 3, "d_steps"),
-        Pair(1, 2, "std"),
-        Pair(1, 4, "lr"),
-    ]
-    for one, other, option in setting_pairs(settings[::-1]):  # the order of the study decides only where it must
-        differ = [n for n in FIELDS[Setting] if getattr(settings[::-1][one], n) != getattr(settings[::-1][other], n)]
-        assert differ == [option]
-    assert len(setting_pairs(settings[::-1])) == 5
-    assert setting_pairs(settings[:1]) == []
-
-
-def test_differences_are_those_of_the_final_scores(measured):
-    rows = difference_rows(measured)
-    assert [row["score"] for row in rows] == list(COMPARED)
-    for row in rows:
-        assert (row["setting"], row["against"]) == ("mixture_4-std0.2-d2", "mixture_4-std0.2-d1")
-        final = measured.scores[row["score"]][:, -1]  # members: 3 seeds of one D step, then 3 of two
-        assert row["difference"] == pytest.approx(np.mean(final[3:] - final[:3]))
-        assert row["n"] == 3
-        assert row["p"] in (0.25, 0.5, 0.75, 1.0)  # quarters of the patterns of 3 signs
-    by_seed = [measured.scores[name][3:, -1] - measured.scores[name][:3, -1] for name in COMPARED]
-    assert [row["p_corrected"] for row in rows] == list(max_t(np.array(by_seed)))
-
-
-def test_differences_pair_by_seed_not_by_place(measured):
-    order = [0, 1, 2, 5, 3, 4]
-    shuffled = dataclasses.replace(
-        measured,
-        members=[measured.members[m] for m in order],
-        scores={name: values[order] for name, values in measured.scores.items()},
-    )
-    assert difference_rows(shuffled) == difference_rows(measured)
-    scores = {name: values[1:] for name, values in measured.scores.items()}
-    fewer = difference_rows(dataclasses.replace(measured, members=measured.members[1:], scores=scores))
-    jsd = measured.scores["jsd"][:, -1]
-    assert [row["n"] for row in fewer] == [2, 2, 2]  # the seed that one setting lacks is not paired
-    assert fewer[-1]["difference"] == pytest.approx(np.mean(jsd[4:] - jsd[1:3]))
-
-
-def test_differences_are_written(measured, tmp_path):
-    save(measured, RunFolder.create(tmp_path / "run"))
-    with open(tmp_path / "run" / "differences.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row, made in zip(rows, difference_rows(measured), strict=True):
-        assert {name: type(made[name])(row[name]) for name in made} == made
-    alone = run_study(dataclasses.replace(measured.study, settings=measured.study.settings[:1]))
-    save(alone, RunFolder.create(tmp_path / "alone"))
-    assert (tmp_path / "alone" / "differences.csv").read_text() == ",".join(rows[0]) + "\n"
 
 
 # --- intervals -------------------------------------------------------------------------------------------------------

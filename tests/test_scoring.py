@@ -7,9 +7,10 @@ import pytest
 
 import critic
 import metrics
-from sample import make_target
+from sample import draw_real, make_target
 from scoring import SCORES, Scorer, mode_count, null_scores, score_names
 from settings import SCORE_GROUPS, Setting
+from streams import Streams
 from tables import SCORES as TITLES
 from train import train_stack
 from transport import sliced_w2, w2
@@ -71,3 +72,21 @@ def test_nulls_are_of_the_targets_own_samples():
     own = metrics.null_samples(target)
     assert nulls["sliced_w2"][0] == pytest.approx(sliced_w2(own, target).mean())
     assert nulls["jsd"] == metrics.null_scores(target)["jsd"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["gaussian", "mixture_4", "ring_8", "swiss_roll"])
+def test_the_targets_own_samples_have_z_scores_of_mean_0_and_standard_deviation_1(mode):
+    target = make_target(mode, None)
+    seeds = range(10**9, 10**9 + 200)  # none of the null's own
+    drawn = draw_real([target] * 200, metrics.EVALUATION, Streams(seeds, "choice"), Streams(seeds, "noise")).numpy()
+    scores = dict(metrics.measure(drawn, target).scores)
+    scores |= {"w2": w2(drawn, target), "sliced_w2": sliced_w2(drawn, target)}
+    told = 0
+    for name, (mean, deviation) in null_scores(target, ("transport",)).items():
+        if np.isfinite(mean) and deviation > 0:  # all modes are covered in every draw: no z
+            z = (scores[name] - mean) / deviation
+            assert abs(z.mean()) < 0.2, name
+            assert abs(z.std(ddof=1) - 1) < 0.2, name
+            told += 1
+    assert told >= (6 if target.modes is not None and len(target.modes.centres) > 1 else 4)

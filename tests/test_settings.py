@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+import budget
 import GAN
 import losses
 import sample
@@ -16,6 +17,7 @@ def test_names_are_those_of_the_registries():
         "optimizer": updates.OPTIMIZERS,
         "activation": GAN.ACTIVATIONS,
         "init": GAN.INITS,
+        "budget": budget.BUDGETS,
     }
     assert {name: list(registry) for name, registry in registries.items()} == {n: list(v) for n, v in NAMES.items()}
 

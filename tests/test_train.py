@@ -170,7 +170,7 @@ def test_snapshots_do_not_change_training(quick):
 
 
 def test_each_step_changes_its_own_player_alone():
-    stack = AutogradStack([SMALL], [0], Curves(1, 1, 1), 4, torch.device("cpu"), torch.float64)
+    stack = AutogradStack([SMALL], [0], Curves(1, [1]), 4, torch.device("cpu"), torch.float64)
     g, d = stack.G.flat.clone(), stack.D.flat.clone()
     stack.begin_round()
     assert torch.equal(stack.G.flat, g)

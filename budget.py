@@ -1,0 +1,61 @@
+"""How long each setting of a study trains, and when it is looked at, so that the settings compare at an equal budget.
+
+A budget is what all settings spend alike: generator steps, updates of both players together, or real samples that D has
+seen. `Study.steps` is what the setting with the cheapest generator step trains for; the others stop where they have
+spent as much, so no setting trains longer. All are looked at as often, at equal shares of their way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from settings import Setting, Study
+
+BUDGETS: dict[str, Callable[[Setting], Fraction]] = {  # name -> what a generator step costs
+    "steps": lambda setting: Fraction(1),
+    "updates": lambda setting: Fraction(setting.d_steps + setting.g_steps, setting.g_steps),
+    "samples": lambda setting: Fraction(setting.d_steps * setting.batch_size, setting.g_steps),
+}
+CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
+
+
+def steps_of(study: Study) -> tuple[int, ...]:
+    """Generator steps that each setting trains for, to the nearest one; at least 1."""
+    costs = [BUDGETS[study.budget](setting) for setting in study.settings]
+    least = min(costs, default=Fraction(1))
+    return tuple(max(1, round(study.steps * least / cost)) for cost in costs)
+
+
+def spread_steps(steps: int, count: int) -> tuple[int, ...]:
+    """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer; of none, the last."""
+    return tuple(sorted({round(Fraction(steps * k, count)) for k in range(count + 1)})) if count else (steps,)
+
+
+def snapshot_steps(study: Study) -> list[tuple[int, ...]]:
+    """Of each setting, the generator steps after which it is scored: as many for all."""
+    steps = steps_of(study)
+    return [spread_steps(n, min(study.snapshots, min(steps))) for n in steps]
+
+
+def frame_steps(study: Study) -> list[tuple[int, ...]]:
+    """Of each setting, the generator steps after which its samples are kept for pictures: as many for all."""
+    steps = steps_of(study)
+    return [spread_steps(n, min(study.frames, min(steps))) for n in steps]
+
+
+def curve_steps(study: Study) -> list[tuple[int, ...]]:
+    """Of each setting, the generator steps that close the entries of its loss curves: as many for all."""
+    steps = steps_of(study)
+    width = -(-min(steps) // CURVE_POINTS)
+    return [spread_steps(n, -(-min(steps) // width))[1:] for n in steps]
+
+
+def updates(setting: Setting, steps: int) -> int:
+    """Updates of D and of G together in so many generator steps; a round that has begun has had its D steps."""
+    return steps + setting.d_steps * -(-steps // setting.g_steps)
+
+
+def samples_seen(setting: Setting, steps: int) -> int:
+    """Real samples that D has been trained on in so many generator steps."""
+    return setting.batch_size * setting.d_steps * -(-steps // setting.g_steps)
