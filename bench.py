@@ -242,7 +242,7 @@ def _run_and_weigh(study: Study, pipe: Any) -> None:
     from study import resolve
 
     with tempfile.TemporaryDirectory() as folder:
-        run(resolve(study), Path(folder) / "run", figures=False)
+        run(resolve(study), Path(folder) / "run", look=None)
     own, workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
     pipe.send((own + int(study.workers) * workers) * unit / 1e9)
@@ -317,12 +317,38 @@ def _on_gpu(carry_out: Callable[[], Any]) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
+def drawing(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+    """Animations and figures of the assignment's run, beside a fresh figure a frame."""
+    from benchmarks import pictures
+
+    results = pictures.run(2 * steps, workers)
+    singles, sizes, fresh, grids, wholes = [], [], [], [], []
+    for _ in range(repeats):
+        one, grid = pictures.single(results), pictures.comparison(results)
+        fresh.append(pictures.fresh(results))
+        wholes.append(pictures.everything(results, workers))
+        singles.append(one[0])
+        grids.append(grid[0])
+        sizes = [one[1], grid[1]]
+        tick(1)
+    rows = [
+        Row("a frame, one panel of 640 px", "ms", 5, False, singles),
+        Row("a frame, one panel of 640 px", "× a fresh figure", 20, True, _ratios(fresh, singles)),
+        Row("a frame, 4 × 2 panels, 960 px", "ms", 30, False, grids),
+        Row("all pictures of 8 settings, 100 frames", "s", 15, False, wholes),
+        Row("100 frames, one panel of 640 px", "MB", 2.5, False, sizes[:1]),
+        Row("100 frames, 4 × 2 panels, 960 px", "MB", 8, False, sizes[1:]),
+    ]
+    return Part(rows, [])
+
+
 PARTS: dict[str, Callable[[int, int, int, Tick], Part]] = {
     "training": training,
     "jax": beside_jax,
     "busy": beside_busy,
     "company": in_company,
     "looking": looking,
+    "pictures": drawing,
     "memory": memory,
     "cuda": on_cuda,
 }

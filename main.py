@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import typer
 
 from options import Asked, read_options
-from settings import FIELDS, NAMES, VERSION, OptionError, Setting, Study, flag, metadata, near
+from settings import FIELDS, NAMES, VERSION, Look, OptionError, Setting, Study, flag, metadata, near, parse
 from settings import default as default_of
 
 app = typer.Typer(
@@ -38,15 +38,15 @@ app = typer.Typer(
 # --- options ---------------------------------------------------------------------------------------------------------
 
 
-def _text_option(cls: type, name: str) -> inspect.Parameter:
+def _text_option(cls: type, name: str, aliases: tuple[str, ...] = ()) -> inspect.Parameter:
     meta = metadata(cls, name)
     words = meta["help"]
     if (value := default_of(cls, name)) is not None:
         words += f" ({value:g})" if isinstance(value, float) else f" ({value})"
     metavar = "|".join(NAMES[name]) if 0 < len(NAMES.get(name, ())) < 7 else FIELDS[cls][name].__name__.upper()
-    panel = "Setting: one value or several, comma-separated" if cls is Setting else "Study"
+    panel = {Setting: "Setting: one value or several, comma-separated", Study: "Study", Look: "Pictures"}[cls]
     option = typer.Option(
-        flag(name), *meta["aliases"], help=words, metavar=metavar, rich_help_panel=panel, show_default=False
+        flag(name), *meta["aliases"], *aliases, help=words, metavar=metavar, rich_help_panel=panel, show_default=False
     )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
@@ -84,7 +84,8 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
         _plain_option("quiet", bool, "errors and results only", False),
         _plain_option("json", bool, "results as one JSON object on stdout", False),
     ]
-    function.__signature__ = inspect.Signature([*own, *setting, *study, *output])  # type: ignore[attr-defined]
+    look = [_text_option(Look, name) for name in FIELDS[Look]]
+    function.__signature__ = inspect.Signature([*own, *setting, *study, *look, *output])  # type: ignore[attr-defined]
     return function
 
 
@@ -153,20 +154,38 @@ def list_names(
             print(f"  {name:<15} {words}".rstrip())
 
 
+def with_look(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a look, as its `**options`."""
+    own = [
+        p
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+        if p.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    # a run's --layers are those of its networks
+    look = [_text_option(Look, name, ("--layers",) if name == "show" else ()) for name in FIELDS[Look]]
+    function.__signature__ = inspect.Signature([*own, *look])  # type: ignore[attr-defined]
+    return function
+
+
 @app.command("render")
+@with_look
 def render_run(
     run: Annotated[str, typer.Argument(help="a run folder")],
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="animation frames, of those that the run kept; default: all")
+    ] = None,
     workers: Annotated[str, typer.Option(help="auto or a number")] = "auto",
-    formats: Annotated[str | None, typer.Option("--format", help=metadata(Study, "format")["help"])] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
+    **options: Any,
 ) -> None:
-    """Draw a run's pictures and report again, without training."""
+    """Draw a run's pictures and report again, without training; what is not said is as the run was drawn."""
     from pipeline import redraw
     from progress import progress_on
 
+    changes = {name: parse(Look, name, value) for name, value in options.items() if value is not None}
     signal.signal(signal.SIGTERM, _terminate)
     with _drawing_fails():
-        redraw(Path(run), workers, formats, progress_on(sys.stderr, quiet))
+        redraw(Path(run), changes, frames, workers, progress_on(sys.stderr, quiet))
 
 
 @app.command("report")
@@ -250,7 +269,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             asked.study,
             Path(asked.out),
             force=asked.force,
-            figures=not asked.no_figures,
+            look=None if asked.no_figures else asked.look,
             command=shlex.join(["python", "main.py", *sys.argv[1:]]),
             progress=progress_on(sys.stderr, asked.quiet),
         )
@@ -356,7 +375,7 @@ def _usage(error: typer.TyperException) -> str:
         return f"{command[1]}: no such command; there are {', '.join(commands)}{near(command[1], commands)}"
     name = getattr(error, "option_name", None)
     if name and "such" in words:
-        flags = [flag(n) for cls in (Setting, Study) for n in FIELDS[cls]] + [
+        flags = [flag(n) for cls in (Setting, Study, Look) for n in FIELDS[cls]] + [
             "--variance",
             "--out",
             "--config",

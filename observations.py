@@ -29,6 +29,7 @@ ASPECTS = {  # of what an option changes -> the scores that tell of it
     "Collapse": ("collapsed",),
     "Oscillation in the losses": ("d_loss_swing", "g_loss_swing"),
 }
+_BECAME = {"oscillating": ("oscillates", "oscillate"), "still learning": ("is still learning", "are still learning")}
 BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
 
 
@@ -50,7 +51,8 @@ def observe(results: Results) -> list[Part]:
             entries.append((f"{target}: {results.labels[i][1]}", words))
     parts = [Part(headings[""], _captures(results), entries)]
     family = differences(results)
-    for option in dict.fromkeys(compared.pair.option for compared in family):
+    options = dict.fromkeys(compared.pair.option for compared in family)
+    for option in sorted(options, key=lambda o: list(headings).index(o) if o in headings else len(headings)):
         chosen = [compared for compared in family if compared.pair.option == option]
         pairs: dict[Pair, list[Compared]] = {}
         for compared in chosen:
@@ -78,16 +80,18 @@ def _captures(results: Results) -> str:
         for word in (results.verdicts[m] for i in indices for m in results.of_setting(i)):
             counts[word] = counts.get(word, 0) + 1
         n = sum(counts.values())
-        words = " and ".join(
-            f"{count} {'is' if count == 1 else 'are'} {word}" if word == "still learning" else f"{count} {word}"
+        words = [
+            f"{count} {_BECAME.get(word, (word, word))[count != 1]}"
             for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        )
+        ]
+        listed = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
         held = ""
         modes, scored = results.modes[indices[0]], [results.final("modes_covered", i) for i in indices]
         if modes and modes > 1 and any(np.isfinite(values).any() for values in scored):
             full = sum(int((values == modes).sum()) for values in scored)
-            held = f", with all {modes} modes in {full}"
-        said.append(f"{target}: of {counted(n, 'GAN')} {words}{held}.")
+            every = "both" if modes == 2 else f"all {modes}"
+            held = f"; {full} {'holds' if full == 1 else 'hold'} {every} modes at the end"
+        said.append(f"{target}: of {counted(n, 'GAN')} {listed}{held}.")
     return " ".join(said)
 
 

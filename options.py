@@ -12,6 +12,7 @@ from typing import Any
 from experiments import STUDIES, get_study
 from settings import (
     FIELDS,
+    Look,
     OptionError,
     Setting,
     Study,
@@ -33,6 +34,7 @@ class Asked:
     """What a command line asks for."""
 
     study: Study
+    look: Look
     out: str | None
     force: bool
     no_figures: bool
@@ -64,7 +66,8 @@ def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
     else:
         study = get_study("homework")
     study = replace(study.with_settings(settings), **{n: values[n] for n in FIELDS[Study] if n in values})
-    return Asked(study, values.get("out"), **{name: bool(values.get(name)) for name in SWITCHES})
+    look = Look(**{n: values[n] for n in FIELDS[Look] if n in values})
+    return Asked(study, look, values.get("out"), **{name: bool(values.get(name)) for name in SWITCHES})
 
 
 def _from_flags(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,8 +79,8 @@ def _from_flags(said: Mapping[str, Any]) -> dict[str, Any]:
             values["std"] = [_std(part.strip(), "--variance") for part in value.split(",")]
         elif name in FIELDS[Setting]:
             values[name] = parse_several(Setting, name, value)
-        elif name in FIELDS[Study]:
-            values[name] = parse(Study, name, value)
+        elif (cls := _class_of(name)) is not None:
+            values[name] = parse(cls, name, value)
         else:
             values[name] = value
     return values
@@ -100,7 +103,7 @@ def _from_file(path: str) -> dict[str, Any]:
         raise OptionError(f"--config {path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise OptionError(f"--config {path}: not a TOML file ({error})") from None
-    known = [*FIELDS[Setting], *FIELDS[Study], "variance", "out", *SWITCHES]
+    known = [*FIELDS[Setting], *FIELDS[Study], *FIELDS[Look], "variance", "out", *SWITCHES]
     values: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -121,9 +124,9 @@ def _from_file(path: str) -> dict[str, Any]:
             if not several:
                 raise OptionError(f"{called} = []: must be {allowed(Setting, name)}, or a list of such")
             values[name] = [_checked(Setting, name, v, called) for v in several]
-        elif name in FIELDS[Study]:
+        elif (cls := _class_of(name)) is not None:
             values[name] = _checked(
-                Study, name, str(value) if name == "workers" and type(value) is int else value, called
+                cls, name, str(value) if name == "workers" and type(value) is int else value, called
             )
         elif name in SWITCHES and not isinstance(value, bool):
             raise OptionError(f"{called} = {value!r}: must be true or false")
@@ -132,6 +135,11 @@ def _from_file(path: str) -> dict[str, Any]:
         else:
             values[name] = value
     return values
+
+
+def _class_of(name: str) -> type | None:
+    """Whose option it is that takes one value; None where it is nobody's."""
+    return next((cls for cls in (Study, Look) if name in FIELDS[cls]), None)
 
 
 def _checked(cls: type, name: str, value: Any, called: str) -> Any:

@@ -7,7 +7,7 @@ import datetime
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from comparisons import write_tables
 from files import NotARun
 from joint import join
 from progress import Progress, silent
-from render import plan, plan_joint, render
+from render import check, plan, plan_joint, render
 from report import Told, write_report
-from results import Results, load, manifest, save
-from settings import VERSION, Study
+from results import Results, load, manifest, save, thinned
+from settings import VERSION, Look, Study
 from store import MANIFEST, RunFolder
 from study import run_study, usable_cores
 
@@ -29,15 +29,18 @@ def run(
     path: Path,
     *,
     force: bool = False,
-    figures: bool = True,
+    look: Look | None = Look(),  # noqa: B008 - frozen
     command: str = "",
     progress: Progress = silent,
 ) -> tuple[Results, RunFolder]:
     """Carry out a resolved study into the folder `path`; returns what was measured and the folder.
 
-    Raises `files.FolderInUse` for a folder that holds something (unless `force`) and ``OSError`` where the file system
-    does. An exception on the way leaves run.json saying so.
+    `look` is how it is drawn; None draws nothing. Raises `settings.OptionError` for a look that this study cannot have,
+    `files.FolderInUse` for a folder that holds something (unless `force`) and ``OSError`` where the file system does.
+    An exception on the way leaves run.json saying so.
     """
+    if look is not None:
+        check(study, look)
     folder = RunFolder.create(path, force=force)
     started = time.monotonic()
     facts: dict[str, Any] = {
@@ -46,19 +49,20 @@ def run(
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions(),
         "threads": 1,  # of every worker
+        "look": dataclasses.asdict(look or Look()),
     }
     known: Study | Results = study
     folder.write_json(MANIFEST, manifest(study, **facts))
     try:
         total = study.steps * study.seeds * len(study.settings)
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
-            results = run_study(study, advance)
+            results = run_study(study, advance, None if look is None else look.member)
         save(results, folder)
         write_tables(results, folder)
         known = results
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
-        if figures:
-            pictures = plan(results)
+        if look is not None:
+            pictures = plan(results, look)
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
@@ -74,13 +78,24 @@ def run(
     return results, folder
 
 
-def redraw(path: Path, workers: str = "auto", formats: str | None = None, progress: Progress = silent) -> None:
-    """Draw a finished run's pictures again, and its report; `formats` replaces the study's. Raises `files.NotARun`."""
+def redraw(
+    path: Path,
+    changes: Mapping[str, Any] | None = None,
+    frames: int | None = None,
+    workers: str = "auto",
+    progress: Progress = silent,
+) -> None:
+    """Draw a finished run's pictures again, and its report, as it was drawn but for `changes` of its look.
+
+    `frames` is how many of the animations' kept ones, beside the first, are shown. Raises `files.NotARun`, and
+    `settings.OptionError` for what cannot be drawn of it.
+    """
     folder = RunFolder.open(path)
-    results = load(folder)
-    formats = results.study.format if formats is None else formats
-    results.study = dataclasses.replace(results.study, workers=workers, format=formats)  # checked
-    pictures = plan(results)
+    results, facts = load(folder), folder.read_json(MANIFEST)
+    look = _look(folder, facts, changes or {})
+    dataclasses.replace(results.study, workers=workers)  # checked
+    pictures = plan(results if frames is None else thinned(results, frames), look)
+    folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
     try:
         with progress("drawing", len(pictures)) as advance:
             render(pictures, folder.path, _processes(workers), advance)
@@ -112,7 +127,7 @@ def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progr
     home = RunFolder.create(out, force=force)
     try:
         write_tables(joint, home)
-        pictures = plan_joint(joint, sources)
+        pictures = plan_joint(joint, sources, Look())
         with progress("drawing", len(pictures)) as advance:
             render(pictures, home.path, usable_cores(), advance)
         write_report(joint, home, runs)
@@ -130,6 +145,15 @@ def _distinct(paths: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise NotARun(f"{paths[0]}: a run stands twice among those to report on")
+
+
+def _look(folder: RunFolder, facts: Mapping[str, Any], changes: Mapping[str, Any]) -> Look:
+    """The look that run.json tells of, changed. Raises `files.NotARun`."""
+    try:
+        look = Look(**facts.get("look", {}))
+    except (TypeError, ValueError) as error:
+        raise NotARun(f"{folder.path}: not a finished run ({type(error).__name__}: {error})") from None
+    return dataclasses.replace(look, **changes)
 
 
 def _processes(workers: str) -> int:

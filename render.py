@@ -1,33 +1,40 @@
 """A run's pictures, from what the run stored: no training.
 
-Pictures are independent tasks for the workers. A task carries the arrays that it draws, so a worker needs neither the
-run folder's archives nor torch; the targets' densities are evaluated here, once per target and plane.
+Pictures are independent tasks for the workers. A task carries what it draws, so a worker needs none of the run folder's
+archives, and torch only for the layers that show D or G themselves.
 """
 
 from __future__ import annotations
 
-import functools
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from budget import updates
+from budget import samples_seen, updates
 from results import Results, target_name
-from settings import Setting
+from scenes import FROM_WEIGHTS, plane, scene, sketch, target_of
+from settings import Look, OptionError, Study
 from workers import TaskError, run_tasks
 
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
+MULTIPLES, MULTIPLES_FRAMES = 64, 50  # seeds, and frames beside the first, of a setting's small multiples
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
 AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
 UNITS = {"modes_covered": "", "high_quality": "", "jsd": ", nats"}
+CLOCKS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # budget -> what an animation's clock counts
+    "steps": ("step", lambda setting, steps: steps),
+    "updates": ("updates", lambda setting, steps: [updates(setting, int(n)) for n in steps]),
+    "samples": ("samples", lambda setting, steps: [samples_seen(setting, int(n)) for n in steps]),
+}
 
 
 class Picture(NamedTuple):
-    """One file to draw: `function` of plotting or animation, and its arguments; `path` as the run folder has it."""
+    """A file to draw: `function` of plotting, charts or animation, its arguments; `path` as the run folder has it."""
 
     path: str
     function: str
@@ -36,6 +43,17 @@ class Picture(NamedTuple):
 
 class DrawingError(Exception):
     """A picture that could not be drawn or written."""
+
+
+def check(study: Study, look: Look) -> None:
+    """Raise `OptionError` for a look that a run of this study could not be drawn with."""
+    if look.member is not None and look.member not in study.seed_list:
+        raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
+    from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
+    if from_weights and study.weights == "none":
+        raise OptionError(f"--show {from_weights[0]}: shows weights, and --weights none keeps none")
+    if "mp4" in look.animations and importlib.util.find_spec("av") is None:
+        raise OptionError("--animation mp4: needs PyAV: pip install -r requirements-video.txt")
 
 
 def render(
@@ -50,8 +68,8 @@ def render(
             raise DrawingError(f"{tasks[index][0]}: {outcome}")
 
 
-def _fps(results: Results) -> float:
-    return float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
+def _fps(results: Results, look: Look) -> float:
+    return look.fps or float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
 
 
 def _moves(results: Results) -> bool:
@@ -61,63 +79,73 @@ def _moves(results: Results) -> bool:
 def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
     """Draw one picture: the function that workers run."""
     import animation
+    import charts
+    import figures
     import plotting
 
     path, picture = task
-    if picture.function == "density_gif":
-        animation.density_gif(path, **picture.arguments)
+    if picture.function == "animate":
+        layers = picture.arguments["layers"]
+        scenes = {cell: scene(sketched, layers) for cell, sketched in picture.arguments["scenes"].items()}
+        animation.animate(path, **{**picture.arguments, "scenes": scenes})
     else:
-        plotting.save(getattr(plotting, picture.function)(**picture.arguments), path)
+        module = charts if hasattr(charts, picture.function) else plotting
+        figures.save(getattr(module, picture.function)(**picture.arguments), path)
     report(1)
 
 
-def plan(results: Results) -> list[Picture]:
-    """Every picture of a run, the longest to draw first."""
-    pictures = _comparison(results)
+def plan(results: Results, look: Look) -> list[Picture]:
+    """Every picture of a run, the longest to draw first. Raises `OptionError` for what it does not have."""
+    check(results.study, look)
+    pictures = _comparison(results, look)
     for index, name in enumerate(results.names):
-        pictures += [picture._replace(path=f"{name}/{picture.path}") for picture in _of_setting(results, index)]
+        pictures += [p._replace(path=f"{name}/{p.path}") for p in _of_setting(results, index, look)]
     pictures += _curves([(results, index) for index in range(len(results.names))], results.targets)
-    return _in_formats(pictures, results.study.formats)
+    return _in_formats(pictures, look)
 
 
-def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]]) -> list[Picture]:
+def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Look) -> list[Picture]:
     """The pictures of several runs beside one another: `sources[i]` is where setting i of `joint` comes from."""
-    pictures = [*_comparison(joint), *_curves(sources, joint.targets, [column for _, column in joint.labels])]
-    return _in_formats(pictures, joint.study.formats)
+    curves = _curves(sources, joint.targets, [column for _, column in joint.labels])
+    return _in_formats([*_comparison(joint, look), *curves], look)
 
 
-def _in_formats(pictures: Sequence[Picture], formats: Sequence[str]) -> list[Picture]:
-    """The same figures in every format, what comes in one alone as it is."""
-    return [
-        picture._replace(path=picture.path.removesuffix("png") + suffix)
+def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
+    """The same pictures in every format that is asked for, the longest to draw first."""
+    formats = {".png": look.figures, ".gif": look.animations}
+    made = [
+        picture._replace(path=str(Path(picture.path).with_suffix(f".{suffix}").as_posix()))
         for picture in pictures
-        for suffix in (formats if picture.path.endswith(".png") else [""])
+        for suffix in formats[Path(picture.path).suffix]
     ]
+    return sorted(made, key=lambda picture: -len(picture.arguments.get("scenes", ())))
 
 
-def _of_setting(results: Results, index: int) -> list[Picture]:
+def _shown(results: Results, index: int, look: Look) -> int:
+    """The member of a setting that is shown."""
+    if look.member is None:
+        return results.median_member(index)
+    return next(m for m in results.of_setting(index) if results.members[m].seed == look.member)
+
+
+def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
     """The pictures in a setting's own folder."""
     from losses import LOSSES
 
-    setting = results.study.settings[index]
-    label = " · ".join(results.labels[index])
-    loss, members = LOSSES[setting.loss], results.of_setting(index)
-    half_width = _target(setting).half_width
-    plane = functools.partial(_plane, results, index, half_width, label)
+    setting, members = results.study.settings[index], results.of_setting(index)
+    label, shown = " · ".join(results.labels[index]), _shown(results, index, look)
+    loss, half_width = LOSSES[setting.loss], target_of(setting).half_width
     steps, pictures = results.frame_steps[index], []
     if _moves(results):
-        everything = np.arange(len(steps))
-        moving = {
-            "planes": {(0, 0): plane(everything)},
-            "rows": [""],
-            "columns": [""],
-            "half_width": half_width,
-            "steps": steps,
-            "fps": _fps(results),
-        }
-        pictures.append(Picture("density.gif", "density_gif", moving))
-    few = _moments(len(steps))
-    moments = {"plane": plane(few), "half_width": half_width, "steps": steps[few]}
+        frames = np.arange(len(steps))
+        how = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
+        _check_weights(results, shown, look)
+        one = {(0, 0): sketch(results, shown, frames, half_width, label, strip=True)}
+        pictures.append(Picture("density.gif", "animate", {**how, **_grid(one), "layers": look.layers}))
+        if len(members) > 1:
+            pictures.append(Picture("seeds.gif", "animate", {**how, **_seeds(results, index, look), "title": label}))
+    few = _moments(len(steps), look)
+    moments = {"plane": plane(results, shown, few, half_width, label), "half_width": half_width, "steps": steps[few]}
     pictures.append(Picture("frames.png", "frames_figure", moments))
     values = {"D": loss.equilibrium[0], "G": loss.equilibrium[1]}
     losses = {
@@ -134,10 +162,49 @@ def _of_setting(results: Results, index: int) -> list[Picture]:
     return pictures
 
 
+def _grid(scenes: Mapping[tuple[int, int], Any]) -> dict[str, Any]:
+    """One scene alone, named by its plane's title."""
+    return {"scenes": scenes, "rows": [""], "columns": [""]}
+
+
+def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
+    """A setting's members as small multiples, each named by its seed: up to 64 of them, and 50 steps of the clock."""
+    from animation import small_multiples
+
+    members = results.of_setting(index)[:MULTIPLES]
+    rows, columns = small_multiples(len(members))
+    kept, half_width = results.frame_steps.shape[1], target_of(results.study.settings[index]).half_width
+    at = np.unique(np.round(np.linspace(0, kept - 1, min(kept, MULTIPLES_FRAMES + 1))).astype(int))
+    scenes = {
+        divmod(place, columns): sketch(results, m, at, half_width, f"seed {results.members[m].seed}")
+        for place, m in enumerate(members)
+    }
+    available = all(m in results.weights for m in members)
+    layers = [n for n in look.layers or () if n != "strip" and (available or n not in FROM_WEIGHTS)]
+    return {
+        "scenes": scenes,
+        "rows": [""] * rows,
+        "columns": [""] * columns,
+        "steps": results.frame_steps[index, at],
+        "fps": _fps(results, look) * len(at) / kept,  # it takes as long as the others
+        "layers": layers or ["density", "contours"],
+    }
+
+
+def _check_weights(results: Results, member: int, look: Look) -> None:
+    """Raise `OptionError` where layers show weights that were not kept."""
+    wanted = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
+    if wanted and member not in results.weights:
+        seed, index = results.members[member].seed, results.members[member].setting
+        kept = [str(results.members[m].seed) for m in results.of_setting(index) if m in results.weights]
+        there = f"; of {results.names[index]} there are those of seed {', '.join(kept)}" if kept else ""
+        raise OptionError(f"--show {wanted[0]}: the weights of seed {seed} were not kept{there}")
+
+
 def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     """What scores.png shows of a setting's scores (seeds, S): those that are measured on request."""
+    from charts import Line, Panel
     from colours import COLUMNS, GENERATED, D, G
-    from plotting import Line, Panel
 
     if "g_loss_optimal" in scores:
         scores = {**scores, "g_loss": scores["g_loss_optimal"] + scores["g_loss_gap"]}
@@ -172,7 +239,7 @@ def _curves(
     sources: Sequence[tuple[Results, int]], targets: Mapping[str, list[int]], names: Sequence[str] = ()
 ) -> list[Picture]:
     """A figure per target of its settings' scores against steps, updates and seconds; `sources[i]` holds setting i."""
-    from plotting import Clock, Track
+    from charts import Clock, Track
 
     pictures = []
     for target, indices in targets.items():
@@ -214,17 +281,17 @@ def grid(labels: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], dict[
     return rows, columns, {i: (rows.index(r), columns.index(c)) for i, (r, c) in enumerate(labels)}
 
 
-def _comparison(results: Results) -> list[Picture]:
+def _comparison(results: Results, look: Look) -> list[Picture]:
     from plotting import Score
 
     rows, columns, cells = grid(results.labels)
-    half_width = max(_target(s).half_width for s in results.study.settings)
-    everything = np.arange(results.frame_steps.shape[1])
-    labels = results.labels
+    half_width = max(target_of(s).half_width for s in results.study.settings)
+    last = np.array([results.frame_steps.shape[1] - 1])
+    labels, shown = results.labels, [_shown(results, i, look) for i in range(len(results.labels))]
+    shared = {"rows": rows, "columns": columns, "half_width": half_width}
     planes = {
-        cell: _plane(results, index, half_width, " · ".join(labels[index]), everything) for index, cell in cells.items()
+        cell: plane(results, shown[index], last, half_width, " · ".join(labels[index])) for index, cell in cells.items()
     }
-    shared = {"planes": planes, "rows": rows, "columns": columns, "half_width": half_width}
     scores = []
     for name in COMPARED:
         # a score that a setting's target cannot have, or that no seed of it has, is left out
@@ -246,75 +313,48 @@ def _comparison(results: Results) -> list[Picture]:
                     null={cell: results.null[i][name][0] for cell, i in has.items()},
                 )
             )
-    pictures = [Picture("comparison.png", "comparison_figure", {**shared, "scores": scores})]
+    pictures = [Picture("comparison.png", "comparison_figure", {**shared, "planes": planes, "scores": scores})]
     if _moves(results):
-        pictures.insert(
-            0,
-            Picture("comparison.gif", "density_gif", {**shared, "steps": results.frame_steps[0], "fps": _fps(results)}),
-        )
+        frames = np.arange(results.frame_steps.shape[1])
+        for member in shown:
+            _check_weights(results, member, look)
+        clock, at = _clock(results)
+        turned = look.across == "targets"
+        how = {
+            "rows": columns if turned else rows,
+            "columns": rows if turned else columns,
+            "half_width": half_width,
+            "scenes": {
+                cell[::-1] if turned else cell: sketch(
+                    results, shown[index], frames, half_width, " · ".join(labels[index])
+                )
+                for index, cell in cells.items()
+            },
+            "steps": at,
+            "clock": clock,
+            "fps": _fps(results, look),
+            "size": look.size,
+            "layers": [n for n in look.layers if n != "strip"] if look.layers else ["density", "contours"],
+        }
+        pictures.append(Picture("comparison.gif", "animate", how))
     return pictures
+
+
+def _clock(results: Results) -> tuple[str, np.ndarray]:
+    """What all settings have spent alike at the frames, in words and numbers (F,)."""
+    words, spent = CLOCKS[results.study.budget]
+    of_each = [spent(s, steps) for s, steps in zip(results.study.settings, results.frame_steps, strict=True)]
+    return words, np.round(np.mean(of_each, 0)).astype(int)
 
 
 def _words(name: str) -> str:
     return {"modes_covered": "modes covered", "high_quality": "high quality", "jsd": "JSD"}[name]
 
 
-def _moments(count: int) -> np.ndarray:
-    """The start and `MOMENTS` − 1 more of the stored frames, denser where training is young: GANs decide early."""
+def _moments(count: int, look: Look) -> np.ndarray:
+    """The start and `MOMENTS` − 1 more of the stored frames, by default evenly by logarithm: GANs decide early."""
     if count <= MOMENTS:
         return np.arange(count)
-    even = np.linspace(0, 1, MOMENTS)
-    return np.unique(np.round((count - 1) * even**1.6).astype(int))
-
-
-def _plane(results: Results, index: int, half_width: float, title: str, frames: np.ndarray) -> Any:
-    from plotting import Plane
-
-    member = results.median_member(index)
-    density = _density(results.study.settings[index], half_width)
-    # the last snapshot at or before a frame has its scores
-    steps = results.frame_steps[index, frames]
-    at = np.searchsorted(results.snapshot_steps[index], steps, side="right") - 1
-    modes = results.modes[index]
-    notes = []
-    for covered, jsd in zip(
-        results.scores["modes_covered"][member, at], results.scores["jsd"][member, at], strict=True
-    ):
-        if not np.isfinite(jsd):
-            notes.append("not finite")
-        elif modes and modes > 1:
-            notes.append(f"{covered:.0f} of {modes} modes")
-        else:
-            notes.append(f"JSD {jsd:.2f} nats")
-    samples = results.samples[frames, member].astype(np.float32)
-    return Plane(title, density, samples, notes, _bandwidth(density, half_width, samples.shape[1]))
-
-
-def _bandwidth(density: np.ndarray, half_width: float, n: int) -> float:
-    """Smoothing for n samples: wide enough to gather 25 of them where the target is spread over its e^entropy."""
-    cell = (2 * half_width / len(density)) ** 2
-    if not density.sum() > 0:  # modes far narrower than a cell, on a plane made for a far wider target
-        return float(np.sqrt(cell))
-    mass = density / density.sum()
-    mass = mass[mass > 0]
-    area = float(np.exp(-(mass * np.log(mass / cell)).sum()))
-    return float(np.sqrt(25 * area / (4 * np.pi * n)))
-
-
-@functools.lru_cache(maxsize=64)
-def _density(setting: Setting, half_width: float) -> np.ndarray:
-    """The real density (R, R) on cell centres, cells no larger than the target's std where 480 a side allow it."""
-    import torch
-
-    from plotting import grid_points
-
-    target = _target(setting)
-    resolution = int(np.clip(np.ceil(2 * half_width / target.std), 160, 480))
-    with torch.no_grad():
-        return target.log_prob(torch.from_numpy(grid_points(half_width, resolution))).exp().numpy()
-
-
-def _target(setting: Setting) -> Any:
-    from sample import make_target
-
-    return make_target(setting.mode, setting.std)
+    if look.spacing == "linear":
+        return np.round(np.linspace(0, count - 1, MOMENTS)).astype(int)
+    return np.unique([0, *np.round(np.geomspace(1, count - 1, MOMENTS - 1)).astype(int)])

@@ -85,8 +85,9 @@ KINDS = {
     "density.gif": (
         "Density during training",
         "Generated samples against the real density, animated over training",
-        "The seed of median final JSD. Lines: the real density; red: the generated one, full colour at the"
-        " real peak. Look for contours that stay empty and for mass between them.",
+        "One seed, that of median final JSD unless another was asked for. Lines: the real density; red: the generated"
+        " one, full colour at the real peak; below: losses and JSD. Look for contours that stay empty and for mass"
+        " between them.",
     ),
     "frames.png": (
         "Moments of training",
@@ -158,6 +159,12 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
                 found = picture(home, f"{name}/{file}", f"{alt}: {' · '.join(labels[i])}", file != REQUESTED)
                 if found:
                     pictures.append((labels[i][1], found))
+            if (
+                pictures
+                and file == "density.gif"
+                and all((shelves[i][0].path / shelves[i][1] / "seeds.gif").is_file() for i in indices)
+            ):
+                caption += " All seeds side by side: seeds.gif in each setting's folder."
             if pictures:
                 kinds.append(
                     _kind(heading, caption, pictures, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))

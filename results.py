@@ -41,7 +41,9 @@ class Results:
     holds by snapshot `sample_mean` (M, S, 2), data units, and each mode's `mode_mass` and `mode_shape` (M, S, K), as
     `metrics.Measures` has them. `details` are the verdicts' reasons; `events` the ledger of modes: (member, step, mode
     from 1, what, other mode). `seconds[i]`: what training one GAN of setting i took one core (on a GPU: its share of
-    the stack's time), looking at it left out. Members that failed are NaN throughout and named in `failures`.
+    the stack's time), looking at it left out. `weights[m]`: the parameters of member m's G (F, P) and D (F, P) at the
+    frames' steps, float16, flat as in `GAN.MLP`, for the members whose weights are kept. Members that failed are NaN
+    throughout and named in `failures`.
 
     `apart[i]` is what tells setting i from those of other runs that stand beside it, as option -> value; empty within
     one run.
@@ -64,6 +66,7 @@ class Results:
     events: list[tuple[int, int, int, str, int | None]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    weights: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     apart: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -147,6 +150,20 @@ def swing(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
             away = y / size - np.polynomial.Polynomial.fit(x, y / size, 1)(x)
             found[m] = size * np.sqrt((away**2).sum() / (len(y) - 2))
     return found
+
+
+def thinned(results: Results, frames: int) -> Results:
+    """The same results with `frames` of their frames beside the first, evenly spread; all where there are fewer."""
+    last = results.frame_steps.shape[1] - 1
+    if frames >= last:
+        return results
+    at = np.round(np.linspace(0, last, frames + 1)).astype(int)
+    return dataclasses.replace(
+        results,
+        frame_steps=results.frame_steps[:, at],
+        samples=results.samples[at],
+        weights={m: (g[at], d[at]) for m, (g, d) in results.weights.items()},
+    )
 
 
 # --- names and labels ------------------------------------------------------------------------------------------------
@@ -287,6 +304,10 @@ def save(results: Results, folder: RunFolder) -> None:
         },
     )
     folder.write_npz("frames.npz", {"step": results.frame_steps[setting], "samples": results.samples})
+    flat = {
+        f"{player}{m}": values for m, pair in results.weights.items() for player, values in zip("gd", pair, strict=True)
+    }
+    folder.write_npz("weights.npz", {"member": np.array(list(results.weights), np.int64), **flat})
 
 
 def load(folder: RunFolder) -> Results:
@@ -299,11 +320,8 @@ def load(folder: RunFolder) -> Results:
         study = Study(settings=settings, **run["study"])
         null = [{name: (pair[0], pair[1]) for name, pair in scores.items()} for scores in run["null"]]
         null = [{n: (np.nan if a is None else a, np.nan if b is None else b) for n, (a, b) in s.items()} for s in null]
-        rows, history, frames = (
-            folder.read_csv("summary.csv"),
-            folder.read_npz("history.npz"),
-            folder.read_npz("frames.npz"),
-        )
+        rows = folder.read_csv("summary.csv")
+        history, frames, weights = (folder.read_npz(f"{name}.npz") for name in ("history", "frames", "weights"))
         names = setting_names(settings)
         members = [Member(names.index(row["setting"]), int(row["seed"])) for row in rows]
         first = [[m.setting for m in members].index(index) for index in range(len(settings))]
@@ -324,6 +342,7 @@ def load(folder: RunFolder) -> Results:
             events=_events(folder, names, rows),
             diverged_at=[int(row["diverged_at"]) if row["diverged_at"] else None for row in rows],
             failures=run["failures"],
+            weights={m: (weights[f"g{m}"], weights[f"d{m}"]) for m in weights["member"].tolist()},
             seconds=[np.nan if s is None else float(s) for s in run["seconds_per_gan"]],
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:

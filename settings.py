@@ -1,4 +1,4 @@
-"""What can be asked for: `Setting` (one GAN's training but its seed) and `Study` (settings × seeds on one clock).
+"""What can be asked for: `Setting` (one GAN's training but its seed), `Study` (settings × seeds) and `Look` (pictures).
 
 Every option is declared once, here, with its type, limits and help; the command line, the configuration file, the
 checks and the tables derive from these fields. Nothing heavy is imported, so `--help` answers at once: the names that
@@ -36,9 +36,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "activation": ("relu", "leaky_relu", "tanh", "silu"),
     "init": ("uniform", "glorot", "he", "orthogonal", "normal"),
     "budget": ("steps", "updates", "samples"),
+    "spacing": ("log", "linear"),
+    "across": ("settings", "targets"),
+    "weights": ("shown", "all", "none"),
 }
 
-FORMATS = ("png", "pdf", "svg")  # of figures
+# of which one or several can be asked for, with commas
+FIGURES = ("png", "pdf", "svg")
+ANIMATIONS = ("gif", "webp", "apng", "mp4")
+LAYERS = ("density", "map", "d", "optimal", "difference", "contours", "samples", "arrows", "strip")
 
 SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
     "transport": "Wasserstein-2 distances of the samples from the target",
@@ -135,7 +141,7 @@ class Study:
     frames: int = option(50, "animation frames, beside the start; 0 for none", least=0, most=10_000)
     scores: str = option("none", "what is scored beside the samples: groups with commas, all or none")
     headings: Mapping[str, str] = field(default_factory=dict)  # of what is observed of an option; "": of each target
-    format: str = option("png", "of the figures: png, and beside it pdf or svg, with commas")
+    weights: str = option("shown", "kept at every frame for pictures of D: those of the shown seed, of all, none")
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
 
@@ -147,9 +153,6 @@ class Study:
         for group in () if self.scores in ("all", "none") else self.scores.split(","):
             if group not in SCORE_GROUPS:
                 raise OptionError(not_one_of("--scores", group, ("all", "none", *SCORE_GROUPS)))
-        for suffix in self.formats:
-            if suffix not in FORMATS:
-                raise OptionError(not_one_of("--format", suffix, FORMATS))
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise OptionError(not_one_of("--device", self.device, ("auto", "cpu", "cuda", "mps")))
         number = int(self.workers) if self.workers.isascii() and self.workers.isdigit() else 0
@@ -174,13 +177,50 @@ class Study:
         return tuple(group for group in SCORE_GROUPS if group in self.scores.split(","))
 
     @property
-    def formats(self) -> tuple[str, ...]:
-        """Suffixes that a figure is drawn in; PNG, which the report shows, always."""
-        return tuple(dict.fromkeys(("png", *self.format.split(","))))
-
-    @property
     def seed_list(self) -> tuple[int, ...]:
         return tuple(range(self.seed, self.seed + self.seeds))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a run is drawn: nothing of it changes a number. Raises `OptionError`."""
+
+    show: str = option("default", "layers of an animation's frames, with commas: " + ", ".join(LAYERS))
+    animation: str = option("gif", "of the animations: " + ", ".join(ANIMATIONS) + ", with commas")
+    format: str = option("png", "of the figures: png, and beside it pdf or svg, with commas")
+    spacing: str = option("log", "moments of frames.png: log is denser where training is young")
+    across: str = option("settings", "columns of comparison.gif; the rows are the other")
+    fps: float | None = option(None, "frames a second; default: five seconds in all", least=0.1, most=100)
+    size: int | None = option(None, "width of an animation, pixels; default: 640 for one setting", least=160, most=4096)
+    member: int | None = option(
+        None, "seed that is shown; default: the one of median final JSD", least=0, most=2**63 - 1
+    )
+
+    def __post_init__(self) -> None:
+        for name in FIELDS[Look]:
+            check(Look, name, getattr(self, name))
+        several = {"show": ("default", *LAYERS), "animation": ANIMATIONS, "format": FIGURES}
+        for name, known in several.items():
+            for word in getattr(self, name).split(","):
+                if word not in known:
+                    raise OptionError(not_one_of(flag(name), word, known))
+        if self.show != "default" and "default" in self.show.split(","):
+            raise OptionError(f"--show {self.show}: default stands alone")
+
+    @property
+    def layers(self) -> tuple[str, ...] | None:
+        """The layers that are asked for; None for the default ones."""
+        return None if self.show == "default" else tuple(dict.fromkeys(self.show.split(",")))
+
+    @property
+    def animations(self) -> tuple[str, ...]:
+        """Suffixes that an animation comes in; GIF, which the report shows, always."""
+        return tuple(dict.fromkeys(("gif", *self.animation.split(","))))
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Suffixes that a figure comes in; PNG, which the report shows, always."""
+        return tuple(dict.fromkeys(("png", *self.format.split(","))))
 
 
 # name -> type, for the fields that are options: filled once the classes exist, so that a bad default is noticed too.
@@ -201,6 +241,7 @@ def _option_types(cls: type) -> dict[str, type]:
 
 FIELDS[Setting] = _option_types(Setting)
 FIELDS[Study] = _option_types(Study)
+FIELDS[Look] = _option_types(Look)
 
 
 def flag(name: str) -> str:

@@ -25,6 +25,7 @@ from train import train_stack
 from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
 
+MOST_WEIGHTS = 2**28  # bytes of weights held until the seeds to show are known; beyond, only the first seed's are
 STACK = 8  # members trained by autograd as one batch on a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
 
@@ -43,6 +44,7 @@ class Stack:
     score_groups: tuple[str, ...]
     modes: int  # columns of what is measured by mode: of the study's target that has most
     device: str
+    weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
 
 
 def resolve(study: Study) -> Study:
@@ -65,6 +67,7 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     groups: dict[tuple[Any, ...], list[int]] = {}
     for m, member in enumerate(members):
         groups.setdefault(study.settings[member.setting].structure, []).append(m)
+    kept = _kept(study, members)
     steps, curves = steps_of(study), curve_steps(study)
     snapshots, frames = snapshot_steps(study), frame_steps(study)
     stacks, modes = [], mode_count(study.settings)
@@ -89,9 +92,21 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
                     study.score_groups,
                     modes,
                     study.device,
+                    tuple(m in kept for m in chosen),
                 )
             )
     return members, sorted(stacks, key=_cost, reverse=True)
+
+
+def _kept(study: Study, members: list[Member]) -> set[int]:
+    """Members whose weights are kept while they train: those of the seeds to show are chosen when all have ended."""
+    if study.weights == "none":
+        return set()
+    # two bytes a number, of two networks
+    numbers = sum(2 * (s.hidden + 1) * (s.hidden * (s.layers - 1) + s.latent_dim + 4) for s in study.settings)
+    size = 2 * len(frame_steps(study)[0]) * study.seeds * numbers
+    few = study.weights == "shown" and size > MOST_WEIGHTS
+    return {m for m, member in enumerate(members) if not few or member.seed == study.seed}
 
 
 def stack_size(setting: Setting, device: str) -> int:
@@ -111,11 +126,17 @@ def _cost(stack: Stack) -> float:
     return int(len(stack.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))
 
 
-def run_study(study: Study, progress: Callable[[float], None] = lambda amount: None) -> Results:
-    """Train a resolved study. `progress` is told generator steps × members as they are done."""
+def run_study(
+    study: Study, progress: Callable[[float], None] = lambda amount: None, shown: int | None = None
+) -> Results:
+    """Train a resolved study. `progress` is told generator steps × members as they are done.
+
+    `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD.
+    """
     members, stacks = plan(study)
     results = _empty(study, members)
     seconds = np.full(len(members), np.nan)
+    weights: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for index, outcome in run_tasks(train_task, stacks, int(study.workers), progress):
         stack = stacks[index]
         if isinstance(outcome, TaskError):
@@ -128,8 +149,18 @@ def run_study(study: Study, progress: Callable[[float], None] = lambda amount: N
             (results.scores if name in results.scores else results.measures)[name][rows] = values
         results.samples[:, rows] = outcome["samples"]
         seconds[rows] = outcome["seconds"] / len(rows)
+        weights |= dict(
+            zip([m for m, kept in zip(rows, stack.weights, strict=True) if kept], outcome["weights"], strict=True)
+        )
     results.seconds = [mean_interval(seconds[results.of_setting(i)]).value for i in range(len(study.settings))]
     _judge(results)
+    if shown is None:
+        chosen = {results.median_member(i) for i in range(len(study.settings))}
+    else:
+        chosen = {m for m, member in enumerate(members) if member.seed == shown}
+    # where those of all were too many to wait for, there are the first seeds'
+    wanted = set(weights) if study.weights == "all" or not chosen & set(weights) else chosen
+    results.weights = {m: weights[m] for m in sorted(weights) if m in wanted}
     return results
 
 
@@ -147,7 +178,8 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
     looks = sorted({*stack.snapshot_steps, *stack.frame_steps})
     scorer = Scorer(stack.settings, stack.seeds, stack.score_groups, stack.modes)
     measured: list[dict[str, np.ndarray]] = []
-    frames = []
+    frames, weights = [], []
+    kept = np.flatnonzero(stack.weights)
     done, seconds = 0, 0.0
     # a core's own seconds, which other processes don't lengthen by waiting; a GPU's are those on the clock
     clock = time.process_time if stack.device == "cpu" else time.perf_counter
@@ -160,7 +192,10 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
         if snapshot.step in stack.snapshot_steps:
             measured.append(scorer(snapshot))
         if snapshot.step in stack.frame_steps:
-            frames.append(snapshot.samples.astype(np.float16))
+            with np.errstate(over="ignore"):  # a diverged member's
+                frames.append(snapshot.samples.astype(np.float16))
+                flat = (network.flat.cpu().numpy()[kept].astype(np.float16) for network in (snapshot.G, snapshot.D))
+                weights.append(tuple(flat))
         report((snapshot.step - done) * len(stack.members))
         done = snapshot.step
         started = clock()
@@ -170,6 +205,9 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
         "measured": {name: np.stack([m[name] for m in measured], 1) for name in measured[0]},
         "samples": np.stack(frames) if frames else np.empty(shape, np.float16),
         "seconds": seconds,
+        "weights": [
+            tuple(np.stack([moment[k][row] for moment in weights]) for k in (0, 1)) for row in range(len(kept))
+        ],
     }
 
 

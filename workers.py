@@ -130,6 +130,8 @@ def _work(connection: Connection, function: Callable[[Any, Report], Any]) -> Non
     # Ctrl-C reaches the whole process group: the parent decides what becomes of it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     while True:
         try:
             task = connection.recv()
@@ -166,11 +168,14 @@ def _one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """SIGINT waits: a process started inside never gets one, this one afterwards (no such thing on Windows)."""
+    """SIGINT and SIGTERM wait: one in the middle would leave half a process, which complains (no such thing on Windows).
+
+    A process started inside never gets a SIGINT, and a SIGTERM when it asks for it.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

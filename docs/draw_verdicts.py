@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from colours import FAINT, GENERATED, INK  # noqa: E402
+from figures import STYLE  # noqa: E402
 from metrics import Measures, measure, null_scores  # noqa: E402
-from plotting import STYLE  # noqa: E402
 from sample import make_target  # noqa: E402
 from settings import Setting  # noqa: E402
 from train import train_stack  # noqa: E402

@@ -1,4 +1,6 @@
-"""GIFs decoded frame by frame, by two readers, against the arrays they came from."""
+"""Animations decoded frame by frame, against the arrays they came from."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,13 +11,14 @@ from scipy.stats import multivariate_normal
 import animation
 import colours
 import plotting
-from animation import density_gif
+from animation import Scene, Sheet, animate, density_gif, small_multiples
 from plotting import Plane, grid_points
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
 WHITE = np.array([255, 255, 255])
 FULL_COLOUR = np.round(255 * np.array(to_rgb(colours.GENERATED)))
+SINGLE = ([""], [""], HALF)
 
 
 def mixture(std, resolution=128):
@@ -23,18 +26,25 @@ def mixture(std, resolution=128):
     return np.mean([multivariate_normal(c, std**2).pdf(points) for c in CENTRES], axis=0)
 
 
-def still(samples, density=None, bandwidth=0.1, note=""):
+def still(samples, density=None, bandwidth=0.1, note="", title="made up"):
     samples = np.asarray(samples, float)
     density = mixture(0.3) if density is None else density
-    return Plane("made up", density, samples, [note] * len(samples), bandwidth)
+    return Plane(title, density, samples, [note] * len(samples), bandwidth)
 
 
-def at(sheet, cell, point):
+def at(sheet, cell, point, view=0):
     """Row and column of the pixel under a point of a panel."""
-    x, y = sheet.at[cell]
-    size = sheet.panels[cell].size
-    column, up = ((np.asarray(point) + HALF) / (2 * HALF) * size).astype(int)
-    return y + size - 1 - up, x + column
+    x, y = sheet.at[cell][view]
+    column, up = ((np.asarray(point) + HALF) / (2 * HALF) * sheet.side).astype(int)
+    return y + sheet.side - 1 - up, x + column
+
+
+def holds(picture, word):
+    """Whether a patch of indices stands somewhere in a picture of indices, exactly."""
+    windows = np.lib.stride_tricks.sliding_window_view(picture, word.shape)
+    rows, columns = np.nonzero(word != word[0, 0])
+    fits = windows[:, :, rows[0], columns[0]] == word[rows[0], columns[0]]
+    return any((windows[place] == word).all() for place in zip(*np.nonzero(fits), strict=True))
 
 
 def test_every_panel_of_every_frame_shows_its_own_samples_at_that_moment(tmp_path):
@@ -53,9 +63,9 @@ def test_every_panel_of_every_frame_shows_its_own_samples_at_that_moment(tmp_pat
         for r, c in cells
     }
     rows, columns, steps = ["a", "b"], ["x", "y", "z"], [0, 10, 500, 1000]
-    density_gif(tmp_path / "c.gif", planes, rows, columns, HALF, steps, panel_px=100)
+    density_gif(tmp_path / "c.gif", planes, rows, columns, HALF, steps)
     frames, _ = frames_of(tmp_path / "c.gif")
-    sheet = animation.Sheet(planes, rows, columns, HALF, 100, "")
+    sheet = Sheet({cell: Scene(plane) for cell, plane in planes.items()}, rows, columns, HALF, steps)
     assert len(frames) == moments
     for t in range(moments):
         for r, c in cells:
@@ -63,33 +73,33 @@ def test_every_panel_of_every_frame_shows_its_own_samples_at_that_moment(tmp_pat
                 expected = FULL_COLOUR if k == place(r, c, t) else WHITE
                 np.testing.assert_array_equal(frames[t][at(sheet, (r, c), point)], expected)
         # The missing cell is blank, below the tick labels that move up over it; the bar grows with the step.
-        x, y = sheet.at[0, 1][0], sheet.at[1, 0][1]
-        assert (frames[t][y + 20 : y + 104, x - 4 : x + 104] == 255).all()
-        left, top, length = sheet.bar
-        bar = (frames[t][top + 2, left : left + length] == animation.palette()[animation.BAR]).all(axis=1)
+        x, y = sheet.at[0, 1][0][0], sheet.at[1, 0][0][1]
+        assert (frames[t][y + 20 : y + sheet.side + 4, x - 4 : x + sheet.side + 4] == 255).all()
+        left, top, length, _ = sheet.bar
+        bar = (frames[t][top + 2, left : left + length] == sheet.palette[animation.BAR]).all(axis=1)
         assert bar.sum() == max(1, round(steps[t] / 1000 * length))
 
 
-def test_each_frame_says_its_step(tmp_path):
-    plane = still(np.zeros((3, 10, 2)))
-    density_gif(tmp_path / "a.gif", {(0, 0): plane}, [""], [""], HALF, [7, 80, 900], panel_px=200)
+@pytest.mark.parametrize("clock", ["step", "samples"])
+def test_each_frame_says_its_step(tmp_path, clock):
+    scenes = {(0, 0): Scene(still(np.zeros((3, 10, 2))))}
+    animate(tmp_path / "a.gif", scenes, *SINGLE, [7, 80, 900], clock=clock)
     frames, _ = frames_of(tmp_path / "a.gif")
-    sheet = animation.Sheet({(0, 0): plane}, [""], [""], HALF, 200, "")
+    sheet = Sheet(scenes, *SINGLE, [7, 80, 900], clock=clock)
     for frame, step in zip(frames, (7, 80, 900), strict=True):
-        word = animation.palette()[animation._word(f"step {step}", sheet.font, bold=True)]
-        left, top = sheet.bar[0], sheet.bar[1] + 10
-        shown = frame[top : top + word.shape[0], left : left + word.shape[1]]
-        np.testing.assert_array_equal(shown, word[: shown.shape[0]])
+        word = sheet.palette[animation._word(f"{clock} {step}", sheet.font, bold=True)]
+        left, top = sheet.left, sheet.step_top
+        np.testing.assert_array_equal(frame[top : top + word.shape[0], left : left + word.shape[1]], word)
 
 
-@pytest.mark.parametrize("panel_px", [99, 200, 400])
-def test_a_member_with_two_of_four_modes_shows_two(tmp_path, panel_px):
+@pytest.mark.parametrize("size", [150, 241, 640])
+def test_a_member_with_two_of_four_modes_shows_two(tmp_path, size):
     rng = np.random.default_rng(0)
     samples = CENTRES[np.arange(4000) % 2] + 0.3 * rng.normal(size=(2, 4000, 2))
-    samples[:, :300] = 100.0  # the points that would be drawn as points lie elsewhere
-    plane = still(samples, note="2 of 4 modes")
-    density_gif(tmp_path / "a.gif", {(0, 0): plane}, [""], [""], HALF, [0, 1], panel_px=panel_px)
-    sheet = animation.Sheet({(0, 0): plane}, [""], [""], HALF, panel_px, "")
+    samples[:, : animation.POINTS] = 100.0  # the points that would be drawn as points lie elsewhere
+    scenes = {(0, 0): Scene(still(samples, note="2 of 4 modes"))}
+    animate(tmp_path / "a.gif", scenes, *SINGLE, [0, 1], size=size)
+    sheet = Sheet(scenes, *SINGLE, [0, 1], size=size)
     for frame in frames_of(tmp_path / "a.gif")[0]:
         for centre in CENTRES[:2]:
             np.testing.assert_array_equal(frame[at(sheet, (0, 0), centre)], FULL_COLOUR)
@@ -97,57 +107,64 @@ def test_a_member_with_two_of_four_modes_shows_two(tmp_path, panel_px):
             np.testing.assert_array_equal(frame[at(sheet, (0, 0), empty)], WHITE)
         # Contours: three circles around each mode, at 0.3, 0.6 and 0.9, and nothing within the first.
         row, column = at(sheet, (0, 0), CENTRES[3])
-        cell = panel_px / (2 * HALF)
+        cell = sheet.side / (2 * HALF)
         for radius in (0.3, 0.6, 0.9):
             assert frame[row, column + int(radius * cell) - 1 : column + int(radius * cell) + 3].min() < 150
-        inside = frame[row, column : column + int(0.25 * cell)]
+        inside = frame[row, column : column + int(0.2 * cell)]
         assert (inside == 255).all()
 
 
-@pytest.mark.parametrize("panel_px", [150, 302])
-def test_an_identity_generator_shows_the_latent_density(panel_px):
+@pytest.mark.parametrize(("size", "scale", "bandwidth"), [(150, 1, 0.3), (302, 1, 0.3), (302, 0.1, 0.06)])
+def test_a_linear_generator_shows_its_normal_density(size, scale, bandwidth):
     latent = np.random.default_rng(0).normal(size=(1, 400_000, 2))
-    latent[:, :200] = 50.0  # none of those that are drawn as points
-    plane = still(latent, density=np.full((16, 16), 0.2), bandwidth=0.3)  # uniform: no contour lines
-    panel = animation.Panel(plane, HALF, panel_px, 200)
-    exact = multivariate_normal((0, 0), 1 + 0.3**2).pdf(grid_points(HALF, panel_px))
-    level = plotting.heat(exact, 0.2)[::-1] * (animation.LEVELS - 1)
-    # Half a level for rounding; the rest for sampling error, and for the root's slope where mass is faint.
-    assert np.abs(panel.draw(0) - level)[level > 1].max() < 0.8
-    assert np.abs(panel.draw(0) - level).max() < 1.3
+    peak = 0.9 / (2 * np.pi * (scale**2 + bandwidth**2))
+    plane = still(scale * latent, density=np.full((16, 16), peak), bandwidth=bandwidth)
+    (shown,) = animation.Panel(Scene(plane), ["density"], HALF, size).draw(0)
+    exact = multivariate_normal((0, 0), scale**2 + bandwidth**2).pdf(grid_points(HALF, size))
+    level = plotting.heat(exact, peak)[::-1] * (animation.HEATS - 1)
+    if size > animation.LARGE:  # its heat has blocks of two pixels
+        level = level.reshape(size // 2, 2, size // 2, 2).mean((1, 3)).repeat(2, 0).repeat(2, 1)
+    assert np.abs(shown - level).max() < 0.6  # half a level for rounding, the rest for sampling error
 
 
 def test_samples_are_drawn_where_they_are():
     points = np.array([[(1.5, -2.5), (-3.0, 0.5), (9.0, 9.0), (np.nan, 0.0)]])
-    panel = animation.Panel(still(points, np.ones((8, 8))), HALF, 400, 4)
-    rows, columns = np.nonzero(panel.draw(0) == animation.POINT)
-    x, y = (columns + 0.5) / 50 - HALF, HALF - (rows + 0.5) / 50
-    found = {(round(float(a), 1), round(float(b), 1)) for a, b in zip(x, y, strict=True)}
-    assert found == {(1.5, -2.5), (-3.0, 0.5)}
+    scene = Scene(still(points, np.ones((8, 8))))
+    for layers in (["density", "samples"], ["samples"]):
+        (shown,) = animation.Panel(scene, layers, HALF, 400).draw(0)
+        rows, columns = np.nonzero(shown == animation.POINT)
+        x, y = (columns + 0.5) / 50 - HALF, HALF - (rows + 0.5) / 50
+        found = {(round(float(a), 1), round(float(b), 1)) for a, b in zip(x, y, strict=True)}
+        assert found == {(1.5, -2.5), (-3.0, 0.5)}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, HALF, -HALF])
-@pytest.mark.parametrize("panel_px", [80, 320])
-def test_diverged_samples_do_not_stop_an_animation(tmp_path, value, panel_px):
-    samples = np.zeros((3, 40, 2), np.float32)
-    samples[1:] = value
+@pytest.mark.parametrize("size", [120, 640])
+def test_diverged_members_do_not_stop_an_animation(tmp_path, value, size):
+    samples, pull = np.zeros((3, 40, 2), np.float32), np.ones((3, 9, 2), np.float32)
+    d, vertices = np.full((3, 8, 8), 0.5, np.float32), np.zeros((3, 5, 5, 2), np.float32)
+    samples[1:] = pull[1:] = vertices[1:, 2:] = value
+    d[2:] = np.nan
     plane = Plane("lost", mixture(0.3, 64), samples, ["", "a note too long for so small a panel", "diverged"], 0.1)
-    density_gif(tmp_path / "a.gif", {(0, 0): plane}, [""], [""], HALF, [0, 1, 2], panel_px=panel_px)
-    assert len(frames_of(tmp_path / "a.gif")[0]) == 3
+    strip = animation.Strip("loss", np.arange(3), [("D", np.array([1.0, value, np.nan]), colours.D)])
+    scene = Scene(plane, "diverged", d, d, pull, (vertices, np.full((4, 4), 1 / 16)), [strip])
+    for layers in (None, *([view, "samples", "arrows", "strip"] for view in animation.VIEWS)):
+        animate(tmp_path / "a.gif", {(0, 0): scene}, *SINGLE, [0, 1, 2], layers=layers, size=size)
+        assert len(frames_of(tmp_path / "a.gif")[0]) == 3
 
 
 @pytest.mark.parametrize(("down", "across"), [(1, 1), (2, 4), (4, 2), (7, 5), (1, 5)])
 def test_pictures_fit_a_page_and_their_bytes_are_reproducible(tmp_path, down, across):
     rng = np.random.default_rng(0)
     density = mixture(1.2, 48)
-    planes = {
-        (r, c): still(rng.normal(size=(2, 100, 2)), density, 0.3, f"{r} of {c} modes")
+    scenes = {
+        (r, c): Scene(still(rng.normal(size=(2, 100, 2)), density, 0.3, f"{r} of {c} modes"), "still learning")
         for r in range(down)
         for c in range(across)
     }
     rows, columns = [f"mixture_4 · std {r}" for r in range(down)], [f"{c} D steps" for c in range(across)]
     for name in ("a.gif", "b.gif"):
-        density_gif(tmp_path / name, planes, rows, columns, HALF, [0, 1], title="A question?")
+        animate(tmp_path / name, scenes, rows, columns, HALF, [0, 1], title="A question?")
     frames, durations = frames_of(tmp_path / "a.gif")
     height, width = frames.shape[1:3]
     assert width == 640 if down == across == 1 else width <= 960
@@ -156,6 +173,47 @@ def test_pictures_fit_a_page_and_their_bytes_are_reproducible(tmp_path, down, ac
     assert durations == [80, 2000]
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "b.gif"]
+
+
+@pytest.mark.parametrize("size", [480, 641, 1280])
+def test_a_picture_is_as_wide_as_asked(size):
+    scene = Scene(still(np.zeros((1, 5, 2)), mixture(1.2, 48)))
+    for down, across in ((1, 1), (2, 3)):
+        cells = {(r, c): scene for r in range(down) for c in range(across)}
+        sheet = Sheet(cells, ["a"] * down, ["x"] * across, HALF, [0], size=size)
+        assert sheet.canvas.shape[1] == size + size % 2
+        assert all(x + sheet.side < size for places in sheet.at.values() for x, _ in places)
+    with pytest.raises(ValueError, match="100 pixels are too narrow for 3 planes"):
+        Sheet(cells, ["a"] * 2, ["x"] * 3, HALF, [0], size=100)
+
+
+def test_verdicts_titles_and_notes_stand_in_every_frame():
+    plane = Plane("seed 0", mixture(1.2, 48), np.zeros((2, 5, 2)), ["1 of 4 modes", "3 of 4 modes"], 0.3)
+    scenes = {
+        (0, k): Scene(dataclasses.replace(plane, title=f"seed {k}"), verdict)
+        for k, verdict in enumerate(("collapsed", "still learning"))
+    }
+    sheet = Sheet(scenes, [""], [""] * 2, HALF, [0, 1], title="all seeds")
+    for moment, note in enumerate(plane.notes):
+        frame = sheet.frame(moment)
+        for (r, c), scene in scenes.items():
+            x, y = sheet.at[r, c][0]
+            over = frame[y - sheet.head : y, x : x + sheet.side]
+            for text, bold in ((f"seed {c}", True), (note, False), (f"ends: {scene.verdict}", False)):
+                assert holds(over, animation._word(text, sheet.over_font, bold)), text
+        assert holds(frame[: sheet.top], animation._word("all seeds", sheet.font, True))
+
+
+def test_small_multiples_waste_little():
+    for count in range(1, 65):
+        rows, columns = small_multiples(count)
+        assert rows * columns >= count
+        assert rows * columns - count < columns  # no empty row
+        assert rows * columns - count <= 3
+        assert rows <= columns <= 2 * rows + 1
+    assert [small_multiples(n) for n in (1, 4, 8, 12, 13, 64)] == [(1, 1), (2, 2), (2, 4), (3, 4), (3, 5), (8, 8)]
+    with pytest.raises(ValueError, match="at least one"):
+        small_multiples(0)
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path):
@@ -181,5 +239,25 @@ def test_an_interrupted_animation_leaves_no_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(animation.Panel, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        density_gif(tmp_path / "a.gif", {(0, 0): still(np.zeros((3, 5, 2)))}, [""], [""], HALF, [0, 1, 2])
+        density_gif(tmp_path / "a.gif", {(0, 0): still(np.zeros((3, 5, 2)))}, *SINGLE, [0, 1, 2])
     assert not list(tmp_path.iterdir())
+
+
+def test_frames_are_drawn_one_at_a_time(tmp_path, monkeypatch):
+    order = []
+    frame, open_film = Sheet.frame, animation.open_film
+
+    def drawn(self, moment):
+        order.append("drawn")
+        return frame(self, moment)
+
+    def opened(*arguments):
+        film = open_film(*arguments)
+        append = film.append
+        film.append = lambda indices: (order.append("written"), append(indices))
+        return film
+
+    monkeypatch.setattr(Sheet, "frame", drawn)
+    monkeypatch.setattr(animation, "open_film", opened)
+    density_gif(tmp_path / "a.gif", {(0, 0): still(np.zeros((5, 5, 2)))}, *SINGLE, range(5))
+    assert order == ["drawn", "written"] * 5

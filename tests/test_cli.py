@@ -35,7 +35,7 @@ SCORES = ["modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "sp
 MEASURES = ["sample_mean", "mode_mass", "mode_shape"]
 CURVES = ["d_loss", "g_loss", "d_real", "d_fake"]
 TABLES = ["comparison.csv", "comparison.tex", "differences.csv", "events.csv", "frames.npz", "history.npz"]
-TABLES += ["report.html", "report.md", "summary.csv"]
+TABLES += ["report.html", "report.md", "summary.csv", "weights.npz"]
 HOMEWORK = [
     f"{target}-d{d}"
     for target in ("gaussian-std1.2", "mixture-std1.2", "mixture_4-std0.2", "mixture_4-std1.2")
@@ -81,16 +81,17 @@ def files(folder):
     return sorted(name for name, contents in tree(folder).items() if contents is not None)
 
 
-def pictures(settings, moving=True):
+def pictures(settings, moving=True, seeds=SEEDS):
     """What a run of these settings draws."""
     each = ["losses.png", "frames.png", *(["density.gif"] if moving else [])]
+    each += ["seeds.gif"] if moving and seeds > 1 else []
     whole = ["comparison.png", *(["comparison.gif"] if moving else [])]
     whole += [f"curves-{target}.png" for target in dict.fromkeys(re.match(r".*-std[\d.]+", s)[0] for s in settings)]
     return whole + [f"{name}/{file}" for name in settings for file in each]
 
 
-def promised(settings, moving=True):
-    return sorted([*TABLES, "run.json", *pictures(settings, moving)])
+def promised(settings, moving=True, seeds=SEEDS):
+    return sorted([*TABLES, "run.json", *pictures(settings, moving, seeds)])
 
 
 def read_csv(path):
@@ -410,7 +411,7 @@ def test_nothing_at_all_is_the_homework(asked):
         "seed": 0,
         "scores": "none",
         "headings": study["study"]["headings"],
-        "format": "png",
+        "weights": "shown",
         "snapshots": 50,
         "frames": 50,
         "device": "",
@@ -715,7 +716,7 @@ def test_the_markdown_links_to_files_that_are_there(homework):
     links = re.findall(r"\]\(([^)]*)\)", text)
     for link in links:
         assert (homework[0] / unquote(link)).is_file(), link
-    assert {unquote(link) for link in links} >= set(pictures(HOMEWORK))
+    assert {unquote(link) for link in links} >= {p for p in pictures(HOMEWORK) if not p.endswith("seeds.gif")}
     assert text.startswith("# homework\n")
 
 
@@ -1084,7 +1085,7 @@ def test_a_run_interrupted_while_drawing_can_be_rendered(tmp_path, monkeypatch, 
     assert manifest(run)["status"] == "interrupted"
     assert files(run) == sorted([*(name for name in TABLES if not name.endswith((".html", ".md", ".tex"))), "run.json"])
     assert in_process("render", run, "--workers", 1) == 0
-    assert files(run) == promised(["gaussian-std1.2-d2"])
+    assert files(run) == promised(["gaussian-std1.2-d2"], seeds=1)
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------

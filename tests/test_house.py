@@ -15,8 +15,8 @@ FLOORS = [
     ["streams", "files", "settings", "budget", "workers", "progress", "curves", "intervals", "sample"],
     ["GAN", "losses", "updates"],
     ["transport", "metrics", "verdicts", "critic", "fields", "fast", "reference", "captured", "train", "scoring"],
-    ["store", "colours", "plotting", "film", "animation"],
-    ["results", "comparisons", "joint", "study", "render", "tables", "observations", "report", "pipeline"],
+    ["store", "colours", "figures", "plotting", "charts", "film", "animation"],
+    ["results", "comparisons", "joint", "study", "scenes", "render", "tables", "observations", "report", "pipeline"],
     ["experiments", "bench"],
     ["options", "main"],
 ]

@@ -14,9 +14,12 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from scipy.stats import multivariate_normal
 
+import charts
 import colours
+import figures
 import plotting
-from plotting import Clock, Line, Panel, Plane, Score, Track, generated_density, grid_points
+from charts import Clock, Line, Panel, Track
+from plotting import Plane, Score, generated_density, grid_points
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -142,7 +145,7 @@ def test_losses_are_medians_of_the_finite_seeds():
     g_loss[3, 30:] = np.geomspace(1, 1e9, 20)
     g_loss[3, 45:] = np.nan
     equilibrium = {"D": 2 * np.log(2), "G": np.log(2)}
-    figure = plotting.losses_figure("made up", steps, d_loss, g_loss, d_real, d_fake, equilibrium)
+    figure = charts.losses_figure("made up", steps, d_loss, g_loss, d_real, d_fake, equilibrium)
     losses, chances = figure.axes
     np.testing.assert_allclose(height(losses.lines[0]), np.median(d_loss, axis=0))
     np.testing.assert_allclose(height(losses.lines[1]), np.nanmedian(g_loss, axis=0))
@@ -154,7 +157,7 @@ def test_losses_are_medians_of_the_finite_seeds():
     assert "1 of 8 seeds diverged" in figure.texts[1].get_text()
     assert "off the axis" in figure.texts[1].get_text()
     others = np.arange(8) != 3
-    without = plotting.losses_figure(
+    without = charts.losses_figure(
         "", steps, d_loss[others], g_loss[others], d_real[others], d_fake[others], equilibrium
     )
     assert losses.get_ylim() == without.axes[0].get_ylim()  # the diverged seed flattens nothing
@@ -164,7 +167,7 @@ def test_losses_are_medians_of_the_finite_seeds():
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_losses_of_one_seed_that_has_nothing_to_show(value):
     nothing = np.full((1, 3), value)
-    figure = plotting.losses_figure("", np.array([1, 2, 3]), nothing, nothing, nothing, nothing)
+    figure = charts.losses_figure("", np.array([1, 2, 3]), nothing, nothing, nothing, nothing)
     assert np.isfinite(figure.axes[0].get_ylim()).all()
     assert ("1 of 1 seeds diverged" in figure.texts[1].get_text()) == (not np.isfinite(value))
     pixels(figure)
@@ -345,7 +348,7 @@ def test_curves_are_medians_of_the_seeds_on_every_clock():
     values[1][3, 9] = np.inf
     on = clocks(3)
     given = [Track("JSD, nats", values, (0.0165, 0.0014)), Track("critic gap, nats", other, (np.nan, np.nan))]
-    figure = plotting.curves_figure("mixture_4 · std 0.2", ["1 D step", "2 D steps", "5 D steps"], on, given)
+    figure = charts.curves_figure("mixture_4 · std 0.2", ["1 D step", "2 D steps", "5 D steps"], on, given)
     for axes, (track, clock) in zip(figure.axes, [(t, c) for t in (values, other) for c in on], strict=True):
         for i, line in enumerate(axes.lines[:3]):
             finite = np.where(np.isfinite(track[i]), track[i], np.nan)
@@ -365,7 +368,7 @@ def test_curves_are_medians_of_the_seeds_on_every_clock():
 
 def test_a_perfect_generator_is_a_dashed_line_in_its_band_where_it_has_the_score():
     given = [Track("JSD, nats", courses(1), (0.0165, 0.0014)), Track("critic gap, nats", courses(1), (np.nan, np.nan))]
-    figure = plotting.curves_figure("", ["1 D step"], clocks(1, 1), given)
+    figure = charts.curves_figure("", ["1 D step"], clocks(1, 1), given)
     has, has_not = figure.axes
     (line,) = has.lines[1:]
     np.testing.assert_allclose(height(line), 0.0165)
@@ -376,13 +379,13 @@ def test_a_perfect_generator_is_a_dashed_line_in_its_band_where_it_has_the_score
     assert not has_not.lines[1:]
     assert not has_not.patches
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1 D step", "perfect generator"]
-    without = plotting.curves_figure("", ["1 D step"], clocks(1, 1), given[1:])
+    without = charts.curves_figure("", ["1 D step"], clocks(1, 1), given[1:])
     assert [text.get_text() for text in without.legends[0].get_texts()] == ["1 D step"]
 
 
 def test_rows_share_their_scores_axis_and_columns_their_clock_from_zero_to_the_last_end():
     on = clocks(4)
-    figure = plotting.curves_figure("", names(4), on, tracks(4, 3))
+    figure = charts.curves_figure("", names(4), on, tracks(4, 3))
     grid = np.reshape(figure.axes, (3, 3))
     for row in grid:
         assert len({axes.get_ylim() for axes in row}) == 1
@@ -400,7 +403,7 @@ def test_rows_share_their_scores_axis_and_columns_their_clock_from_zero_to_the_l
     ("settings", "across", "count"), [(1, 1, 1), (5, 2, 3), (12, 1, 4), (12, 3, 2), (12, 3, 4), (1, 3, 1)]
 )
 def test_curves_leave_room_for_every_word(settings, across, count):
-    figure = plotting.curves_figure(
+    figure = charts.curves_figure(
         "swiss_roll · std 0.2", names(settings), clocks(settings, across), tracks(settings, count)
     )
     listed = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -410,7 +413,7 @@ def test_curves_leave_room_for_every_word(settings, across, count):
 
 
 def test_twelve_settings_are_told_apart_and_listed_in_reading_order():
-    figure = plotting.curves_figure("", names(12), clocks(12, 3), tracks(12, 1))
+    figure = charts.curves_figure("", names(12), clocks(12, 3), tracks(12, 1))
     figure.canvas.draw()
     (legend,) = figure.legends
     looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[:12]}
@@ -428,19 +431,19 @@ def test_a_setting_off_a_clock_is_left_out_there_alone():
     on = clocks(3)
     on[2].at[1][:] = np.nan
     on[1].at[0][20:] = np.nan  # the clock stopped: the line ends there
-    figure = plotting.curves_figure("", names(3), on, tracks(3, 1))
+    figure = charts.curves_figure("", names(3), on, tracks(3, 1))
     assert [len(axes.lines) for axes in figure.axes] == [4, 4, 3]
     assert [line.get_color() for line in figure.axes[2].lines[:2]] == [colours.COLUMNS[0], colours.COLUMNS[2]]
     assert figure.axes[1].lines[0].get_markevery() == [19]
     assert words(figure)[1].endswith("seconds of one core not known for 1 of 3 settings")
     on = [Clock("seconds", [np.full(26, np.nan)] * 3)]
-    nowhere = plotting.curves_figure("", names(3), on, tracks(3, 1))
+    nowhere = charts.curves_figure("", names(3), on, tracks(3, 1))
     assert [text.get_text() for text in nowhere.axes[0].texts] == ["nothing to show"]
 
 
 @pytest.mark.parametrize("end", [1e-4, 0.3, 7.0, 2500.0, 1e4, 123456.0, 1e6, 1e8])
 def test_clocks_of_any_length_have_short_ticks_that_say_where_they_are(end):
-    figure = plotting.curves_figure("", names(2), clocks(2, 1, end) * 3, tracks(2, 1))
+    figure = charts.curves_figure("", names(2), clocks(2, 1, end) * 3, tracks(2, 1))
     figure.canvas.draw()
     units = {"k": 1e3, "M": 1e6}
     for axes in figure.axes:
@@ -458,8 +461,8 @@ def test_clocks_of_any_length_have_short_ticks_that_say_where_they_are(end):
 def test_a_setting_that_diverges_flattens_no_curve_and_start_and_end_stay_on_the_axis():
     values = courses(4)
     values[3][:5, 13:] = np.geomspace(1, 1e12, 13)  # most of its seeds
-    calm = plotting.curves_figure("", names(4), clocks(4, 1), [Track("JSD, nats", courses(4), (0.0165, 0.0014))])
-    figure = plotting.curves_figure("", names(4), clocks(4, 1), [Track("JSD, nats", values, (0.0165, 0.0014))])
+    calm = charts.curves_figure("", names(4), clocks(4, 1), [Track("JSD, nats", courses(4), (0.0165, 0.0014))])
+    figure = charts.curves_figure("", names(4), clocks(4, 1), [Track("JSD, nats", values, (0.0165, 0.0014))])
     (low, high), (axes,) = figure.axes[0].get_ylim(), figure.axes
     assert high < 2 * calm.axes[0].get_ylim()[1]
     # 13 of 4 × 26 medians, less those that are on the axis yet
@@ -476,7 +479,7 @@ def test_a_fast_start_is_not_taken_for_wild():
     """A GAN that converges at once: 3 interquartile ranges end far below where it began."""
     values = [np.r_[0.69, 0.3, 0.02 + 0.001 * np.sin(np.arange(98))][None] * np.ones((8, 1))]
     on = [Clock("generator steps", [np.arange(100)])]
-    figure = plotting.curves_figure("", names(1), on, [Track("JSD, nats", values, (0.0165, 0.0014))])
+    figure = charts.curves_figure("", names(1), on, [Track("JSD, nats", values, (0.0165, 0.0014))])
     assert figure.axes[0].get_ylim()[1] > 0.69
 
 
@@ -485,8 +488,8 @@ def test_curves_and_scores_of_one_value_or_none(value):
     nothing = np.full((1, 5), value)
     on, null = [Clock("generator steps", [np.arange(5)])], (np.nan, np.nan)
     label = "Jensen–Shannon divergence from the real density, nats"
-    curves = plotting.curves_figure("", ["1 D step"], on, [Track(label, [nothing], null)])
-    scores = plotting.scores_figure("", np.arange(5), [Panel(label, [Line("JSD", nothing, colours.D)])])
+    curves = charts.curves_figure("", ["1 D step"], on, [Track(label, [nothing], null)])
+    scores = charts.scores_figure("", np.arange(5), [Panel(label, [Line("JSD", nothing, colours.D)])])
     for figure in (curves, scores):
         assert_nothing_clipped(figure)
         if value != 1e300:  # nine digits a number there
@@ -499,8 +502,8 @@ def test_curves_and_scores_of_one_value_or_none(value):
 def test_one_snapshot_is_a_visible_dot():
     point = np.array([[0.5]])
     on = [Clock("generator steps", [np.array([10.0])])]
-    curves = plotting.curves_figure("", ["1 D step"], on, [Track("JSD, nats", [point], (0.0, 0.0))])
-    scores = plotting.scores_figure("", np.array([10]), [Panel("JSD, nats", [Line("", point, colours.COLUMNS[0])])])
+    curves = charts.curves_figure("", ["1 D step"], on, [Track("JSD, nats", [point], (0.0, 0.0))])
+    scores = charts.scores_figure("", np.array([10]), [Panel("JSD, nats", [Line("", point, colours.COLUMNS[0])])])
     colour = np.round(255 * np.array(to_rgb(colours.COLUMNS[0])))
     for figure in (curves, scores):
         axes, image = figure.axes[0], pixels(figure)
@@ -523,7 +526,7 @@ def test_one_snapshot_is_a_visible_dot():
 def test_curves_say_what_does_not_fit(change, word):
     good = {"title": "", "names": names(2), "clocks": clocks(2, 1), "tracks": tracks(2)}
     with pytest.raises(ValueError, match=word):
-        plotting.curves_figure(**{**good, **change})
+        charts.curves_figure(**{**good, **change})
 
 
 def panels(rng, seeds=8):
@@ -553,7 +556,7 @@ def panels(rng, seeds=8):
 @pytest.mark.parametrize("count", range(1, 7))
 def test_scores_are_medians_below_one_another_on_one_clock(count):
     given = panels(np.random.default_rng(0))[:count]
-    figure = plotting.scores_figure("mixture_4 · std 0.2 · 5 D steps", STEPS, given)
+    figure = charts.scores_figure("mixture_4 · std 0.2 · 5 D steps", STEPS, given)
     assert len(figure.axes) == count
     tops = [axes.get_position().y1 for axes in figure.axes]
     assert tops == sorted(tops, reverse=True)
@@ -580,7 +583,7 @@ def test_scores_are_medians_below_one_another_on_one_clock(count):
 
 
 def scale_of(values):
-    return plotting.scores_figure("", STEPS, [Panel("gradients", [Line("of D", values, colours.D)])]).axes[0]
+    return charts.scores_figure("", STEPS, [Panel("gradients", [Line("of D", values, colours.D)])]).axes[0]
 
 
 @pytest.mark.parametrize(
@@ -589,6 +592,7 @@ def scale_of(values):
         (np.linspace(1, 30, 26), "linear"),  # 30-fold, yet half of it is above a tenth of the largest
         (np.geomspace(1, 1000, 26), "log"),
         (np.r_[np.zeros(13), np.geomspace(1, 1000, 13)], "log"),
+        (np.geomspace(1e-5, 1e195, 26), "log"),
         (np.geomspace(1, 1000, 26) - 2, "linear"),  # negative
         (np.zeros(26), "linear"),
         (np.full(26, np.nan), "linear"),
@@ -609,7 +613,7 @@ def test_an_axis_is_logarithmic_where_a_linear_one_would_crush_half_of_it(values
 )
 def test_logarithmic_ticks_are_few_and_legible(least, fold):
     values = np.r_[np.full(14, least), np.geomspace(least, least * fold, 12)]
-    figure = plotting.scores_figure("", STEPS, [Panel("gradients", [Line("of D", values[None], colours.D)])] * 6)
+    figure = charts.scores_figure("", STEPS, [Panel("gradients", [Line("of D", values[None], colours.D)])] * 6)
     figure.canvas.draw()
     assert figure.axes[0].get_yscale() == "log"
     assert len(shown_labels(figure.axes[0].yaxis)) >= 2
@@ -625,14 +629,15 @@ def test_wild_scores_flatten_nothing():
     assert high - low < 3 * (calm[1] - calm[0])
     positive = np.exp(np.random.default_rng(0).normal(0, 0.1, (8, 26)))
     positive[:7, 20:] = 1e300
-    axes = scale_of(positive)
-    pixels(axes.figure)  # and nothing overflows
-    assert "of medians off the axes" in words(axes.figure)[1]
+    for values in (positive, np.geomspace(1e-5, 1e295, 26)[None]):
+        axes = scale_of(values)
+        pixels(axes.figure)  # and nothing overflows
+        assert "of medians off the axes" in words(axes.figure)[1]
 
 
 def test_scores_say_what_does_not_fit():
     with pytest.raises(ValueError, match="panel"):
-        plotting.scores_figure("", STEPS, [])
+        charts.scores_figure("", STEPS, [])
     with pytest.raises(ValueError, match=r"of D: \(8, 25\) does not fit 26 steps"):
         scale_of(np.ones((8, 25)))
 
@@ -643,18 +648,19 @@ def test_scores_say_what_does_not_fit():
 def calls():
     """Functions of plotting and their arguments: a figure with a heat map, and one with many words."""
     curves = ("mixture_4 · std 0.2", names(3), clocks(3, 1), tracks(3, 1))
-    return [("frames_figure", (plane(n=500), HALF, [0])), ("curves_figure", curves)]
+    return [("plotting", "frames_figure", (plane(n=500), HALF, [0])), ("charts", "curves_figure", curves)]
 
 
 def drawings():
-    return [getattr(plotting, function)(*arguments) for function, arguments in calls()]
+    return [getattr(sys.modules[module], function)(*arguments) for module, function, arguments in calls()]
 
 
 SAVE = """
-import pathlib, pickle, sys, plotting
-for i, (function, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
+import pathlib, pickle, sys, charts, figures, plotting
+for i, (module, function, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
     for suffix in ("png", "pdf", "svg"):
-        plotting.save(getattr(plotting, function)(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
+        draw = getattr(sys.modules[module], function)
+        figures.save(draw(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
 """
 
 
@@ -680,7 +686,7 @@ def test_equal_figures_are_equal_files_in_every_format_and_process(tmp_path):
 
 
 def test_pdf_ends_whole_and_holds_its_fonts(tmp_path):
-    plotting.save(drawings()[1], tmp_path / "a.pdf")
+    figures.save(drawings()[1], tmp_path / "a.pdf")
     data = (tmp_path / "a.pdf").read_bytes()
     assert data.rstrip().endswith(b"%%EOF")
     start = int(data.rsplit(b"startxref", 1)[1].split()[0])
@@ -694,7 +700,7 @@ def test_svg_is_xml_that_needs_neither_fonts_nor_files(tmp_path):
     for figure, images in zip(drawings(), (1, 0), strict=True):
         size = 72 * figure.get_size_inches()
         with matplotlib.rc_context({"svg.fonttype": "none", "svg.image_inline": False}):  # a user's style
-            plotting.save(figure, tmp_path / "a.svg")
+            figures.save(figure, tmp_path / "a.svg")
         assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]  # no picture beside it
         root = ET.parse(tmp_path / "a.svg").getroot()
         assert root.tag == f"{svg}svg"
@@ -711,15 +717,15 @@ def test_svg_is_xml_that_needs_neither_fonts_nor_files(tmp_path):
 def test_other_suffixes_are_refused_before_anything_is_written(name, tmp_path):
     figure = plotting.frames_figure(plane(n=50), HALF, [0])
     with pytest.raises(ValueError, match=r"\.png, \.pdf, \.svg"):
-        plotting.save(figure, tmp_path / name)
+        figures.save(figure, tmp_path / name)
     assert not list(tmp_path.iterdir())
-    plotting.save(figure, tmp_path / "a.PNG")  # the figure is still whole
+    figures.save(figure, tmp_path / "a.PNG")  # the figure is still whole
     assert (tmp_path / "a.PNG").read_bytes().startswith(b"\x89PNG")
 
 
 def test_saving_twice_gives_equal_bytes_and_leaves_nothing_else(tmp_path):
     for name in ("a.png", "b.png"):
-        plotting.save(plotting.frames_figure(plane(n=500), HALF, [0]), tmp_path / name, dpi=80)
+        figures.save(plotting.frames_figure(plane(n=500), HALF, [0]), tmp_path / name, dpi=80)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert b"Software" not in (tmp_path / "a.png").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
@@ -735,14 +741,14 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(figure, "savefig", fail)
     with pytest.raises(KeyboardInterrupt):
-        plotting.save(figure, tmp_path / "a.png")
+        figures.save(figure, tmp_path / "a.png")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.png": b"old"}
 
 
 def test_a_users_style_changes_nothing_and_is_left_alone(tmp_path):
-    plotting.save(plotting.frames_figure(plane(n=50), HALF, [0]), tmp_path / "a.png", dpi=60)
+    figures.save(plotting.frames_figure(plane(n=50), HALF, [0]), tmp_path / "a.png", dpi=60)
     with matplotlib.rc_context({"font.size": 20, "savefig.bbox": "tight", "axes.facecolor": "black"}):
-        plotting.save(plotting.frames_figure(plane(n=50), HALF, [0]), tmp_path / "b.png", dpi=60)
+        figures.save(plotting.frames_figure(plane(n=50), HALF, [0]), tmp_path / "b.png", dpi=60)
         assert matplotlib.rcParams["font.size"] == 20
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 

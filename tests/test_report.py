@@ -206,6 +206,56 @@ def test_opposite_outcomes_give_opposite_sentences() -> None:
         assert f"by {abs(e.value):.3f} [{low:.3f}, {high:.3f}] nats, corrected p {p:.3f}" in words
 
 
+def test_each_question_has_its_paragraph() -> None:
+    """Performance, stability, collapse and losses, each by its own numbers; the same in no other way round."""
+    calm, wild = [0.01 + 0.001 * k for k in range(8)], [0.05 + 0.002 * k for k in range(8)]
+    fine, gone = ["converged"] * 8, ["collapsed"] * 8
+    for turn in (1, -1):
+        table = [(mixture(2), GOOD_8, fine), (mixture(1), BAD_8, gone)][::turn]
+        swings = [calm, wild][::turn]
+        results = made(
+            (mixture(2), *table[0][1:]), (mixture(1), *table[1][1:]), headings={"d_steps": "One against two"}
+        )
+        results.swings |= {name: np.concatenate(swings) for name in ("jsd_swing", "g_loss_swing")}
+        each, ratio = observe(results)
+        assert (each.heading, ratio.heading) == ("How each target is captured", "One against two")
+        assert "of 16 GANs 8 collapsed and 8 converged; 8 hold all 4 modes at the end" in each.summary
+        said = dict(re.findall(r"([A-Z][a-z ]+): (.*?)\.(?= [A-Z]|$)", ratio.summary))
+        assert list(said) == ["Generator performance", "Stability", "Collapse", "Oscillation in the losses"]
+        more, fewer = ("more", "higher") if turn == 1 else ("fewer", "lower")
+        assert f"modes covered {more} with 2 D steps than with 1 D step on mixture_4 · std 0.2, by " in ratio.summary
+        assert f"high quality {fewer} with 2 D steps" in said["Generator performance"]
+        opposite = "lower" if turn == 1 else "higher"
+        assert f"swing of JSD {opposite} with 2 D steps" in said["Stability"]
+        assert f"swing of G's loss {opposite} with 2 D steps" in said["Oscillation in the losses"]
+        counts = (
+            "0 of 8 with 2 D steps, 8 of 8 with 1 D step"
+            if turn == 1
+            else "8 of 8 with 2 D steps, 0 of 8 with 1 D step"
+        )
+        assert said["Collapse"].startswith(f"{counts} collapsed; share collapsed {opposite} with 2 D steps")
+        ((_, words),) = ratio.entries
+        assert f"{'2 D steps' if turn == 1 else '1 D step'} is the steadier." in words
+    same = made((mixture(2), GOOD_8, fine), (mixture(1), GOOD_8, fine))
+    same.swings["jsd_swing"] = np.tile(calm, 2)
+    summary = observe(same)[1].summary
+    assert "Generator performance: no difference is shown in 3 comparisons." in summary
+    assert "Stability: no difference is shown in 1 comparison." in summary
+    assert "0 of 8 with 2 D steps, 0 of 8 with 1 D step collapsed; no difference is shown in 1 comparison." in summary
+    assert " than with " not in summary
+
+
+def test_many_pairs_are_told_in_part_and_counted_in_whole() -> None:
+    rows = [GOOD_8, BAD_8] + [GOOD_8] * 8
+    results = made(*((mixture(d + 1), rows[d], ANY_8) for d in range(10)))
+    part = observe(results)[1]
+    assert len(part.entries) == 24
+    assert "21 more pairs of settings are in differences.csv alone." in part.summary
+    # the nine pairs with the one bad setting differ, in three scores each; they are told first
+    assert sum("is the better" in words for _, words in part.entries) == 9
+    assert "23 more differences, in differences.csv; no difference is shown in the other 108" in part.summary
+
+
 def test_pairing_shows_what_the_means_alone_would_not() -> None:
     one = [(4, 0.9, 0.1 * k) for k in range(1, 9)]
     two = [(4, 0.9, 0.1 * k - 0.01 - 0.001 * k) for k in range(1, 9)]

@@ -2,12 +2,28 @@ import dataclasses
 
 import pytest
 
+import animation
 import budget
+import figures
+import film
 import GAN
 import losses
 import sample
 import updates
-from settings import FIELDS, NAMES, SCORE_GROUPS, OptionError, Setting, Study, parse, parse_several
+from settings import (
+    ANIMATIONS,
+    FIELDS,
+    FIGURES,
+    LAYERS,
+    NAMES,
+    SCORE_GROUPS,
+    Look,
+    OptionError,
+    Setting,
+    Study,
+    parse,
+    parse_several,
+)
 
 
 def test_names_are_those_of_the_registries():
@@ -19,12 +35,18 @@ def test_names_are_those_of_the_registries():
         "init": GAN.INITS,
         "budget": budget.BUDGETS,
     }
-    assert {name: list(registry) for name, registry in registries.items()} == {n: list(v) for n, v in NAMES.items()}
+    plain = {"spacing", "weights", "across"}  # words that no registry holds
+    assert {name: list(registry) for name, registry in registries.items()} == {
+        name: list(words) for name, words in NAMES.items() if name not in plain
+    }
+    assert list(LAYERS) == list(animation.LAYERS)
+    assert list(ANIMATIONS) == list(film.FORMATS)
+    assert [f".{suffix}" for suffix in FIGURES] == list(figures.METADATA)
 
 
-@pytest.mark.parametrize("cls", [Setting, Study])
+@pytest.mark.parametrize("cls", [Setting, Study, Look])
 def test_every_default_passes_its_own_check(cls):
-    given = {} if cls is Setting else {"name": "n", "question": "q", "settings": ()}
+    given = {} if cls is not Study else {"name": "n", "question": "q", "settings": ()}
     made = cls(**given)
     for name in FIELDS[cls]:
         value = getattr(made, name)

@@ -1,0 +1,163 @@
+"""From a run's results to what an animation's panel shows: the plane, the curves below it, and D and G at the frames.
+
+A `Sketch` holds what the results know; `scene` computes the rest from the weights that the run kept, and needs torch
+for that. Sketches are made here, scenes by whoever draws.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from results import Results
+from settings import Setting
+from streams import Streams
+
+if TYPE_CHECKING:
+    from animation import Scene, Strip
+    from plotting import Plane
+
+FROM_WEIGHTS = frozenset(("map", "d", "optimal", "difference", "arrows"))  # layers
+RESOLUTION = 96  # cells a side of D and D*
+LATTICE = 24  # cells a side of the latent grid
+ARROWS = 200  # samples that have one
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A member at F moments: what is known without computing, and the weights (F, P) of G and D for the rest."""
+
+    plane: Plane
+    half_width: float
+    verdict: str
+    strip: Sequence[Strip]
+    setting: Setting
+    seed: int
+    weights: tuple[np.ndarray, np.ndarray] | None
+
+
+def sketch(
+    results: Results, member: int, frames: np.ndarray, half_width: float, title: str, *, strip: bool = False
+) -> Sketch:
+    """One member at the given frames, over the plane [-half_width, half_width]², with or without curves below it."""
+    index, seed = results.members[member].setting, results.members[member].seed
+    weights = results.weights.get(member)
+    return Sketch(
+        plane=plane(results, member, frames, half_width, title),
+        half_width=half_width,
+        verdict=results.verdicts[member],
+        strip=_strip(results, member) if strip else (),
+        setting=results.study.settings[index],
+        seed=seed,
+        weights=None if weights is None else (weights[0][frames], weights[1][frames]),
+    )
+
+
+def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
+    """The panel that `animation.animate` draws; raises ``ValueError`` for layers whose weights are not there."""
+    from animation import Scene
+
+    made = Scene(sketch.plane, verdict=sketch.verdict, strip=sketch.strip)
+    wanted = FROM_WEIGHTS & set(layers or ())
+    if not wanted:
+        return made
+    if sketch.weights is None:
+        raise ValueError(f"the weights of seed {sketch.seed} were not kept")
+    import torch
+
+    import fields
+    from plotting import grid_points
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        settings = [sketch.setting] * len(sketch.plane.samples)  # a stack whose members are the moments
+        G, D = fields.stack_of(settings, *sketch.weights)
+        points = grid_points(sketch.half_width, RESOLUTION)
+        found: dict[str, Any] = {}
+        if wanted & {"d", "difference"}:
+            found["d"] = fields.discriminator_field(G, D, settings, points)
+        if wanted & {"optimal", "difference"}:
+            found["optimal"] = fields.optimal_field(G, settings, points)
+        if "arrows" in wanted:
+            z = Streams([sketch.seed], "evaluation").normal(sketch.plane.samples.shape[1], sketch.setting.latent_dim)
+            z = np.broadcast_to(z[:, :ARROWS], (len(settings), ARROWS, z.shape[2]))
+            found["pull"] = fields.pull(G, D, settings, torch.from_numpy(z.copy()))
+        if "map" in wanted:
+            found["lattice"] = fields.latent_map(G, LATTICE, sketch.setting.latent_dim)
+    finally:
+        torch.set_num_threads(threads)
+    return dataclasses.replace(made, **found)
+
+
+def plane(results: Results, member: int, frames: np.ndarray, half_width: float, title: str) -> Plane:
+    """A member's samples at the given frames, and what its scores were."""
+    from plotting import Plane
+
+    index = results.members[member].setting
+    density = real_density(results.study.settings[index], half_width)
+    # the last snapshot at or before a frame has its scores
+    steps = results.frame_steps[index, frames]
+    at = np.searchsorted(results.snapshot_steps[index], steps, side="right") - 1
+    modes = results.modes[index]
+    notes = []
+    for covered, jsd in zip(
+        results.scores["modes_covered"][member, at], results.scores["jsd"][member, at], strict=True
+    ):
+        if not np.isfinite(jsd):
+            notes.append("not finite")
+        elif modes and modes > 1:
+            notes.append(f"{covered:.0f} of {modes} modes")
+        else:
+            notes.append(f"JSD {jsd:.2f} nats")
+    samples = results.samples[frames, member].astype(np.float32)
+    return Plane(title, density, samples, notes, _bandwidth(density, half_width, samples.shape[1]))
+
+
+def _strip(results: Results, member: int) -> list[Strip]:
+    """A member's losses and JSD."""
+    from animation import Strip
+    from colours import GENERATED, D, G
+
+    index = results.members[member].setting
+    losses = [("D", results.curves["d_loss"][member], D), ("G", results.curves["g_loss"][member], G)]
+    jsd = [("JSD", results.scores["jsd"][member], GENERATED)]
+    return [
+        Strip("loss", results.curve_steps[index], losses),
+        Strip("JSD, nats", results.snapshot_steps[index], jsd),
+    ]
+
+
+def target_of(setting: Setting) -> Any:
+    from sample import make_target
+
+    return make_target(setting.mode, setting.std)
+
+
+@functools.lru_cache(maxsize=64)
+def real_density(setting: Setting, half_width: float) -> np.ndarray:
+    """The real density (R, R) on cell centres, cells no larger than the target's std where 480 a side allow it."""
+    import torch
+
+    from plotting import grid_points
+
+    target = target_of(setting)
+    resolution = int(np.clip(np.ceil(2 * half_width / target.std), 160, 480))
+    with torch.no_grad():
+        return target.log_prob(torch.from_numpy(grid_points(half_width, resolution))).exp().numpy()
+
+
+def _bandwidth(density: np.ndarray, half_width: float, n: int) -> float:
+    """Smoothing for n samples: wide enough to gather 25 of them where the target is spread over its e^entropy."""
+    cell = (2 * half_width / len(density)) ** 2
+    if not density.sum() > 0:  # modes far narrower than a cell, on a plane made for a far wider target
+        return float(np.sqrt(cell))
+    mass = density / density.sum()
+    mass = mass[mass > 0]
+    area = float(np.exp(-(mass * np.log(mass / cell)).sum()))
+    return float(np.sqrt(25 * area / (4 * np.pi * n)))

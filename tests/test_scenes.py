@@ -1,0 +1,177 @@
+"""What is drawn, against what was trained: kept weights give the kept samples, every picture shows the right one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from plotting import grid_points
+from render import MOMENTS, _moments, check, plan
+from results import load, manifest, save, thinned
+from scenes import ARROWS, RESOLUTION, scene, sketch
+from settings import Look, OptionError, Setting, Study
+from store import RunFolder
+from study import resolve, run_study
+from train import train_stack
+
+SMALL = {"hidden": 16, "batch_size": 32}
+
+
+def study(**how):
+    settings = (Setting(mode="mixture_4", **SMALL), Setting(mode="gaussian", d_steps=1, **SMALL))
+    asked = {"steps": 60, "seeds": 3, "snapshots": 4, "frames": 3, "workers": "1"} | how
+    return resolve(Study("n", "q", settings, **asked))
+
+
+@pytest.fixture(scope="module")
+def results():
+    return run_study(study(weights="all"))
+
+
+def sketched(results, member, **how):
+    return sketch(results, member, np.arange(results.frame_steps.shape[1]), 4.0, "title", **how)
+
+
+def test_kept_weights_give_the_kept_samples_and_what_d_said(results):
+    for member in (1, 4):
+        setting = results.study.settings[results.members[member].setting]
+        made = scene(sketched(results, member), ("d", "optimal", "arrows", "map"))
+        steps = results.frame_steps[results.members[member].setting].tolist()
+        points = torch.from_numpy(grid_points(4.0, RESOLUTION)).float().reshape(1, -1, 2)
+        snapshots = train_stack([setting], [results.members[member].seed], steps[-1], steps)
+        for moment, snapshot in enumerate(snapshots):
+            assert np.allclose(made.plane.samples[moment], snapshot.samples[0], atol=3e-3)
+            with torch.no_grad():
+                d = torch.sigmoid(snapshot.D(points)).reshape(RESOLUTION, RESOLUTION)
+            assert np.allclose(made.d[moment], d, atol=5e-3)
+            # an arrow's foot is a sample, and the arrow is where G's loss there falls
+            x = torch.from_numpy(snapshot.samples[0, :ARROWS]).requires_grad_()
+            loss = torch.nn.functional.softplus(-snapshot.D(x[None])).sum()
+            (slope,) = torch.autograd.grad(loss, x)
+            # but for the few beside a fold of ReLU, which float16 moves
+            assert (np.abs(made.pull[moment] + slope.numpy()).max(1) < 1e-2).mean() > 0.9
+            vertices, mass = made.lattice
+            centre = torch.zeros(1, 1, 2)
+            with torch.no_grad():
+                assert np.allclose(
+                    vertices[moment, mass.shape[0] // 2, mass.shape[1] // 2], snapshot.G(centre)[0, 0], atol=3e-3
+                )
+
+
+def test_weights_survive_the_folder(results, tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    save(results, folder)
+    folder.write_json("run.json", manifest(results))
+    back = load(folder)
+    assert list(back.weights) == list(results.weights) == list(range(6))
+    for m, pair in results.weights.items():
+        assert all(np.array_equal(a, b) and a.dtype == np.float16 for a, b in zip(pair, back.weights[m], strict=True))
+
+
+def test_weights_are_kept_of_whom_was_asked(monkeypatch):
+    shown = run_study(study())
+    assert sorted(shown.weights) == sorted(shown.median_member(i) for i in (0, 1))
+    assert sorted(run_study(study(), shown=2).weights) == [2, 5]
+    assert run_study(study(weights="none")).weights == {}
+    monkeypatch.setattr("study.MOST_WEIGHTS", 10)
+    assert sorted(run_study(study()).weights) == [0, 3]  # too many to hold until the shown seeds are known
+    assert sorted(run_study(study(weights="all")).weights) == list(range(6))
+
+
+def test_a_look_that_cannot_be_drawn_is_refused_before_training(results):
+    for look, word in (
+        ({"member": 3}, "--member 3: the seeds are 0 to 2"),
+        ({"show": "d,nonsense"}, "--show nonsense"),
+        ({"show": "default,d"}, "stands alone"),
+        ({"animation": "gif,avi"}, "--animation avi"),
+        ({"format": "jpg"}, "--format jpg"),
+        ({"size": 10}, "--size 10"),
+    ):
+        with pytest.raises(OptionError, match=word):
+            check(results.study, Look(**look))
+    bare = dataclasses.replace(results.study, weights="none")
+    check(bare, Look(show="density,contours"))
+    with pytest.raises(OptionError, match=r"--show optimal.*--weights none"):
+        check(bare, Look(show="density,optimal"))
+    few = dataclasses.replace(results, weights={m: results.weights[m] for m in (0, 3)})
+    plan(few, Look(show="d", member=0))
+    with pytest.raises(OptionError, match=r"weights of seed 1 were not kept; of .* there are those of seed 0"):
+        plan(few, Look(show="d", member=1))
+
+
+def pictures(results, **look):
+    return {picture.path: picture for picture in plan(results, Look(**look))}
+
+
+def test_the_pictures_of_a_run(results):
+    found = pictures(results)
+    each = ["density.gif", "seeds.gif", "frames.png", "losses.png"]
+    targets = ["gaussian-std1.2", "mixture_4-std0.2"]
+    whole = ["comparison.gif", "comparison.png", *(f"curves-{t}.png" for t in targets)]
+    assert sorted(found) == sorted([*whole, *(f"{name}/{file}" for name in results.names for file in each)])
+    every = pictures(results, animation="webp,gif", format="pdf")
+    stems = [path.rpartition(".") for path in found]
+    more = [f"{stem}.{'webp' if suffix == 'gif' else 'pdf'}" for stem, _, suffix in stems]
+    assert sorted(every) == sorted([*found, *more])
+    lone = run_study(study(seeds=1, frames=0))
+    assert not any(path.endswith(".gif") for path in pictures(lone))
+
+
+def test_the_shown_seed_is_the_one_asked_for(results):
+    median = [results.median_member(i) for i in (0, 1)]
+    for look, members in (({}, median), ({"member": 2}, [2, 5])):
+        found = pictures(results, **look)
+        for name, member in zip(results.names, members, strict=True):
+            (one,) = found[f"{name}/density.gif"].arguments["scenes"].values()
+            assert one.seed == results.members[member].seed
+            assert np.array_equal(one.plane.samples, results.samples[:, member].astype(np.float32))
+        grid = found["comparison.gif"].arguments["scenes"]
+        assert sorted(s.seed for s in grid.values()) == sorted(results.members[m].seed for m in members)
+    seeds = found[f"{results.names[0]}/seeds.gif"].arguments["scenes"].values()
+    assert [s.plane.title for s in seeds] == ["seed 0", "seed 1", "seed 2"]
+
+
+def test_a_comparison_can_be_turned(results):
+    one, other = (pictures(results, across=across)["comparison.gif"].arguments for across in ("settings", "targets"))
+    assert (one["rows"], one["columns"]) == (other["columns"], other["rows"])
+    assert one["rows"] == ["mixture_4 · std 0.2", "gaussian · std 1.2"]
+    for (row, column), sketched in one["scenes"].items():
+        assert np.array_equal(other["scenes"][column, row].plane.samples, sketched.plane.samples)
+
+
+def test_layers_that_need_every_seeds_weights_are_left_out_where_these_are_not(results):
+    seeds = f"{results.names[0]}/seeds.gif"
+    assert pictures(results, show="d,arrows,strip")[seeds].arguments["layers"] == ["d", "arrows"]
+    few = dataclasses.replace(results, weights={m: results.weights[m] for m in map(results.median_member, (0, 1))})
+    assert pictures(few, show="d,contours")[seeds].arguments["layers"] == ["contours"]
+    assert pictures(few, show="d,arrows")[seeds].arguments["layers"] == ["density", "contours"]
+
+
+@pytest.mark.parametrize(("budget", "word"), [("steps", "step"), ("updates", "updates"), ("samples", "samples")])
+def test_a_comparison_runs_on_what_all_spend_alike(budget, word):
+    found = pictures(run_study(study(budget=budget)))["comparison.gif"].arguments
+    # 2 D steps cost 3 updates and 64 samples a generator step, 1 D step 2 and 32
+    spent = {"steps": [0, 20, 40, 60], "updates": [0, 40, 80, 120], "samples": [0, 640, 1280, 1920]}[budget]
+    assert found["clock"] == word
+    assert np.abs(np.array(found["steps"]) - spent).max() <= {"steps": 0, "updates": 1, "samples": 32}[budget]
+
+
+def test_moments_are_denser_at_the_start_by_logarithm_and_even_if_asked():
+    for count in (1, 2, 10, 11, 51, 201):
+        log, linear = (_moments(count, Look(spacing=spacing)) for spacing in ("log", "linear"))
+        for at in (log, linear):
+            assert (at[0], at[-1]) == (0, count - 1)
+            assert (np.diff(at) > 0).all()
+            assert len(at) == min(count, len(at)) <= MOMENTS
+        assert len(linear) == min(count, MOMENTS)
+        assert np.median(log) <= np.median(linear)
+    assert _moments(51, Look()).tolist() == [0, 1, 2, 3, 4, 7, 12, 19, 31, 50]  # each 1.63 times the one before
+
+
+def test_fewer_frames_are_evenly_spread_ones_of_those_kept(results):
+    fewer = thinned(results, 1)
+    assert fewer.frame_steps.tolist() == [[0, 60], [0, 60]]
+    assert np.array_equal(fewer.samples, results.samples[[0, -1]])
+    assert np.array_equal(fewer.weights[4][1], results.weights[4][1][[0, -1]])
+    assert thinned(results, 99) is results
