@@ -21,6 +21,7 @@ from workers import TaskError, run_tasks
 
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
+VIEWS = {"density", "map", "d", "optimal", "difference"}  # layers that fill a plane
 MULTIPLES, MULTIPLES_FRAMES = 64, 50  # seeds, and frames beside the first, of a setting's small multiples
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
@@ -181,6 +182,8 @@ def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
     }
     available = all(m in results.weights for m in members)
     layers = [n for n in look.layers or () if n != "strip" and (available or n not in FROM_WEIGHTS)]
+    if not available and VIEWS & set(look.layers or ()) and not VIEWS & set(layers):
+        layers = ["density", *layers]  # something must stand for what cannot be shown
     return {
         "scenes": scenes,
         "rows": [""] * rows,
@@ -319,7 +322,7 @@ def _comparison(results: Results, look: Look) -> list[Picture]:
         for member in shown:
             _check_weights(results, member, look)
         clock, at = _clock(results)
-        turned = look.across == "targets"
+        turned = len(rows) > len(columns) if look.across == "auto" else look.across == "targets"
         how = {
             "rows": columns if turned else rows,
             "columns": rows if turned else columns,

@@ -37,7 +37,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "init": ("uniform", "glorot", "he", "orthogonal", "normal"),
     "budget": ("steps", "updates", "samples"),
     "spacing": ("log", "linear"),
-    "across": ("settings", "targets"),
+    "across": ("auto", "settings", "targets"),
     "weights": ("shown", "all", "none"),
 }
 
@@ -189,7 +189,7 @@ class Look:
     animation: str = option("gif", "of the animations: " + ", ".join(ANIMATIONS) + ", with commas")
     format: str = option("png", "of the figures: png, and beside it pdf or svg, with commas")
     spacing: str = option("log", "moments of frames.png: log is denser where training is young")
-    across: str = option("settings", "columns of comparison.gif; the rows are the other")
+    across: str = option("auto", "columns of comparison.gif, the rows are the other; auto: of what there is more")
     fps: float | None = option(None, "frames a second; default: five seconds in all", least=0.1, most=100)
     size: int | None = option(None, "width of an animation, pixels; default: 640 for one setting", least=160, most=4096)
     member: int | None = option(

@@ -168,7 +168,7 @@ def _one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """SIGINT and SIGTERM wait: one in the middle would leave half a process, which complains (no such thing on Windows).
+    """SIGINT and SIGTERM wait, where signals can: one in the middle would leave half a process, which complains.
 
     A process started inside never gets a SIGINT, and a SIGTERM when it asks for it.
     """

@@ -144,8 +144,9 @@ def test_layers_that_need_every_seeds_weights_are_left_out_where_these_are_not(r
     seeds = f"{results.names[0]}/seeds.gif"
     assert pictures(results, show="d,arrows,strip")[seeds].arguments["layers"] == ["d", "arrows"]
     few = dataclasses.replace(results, weights={m: results.weights[m] for m in map(results.median_member, (0, 1))})
-    assert pictures(few, show="d,contours")[seeds].arguments["layers"] == ["contours"]
-    assert pictures(few, show="d,arrows")[seeds].arguments["layers"] == ["density", "contours"]
+    assert pictures(few, show="d,contours")[seeds].arguments["layers"] == ["density", "contours"]
+    assert pictures(few, show="samples,arrows")[seeds].arguments["layers"] == ["samples"]
+    assert pictures(few, show="arrows")[seeds].arguments["layers"] == ["density", "contours"]
 
 
 @pytest.mark.parametrize(("budget", "word"), [("steps", "step"), ("updates", "updates"), ("samples", "samples")])
