@@ -10,8 +10,9 @@ export OMP_NUM_THREADS = 1
 run: $(VENV)/.installed
 	$(BIN)/python main.py
 
+# two processes, a test file in one of them: fixtures that train a whole run are shared within a file
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # what CI adds to the tests
 lint: $(VENV)/.installed-dev
