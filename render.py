@@ -52,7 +52,7 @@ def check(study: Study, look: Look) -> None:
         raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
     from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
     if from_weights and study.weights == "none":
-        raise OptionError(f"--show {from_weights[0]}: shows weights, and --weights none keeps none")
+        raise OptionError(f"layer {from_weights[0]}: shows weights, and --weights none keeps none")
     if "mp4" in look.animations and importlib.util.find_spec("av") is None:
         raise OptionError("--animation mp4: needs PyAV: pip install -r requirements-video.txt")
 
@@ -201,7 +201,7 @@ def _check_weights(results: Results, member: int, look: Look) -> None:
         seed, index = results.members[member].seed, results.members[member].setting
         kept = [str(results.members[m].seed) for m in results.of_setting(index) if m in results.weights]
         there = f"; of {results.names[index]} there are those of seed {', '.join(kept)}" if kept else ""
-        raise OptionError(f"--show {wanted[0]}: the weights of seed {seed} were not kept{there}")
+        raise OptionError(f"layer {wanted[0]}: the weights of seed {seed} were not kept{there}")
 
 
 def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
@@ -212,11 +212,8 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     if "g_loss_optimal" in scores:
         scores = {**scores, "g_loss": scores["g_loss_optimal"] + scores["g_loss_gap"]}
     panels: dict[str, list[tuple[str, str, str]]] = {  # what the axis shows -> scores, their names and colours
-        f"loss of G, {unit}": [
-            ("g_loss", "G's loss", G),
-            ("g_loss_optimal", "against the best D", GENERATED),
-            ("g_loss_gap", "owed to D", D),
-        ],
+        f"loss of G, {unit}": [("g_loss", "at the samples", G)],
+        f"its parts, {unit}": [("g_loss_optimal", "against the best D", GENERATED), ("g_loss_gap", "owed to D", D)],
         f"critic gap, {unit}": [("critic_gap", "D's loss less the best D's", D)],
         "slope of D, per data unit": [("d_slope", "mean at samples", D), ("d_slope_max", "largest", COLUMNS[0])],
         "agreement of D": [("d_angle", "cosine between the slopes of D and of the best D", D)],

@@ -92,7 +92,7 @@ def test_a_look_that_cannot_be_drawn_is_refused_before_training(results):
             check(results.study, Look(**look))
     bare = dataclasses.replace(results.study, weights="none")
     check(bare, Look(show="density,contours"))
-    with pytest.raises(OptionError, match=r"--show optimal.*--weights none"):
+    with pytest.raises(OptionError, match=r"layer optimal.*--weights none"):
         check(bare, Look(show="density,optimal"))
     few = dataclasses.replace(results, weights={m: results.weights[m] for m in (0, 3)})
     plan(few, Look(show="d", member=0))
