@@ -48,7 +48,7 @@ METADATA: dict[str, Any] = {
 
 @matplotlib.rc_context(STYLE)
 def save(figure: Figure, path: str | Path, dpi: float = 150) -> None:
-    """Write a figure as its path's suffix says, .png, .pdf or .svg, and let go of it.
+    """Write a figure as its path's suffix says, .png, .pdf or .svg.
 
     Equal figures give equal bytes; there is never half a file. `dpi` is a PNG's, and that of the heat maps within the
     others. Raises `ValueError` for any other suffix.
@@ -56,11 +56,10 @@ def save(figure: Figure, path: str | Path, dpi: float = 150) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in METADATA:
         raise ValueError(f"{path}: a figure is written as {', '.join(METADATA)}, not {suffix or 'without a suffix'}")
-    try:
-        with atomic(path) as partial:
-            figure.savefig(partial, format=suffix[1:], dpi=dpi, metadata=METADATA[suffix])
-    finally:
-        figure.clear()
+    # zlib's level 4 takes half as long as 6, for files a few per cent larger
+    how: dict[str, Any] = {"dpi": dpi, "pil_kwargs": {"compress_level": 4}} if suffix == ".png" else {"dpi": dpi}
+    with atomic(path) as partial:
+        figure.savefig(partial, format=suffix[1:], metadata=METADATA[suffix], **how)
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:

@@ -1,6 +1,7 @@
 """What is drawn, against what was trained: kept weights give the kept samples, every picture shows the right one."""
 
 import dataclasses
+import importlib.util
 
 import numpy as np
 import pytest
@@ -176,3 +177,11 @@ def test_fewer_frames_are_evenly_spread_ones_of_those_kept(results):
     assert np.array_equal(fewer.samples, results.samples[[0, -1]])
     assert np.array_equal(fewer.weights[4][1], results.weights[4][1][[0, -1]])
     assert thinned(results, 99) is results
+
+
+def test_mp4_without_its_library_is_refused_before_training(results, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "av" else find(name, *more))
+    check(results.study, Look(animation="webp"))
+    with pytest.raises(OptionError, match=r"^--animation mp4: needs PyAV: pip install -r requirements-video\.txt$"):
+        check(results.study, Look(animation="gif,mp4"))
