@@ -155,7 +155,9 @@ def comparison_figure(
     """
     down, across = len(rows), len(columns)
     side, gap = float(np.clip(min(8.0 / down, 7.5 / across), 0.95, 2.6)), 0.12
-    left, top = 0.95, 0.85 if title else 0.5
+    # a column's name takes a line a part where it is wider than its planes
+    heads = [name.replace(" · ", "\n") if max(map(len, columns)) * 0.08 > side + gap else name for name in columns]
+    left, top = 0.95, (0.85 if title else 0.5) + 0.17 * max(head.count("\n") for head in heads)
     right = left + across * (side + gap)
     names = 0.25 + 0.09 * max(map(len, columns)) if scores else 0.0
     wide = 2.1 if len(scores) < 4 else 1.8
@@ -167,9 +169,9 @@ def comparison_figure(
         lowest = all((below, column) not in planes for below in range(row + 1, down))
         first = all((row, before) not in planes for before in range(column))
         _draw_plane(axes, plane, -1, half_width, lowest, first)
-    for column, name in enumerate(columns):
-        size = 11 if max(map(len, columns)) * 0.1 < side else 9
-        words_at(figure, left + column * (side + gap) + side / 2, top - 0.1, name, fontsize=size, **bold)
+    size = 11 if max(len(line) for head in heads for line in head.split("\n")) * 0.1 < side else 9
+    for column, head in enumerate(heads):
+        words_at(figure, left + column * (side + gap) + side / 2, top - 0.1, head, fontsize=size, va="bottom", **bold)
     for row, name in enumerate(rows):
         lines = name.replace(" · ", "\n") if max(map(len, rows)) * 0.1 > side else name
         size = 11 if max(map(len, lines.split("\n"))) * 0.1 < side else 9
