@@ -22,7 +22,7 @@ from workers import TaskError, run_tasks
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
 VIEWS = {"density", "map", "d", "optimal", "difference"}  # layers that fill a plane
-MULTIPLES, MULTIPLES_FRAMES = 64, 50  # seeds, and frames beside the first, of a setting's small multiples
+MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
 AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
@@ -169,7 +169,7 @@ def _grid(scenes: Mapping[tuple[int, int], Any]) -> dict[str, Any]:
 
 
 def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
-    """A setting's members as small multiples, each named by its seed: up to 64 of them, and 50 steps of the clock."""
+    """A setting's members as small multiples, each named by its seed: up to 64 of them, at up to 26 moments."""
     from animation import small_multiples
 
     members = results.of_setting(index)[:MULTIPLES]
