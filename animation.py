@@ -161,20 +161,6 @@ def animate(
             film.append(sheet.frame(moment))
 
 
-def density_gif(
-    path: str | Path,
-    planes: Mapping[Cell, Plane],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    half_width: float,
-    steps: Sequence[int] | Array,
-    fps: float = 12,
-    title: str = "",
-) -> None:
-    """`animate` with planes alone, kept for callers that have nothing else."""
-    animate(path, {c: Scene(plane) for c, plane in planes.items()}, rows, columns, half_width, steps, fps, title=title)
-
-
 def small_multiples(count: int) -> tuple[int, int]:
     """Rows and columns for `count` equal panels: about three wide to two high, few places empty.
 

@@ -17,6 +17,7 @@ BUDGETS: dict[str, Callable[[Setting], Fraction]] = {  # name -> what a generato
     "updates": lambda setting: Fraction(setting.d_steps + setting.g_steps, setting.g_steps),
     "samples": lambda setting: Fraction(setting.d_steps * setting.batch_size, setting.g_steps),
 }
+MOST_WEIGHTS = 2**28  # bytes of weights held until the seeds to show are known
 CURVE_POINTS = 500  # points of a loss curve at most: longer ones are averaged
 
 
@@ -42,6 +43,13 @@ def frame_steps(study: Study) -> list[tuple[int, ...]]:
     """Of each setting, the generator steps after which its samples are kept for pictures: as many for all."""
     steps = steps_of(study)
     return [spread_steps(n, min(study.frames, min(steps))) for n in steps]
+
+
+def holds_few_weights(study: Study) -> bool:
+    """Whether the weights of all members at all frames are more than are held: then those of one seed are kept."""
+    # two bytes a number, of two networks
+    numbers = sum(2 * (s.hidden + 1) * (s.hidden * (s.layers - 1) + s.latent_dim + 4) for s in study.settings)
+    return study.weights == "shown" and 2 * len(frame_steps(study)[0]) * study.seeds * numbers > MOST_WEIGHTS
 
 
 def curve_steps(study: Study) -> list[tuple[int, ...]]:

@@ -79,6 +79,7 @@ class Film(ABC):
         self.delay = 1 / Fraction(float(fps))  # seconds
         self.hold = max(self.delay, Fraction(float(hold_last_seconds)))
         self._open: contextlib.ExitStack | None = None
+        self._prepare()
 
     def append(self, indices: Pixels) -> None:
         """Add a frame (height, width), uint8. It is not kept: the array may be used again."""
@@ -110,6 +111,10 @@ class Film(ABC):
             if not self.count:
                 raise ValueError("an animation needs at least one frame")
             self._end()
+
+    def _prepare(self) -> None:
+        """What a format asks for beside; raises for what it cannot hold, before there is a file."""
+        return
 
     @abstractmethod
     def _begin(self, temporary: Path, stack: contextlib.ExitStack) -> None:
@@ -313,15 +318,7 @@ class Mp4Writer(Film):
 
     largest = 16384
 
-    def __init__(
-        self,
-        path: str | Path,
-        palette: Pixels,
-        size: tuple[int, int],
-        fps: float,
-        hold_last_seconds: float = 2,
-    ) -> None:
-        super().__init__(path, palette, size, fps, hold_last_seconds)
+    def _prepare(self) -> None:
         if self.width % 2 or self.height % 2:
             raise ValueError(f"an MP4's sides are even, not {self.width} × {self.height}")
         try:

@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from budget import samples_seen, updates
+from budget import holds_few_weights, samples_seen, updates
 from results import Results, target_name
 from scenes import FROM_WEIGHTS, plane, scene, sketch, target_of
-from settings import Look, OptionError, Study
+from settings import VIEWS, Look, OptionError, Study
 from workers import TaskError, run_tasks
 
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
-VIEWS = {"density", "map", "d", "optimal", "difference"}  # layers that fill a plane
 MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
@@ -53,6 +52,11 @@ def check(study: Study, look: Look) -> None:
     from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
     if from_weights and study.weights == "none":
         raise OptionError(f"layer {from_weights[0]}: shows weights, and --weights none keeps none")
+    if from_weights and look.member is None and holds_few_weights(study):
+        raise OptionError(
+            f"layer {from_weights[0]}: so many weights are not held until the seed of median JSD is known;"
+            f" choose one, as with --member {study.seed}"
+        )
     if "mp4" in look.animations and importlib.util.find_spec("av") is None:
         raise OptionError("--animation mp4: needs PyAV: pip install -r requirements-video.txt")
 
@@ -182,7 +186,7 @@ def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
     }
     available = all(m in results.weights for m in members)
     layers = [n for n in look.layers or () if n != "strip" and (available or n not in FROM_WEIGHTS)]
-    if not available and VIEWS & set(look.layers or ()) and not VIEWS & set(layers):
+    if not available and set(VIEWS) & set(look.layers or ()) and not set(VIEWS) & set(layers):
         layers = ["density", *layers]  # something must stand for what cannot be shown
     return {
         "scenes": scenes,

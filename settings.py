@@ -44,7 +44,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 # of which one or several can be asked for, with commas
 FIGURES = ("png", "pdf", "svg")
 ANIMATIONS = ("gif", "webp", "apng", "mp4")
-LAYERS = ("density", "map", "d", "optimal", "difference", "contours", "samples", "arrows", "strip")
+VIEWS = ("density", "map", "d", "optimal", "difference")  # layers that fill a plane
+LAYERS = (*VIEWS, "contours", "samples", "arrows", "strip")
 
 SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
     "transport": "Wasserstein-2 distances of the samples from the target",

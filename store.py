@@ -23,8 +23,7 @@ import numpy as np
 from files import FolderInUse, NotARun, atomic
 
 MANIFEST = "run.json"
-# the temporary names of files.atomic, and of writers that name theirs after their process
-_HALF = re.compile(r"\..+(-[0-9a-f]{8}\.part(\.\w+)?|\.[0-9]+\.part)")
+_HALF = re.compile(r"\..+-[0-9a-f]{8}\.part(\.\w+)?")  # the temporary names of files.atomic
 
 
 class RunFolder:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from budget import curve_steps, frame_steps, snapshot_steps, steps_of
+from budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
 from curves import CURVES
 from fast import can_be_fast, lanes
 from intervals import mean_interval
@@ -25,7 +25,6 @@ from train import train_stack
 from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
 
-MOST_WEIGHTS = 2**28  # bytes of weights held until the seeds to show are known; beyond, only the first seed's are
 STACK = 8  # members trained by autograd as one batch on a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
 
@@ -61,13 +60,13 @@ def resolve(study: Study) -> Study:
     return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))
 
 
-def plan(study: Study) -> tuple[list[Member], list[Stack]]:
+def plan(study: Study, shown: int | None = None) -> tuple[list[Member], list[Stack]]:
     """The members of a resolved study and the stacks that they are trained in, the longest work first."""
     members = [Member(index, seed) for index in range(len(study.settings)) for seed in study.seed_list]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for m, member in enumerate(members):
         groups.setdefault(study.settings[member.setting].structure, []).append(m)
-    kept = _kept(study, members)
+    kept = _kept(study, members, shown)
     steps, curves = steps_of(study), curve_steps(study)
     snapshots, frames = snapshot_steps(study), frame_steps(study)
     stacks, modes = [], mode_count(study.settings)
@@ -98,15 +97,16 @@ def plan(study: Study) -> tuple[list[Member], list[Stack]]:
     return members, sorted(stacks, key=_cost, reverse=True)
 
 
-def _kept(study: Study, members: list[Member]) -> set[int]:
-    """Members whose weights are kept while they train: those of the seeds to show are chosen when all have ended."""
+def _kept(study: Study, members: list[Member], shown: int | None) -> set[int]:
+    """Members whose weights are kept while they train; which of them are shown is chosen when all have ended.
+
+    Where they would be too many, those of the seed `shown` alone, or of the first.
+    """
     if study.weights == "none":
         return set()
-    # two bytes a number, of two networks
-    numbers = sum(2 * (s.hidden + 1) * (s.hidden * (s.layers - 1) + s.latent_dim + 4) for s in study.settings)
-    size = 2 * len(frame_steps(study)[0]) * study.seeds * numbers
-    few = study.weights == "shown" and size > MOST_WEIGHTS
-    return {m for m, member in enumerate(members) if not few or member.seed == study.seed}
+    seed = study.seed if shown is None else shown
+    few = holds_few_weights(study)
+    return {m for m, member in enumerate(members) if not few or member.seed == seed}
 
 
 def stack_size(setting: Setting, device: str) -> int:
@@ -133,7 +133,7 @@ def run_study(
 
     `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD.
     """
-    members, stacks = plan(study)
+    members, stacks = plan(study, shown)
     results = _empty(study, members)
     seconds = np.full(len(members), np.nan)
     weights: dict[int, tuple[np.ndarray, np.ndarray]] = {}

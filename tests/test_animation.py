@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 import animation
 import colours
 import plotting
-from animation import Scene, Sheet, animate, density_gif, small_multiples
+from animation import Scene, Sheet, animate, small_multiples
 from plotting import Plane, grid_points
 
 HALF = 4.0
@@ -19,6 +19,10 @@ CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
 WHITE = np.array([255, 255, 255])
 FULL_COLOUR = np.round(255 * np.array(to_rgb(colours.GENERATED)))
 SINGLE = ([""], [""], HALF)
+
+
+def scenes_of(planes):
+    return {cell: Scene(plane) for cell, plane in planes.items()}
 
 
 def mixture(std, resolution=128):
@@ -63,7 +67,7 @@ def test_every_panel_of_every_frame_shows_its_own_samples_at_that_moment(tmp_pat
         for r, c in cells
     }
     rows, columns, steps = ["a", "b"], ["x", "y", "z"], [0, 10, 500, 1000]
-    density_gif(tmp_path / "c.gif", planes, rows, columns, HALF, steps)
+    animate(tmp_path / "c.gif", scenes_of(planes), rows, columns, HALF, steps)
     frames, _ = frames_of(tmp_path / "c.gif")
     sheet = Sheet({cell: Scene(plane) for cell, plane in planes.items()}, rows, columns, HALF, steps)
     assert len(frames) == moments
@@ -224,7 +228,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path):
         ({(1, 0): plane}, [0, 1], "outside"),
     ):
         with pytest.raises(ValueError, match=word):
-            density_gif(tmp_path / "a.gif", planes, ["a"], ["x"], HALF, steps)
+            animate(tmp_path / "a.gif", scenes_of(planes), ["a"], ["x"], HALF, steps)
     assert not list(tmp_path.iterdir())
 
 
@@ -239,7 +243,7 @@ def test_an_interrupted_animation_leaves_no_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(animation.Panel, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        density_gif(tmp_path / "a.gif", {(0, 0): still(np.zeros((3, 5, 2)))}, *SINGLE, [0, 1, 2])
+        animate(tmp_path / "a.gif", scenes_of({(0, 0): still(np.zeros((3, 5, 2)))}), *SINGLE, [0, 1, 2])
     assert not list(tmp_path.iterdir())
 
 
@@ -259,5 +263,5 @@ def test_frames_are_drawn_one_at_a_time(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Sheet, "frame", drawn)
     monkeypatch.setattr(animation, "open_film", opened)
-    density_gif(tmp_path / "a.gif", {(0, 0): still(np.zeros((5, 5, 2)))}, *SINGLE, range(5))
+    animate(tmp_path / "a.gif", scenes_of({(0, 0): still(np.zeros((5, 5, 2)))}), *SINGLE, range(5))
     assert order == ["drawn", "written"] * 5

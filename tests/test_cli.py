@@ -1075,7 +1075,7 @@ def test_a_run_interrupted_while_drawing_can_be_rendered(tmp_path, monkeypatch, 
     run = tmp_path / "run"
 
     def interrupt(results, folder, workers, progress):
-        (folder / ".comparison.png.123.part").write_text("half")
+        (folder / ".comparison-0123abcd.part.png").write_text("half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

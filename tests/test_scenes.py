@@ -75,9 +75,13 @@ def test_weights_are_kept_of_whom_was_asked(monkeypatch):
     assert sorted(shown.weights) == sorted(shown.median_member(i) for i in (0, 1))
     assert sorted(run_study(study(), shown=2).weights) == [2, 5]
     assert run_study(study(weights="none")).weights == {}
-    monkeypatch.setattr("study.MOST_WEIGHTS", 10)
+    monkeypatch.setattr("budget.MOST_WEIGHTS", 10)
     assert sorted(run_study(study()).weights) == [0, 3]  # too many to hold until the shown seeds are known
+    assert sorted(run_study(study(), shown=1).weights) == [1, 4]  # but of a seed that is asked for
     assert sorted(run_study(study(weights="all")).weights) == list(range(6))
+    check(study(), Look(show="d", member=1))
+    with pytest.raises(OptionError, match=r"layer d: .* choose one, as with --member 0"):
+        check(study(), Look(show="d"))
 
 
 def test_a_look_that_cannot_be_drawn_is_refused_before_training(results):

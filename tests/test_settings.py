@@ -17,6 +17,7 @@ from settings import (
     LAYERS,
     NAMES,
     SCORE_GROUPS,
+    VIEWS,
     Look,
     OptionError,
     Setting,
@@ -40,6 +41,7 @@ def test_names_are_those_of_the_registries():
         name: list(words) for name, words in NAMES.items() if name not in plain
     }
     assert list(LAYERS) == list(animation.LAYERS)
+    assert list(VIEWS) == list(animation.VIEWS)
     assert list(ANIMATIONS) == list(film.FORMATS)
     assert [f".{suffix}" for suffix in FIGURES] == list(figures.METADATA)
 
