@@ -10,9 +10,10 @@ export OMP_NUM_THREADS = 1
 run: $(VENV)/.installed
 	$(BIN)/python main.py
 
-# two processes, a test file in one of them: fixtures that train a whole run are shared within a file
+# the house first and alone, as it times --help; then two processes, a test file in one of them: fixtures that train a whole run are shared within a file
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/test_house.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/test_house.py
 
 # what CI adds to the tests
 lint: $(VENV)/.installed-dev
