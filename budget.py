@@ -48,8 +48,16 @@ def frame_steps(study: Study) -> list[tuple[int, ...]]:
 def holds_few_weights(study: Study) -> bool:
     """Whether the weights of all members at all frames are more than are held: then those of one seed are kept."""
     # two bytes a number, of two networks
-    numbers = sum(2 * (s.hidden + 1) * (s.hidden * (s.layers - 1) + s.latent_dim + 4) for s in study.settings)
+    numbers = sum(_parameters(s) for s in study.settings)
     return study.weights == "shown" and 2 * len(frame_steps(study)[0]) * study.seeds * numbers > MOST_WEIGHTS
+
+
+def _parameters(s: Setting) -> int:
+    """Weights of both players, roughly."""
+    hidden, layers, activation = s.discriminator_shape
+    d = hidden * (2 * s.packing + 1 + (hidden + 1) * (layers - 1)) * (s.pieces if activation == "maxout" else 1)
+    g = s.hidden * (s.latent_dim + 1 + (s.hidden + 1) * (s.layers - 1)) * (s.pieces if s.activation == "maxout" else 1)
+    return g + d + 3 * (s.hidden + hidden)
 
 
 def curve_steps(study: Study) -> list[tuple[int, ...]]:
@@ -60,10 +68,13 @@ def curve_steps(study: Study) -> list[tuple[int, ...]]:
 
 
 def updates(setting: Setting, steps: int) -> int:
-    """Updates of D and of G together in so many generator steps; a round that has begun has had its D steps."""
-    return steps + setting.d_steps * -(-steps // setting.g_steps)
+    """Updates of D and of G together in so many generator steps, and before them; a round that has begun has had its D
+    steps."""
+    d_steps = setting.d_steps * -(-steps // setting.g_steps) if setting.train != "g" else 0
+    return (steps if setting.train != "d" else 0) + d_steps + setting.warmup
 
 
 def samples_seen(setting: Setting, steps: int) -> int:
     """Real samples that D has been trained on in so many generator steps."""
-    return setting.batch_size * setting.d_steps * -(-steps // setting.g_steps)
+    d_steps = setting.d_steps * -(-steps // setting.g_steps) if setting.train != "g" else 0
+    return setting.batch_size * (d_steps + setting.warmup)

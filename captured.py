@@ -71,7 +71,7 @@ def _signed(x: int) -> int:
 
 
 class CapturedStack(AutogradStack):
-    """A stack whose steps are captured as CUDA graphs before the first one is made."""
+    """A stack of plain games, whose steps are captured as CUDA graphs before the first one is made."""
 
     def __init__(
         self,
@@ -83,6 +83,9 @@ class CapturedStack(AutogradStack):
         dtype: torch.dtype,
     ) -> None:
         super().__init__(settings, seeds, curves, evaluation, device, dtype)
+        self.device_choice, self.device_noise, self.device_latent = (
+            DeviceStreams(seeds, purpose, device) for purpose in ("choice", "noise", "latent")
+        )
         self.runs = []  # targets, and the neighbours that share one
         for target, members in itertools.groupby(range(len(seeds)), key=lambda m: self.targets[m]):
             rows = list(members)
@@ -92,11 +95,6 @@ class CapturedStack(AutogradStack):
         self.play: dict[str, Callable[[], None]] = {"d": self.begin_round, "g": self._recorded_step}
         if device.type == "cuda":
             self._capture()
-
-    def open_streams(self, seeds: Sequence[int]) -> None:
-        self.device_choice, self.device_noise, self.device_latent = (
-            DeviceStreams(seeds, purpose, self.device) for purpose in ("choice", "noise", "latent")
-        )
 
     def latents(self) -> Tensor:
         return self.device_latent.normal(self.setting.batch_size, self.setting.latent_dim).to(self.dtype)
@@ -125,7 +123,7 @@ class CapturedStack(AutogradStack):
 
     def _capture(self) -> None:
         """Both kinds of step as graphs. A capture needs trial runs first, whose effects are taken back."""
-        state = [self.G.flat, self.D.flat, *self.g_optimizer.state, *self.d_optimizer.state]
+        state = [tensor for tensors in self.game.state.values() for tensor in tensors]
         state += [self.row, self.device_choice.taken, self.device_noise.taken, self.device_latent.taken]
         before = [tensor.clone() for tensor in state]
         steps = dict(self.play)

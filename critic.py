@@ -24,7 +24,8 @@ measures the distance between the densities, and what it owes to D's distance fr
 
 Losses are in the loss's unit (nats for the logarithmic ones). What does not exist is NaN: the scores of a member whose
 numbers are not finite, all that needs an optimal D under the Wasserstein loss, `d_angle` under the hinge loss, whose
-optimal D is a step, and `d_angle` for latents of other than two dimensions.
+optimal D is a step, `d_angle` for latents of other than two dimensions, and everything where D has no output at a
+single point (packing, minibatch standard deviation).
 
 **The gap as a sum over cells.** With masses p and g of both densities in each cell, D's output d at the cell's centre
 of mass (of p + g) and the optimal output d* for (p, g), the gap is
@@ -70,7 +71,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from GAN import MLP
-from losses import LOSSES
+from losses import Loss, make_loss
 from sample import Target, make_target
 from settings import Setting
 
@@ -78,6 +79,7 @@ _COARSEST, _FINEST = 5, 11  # levels of the quadtree: 2^level cells a side
 _MASS, _LOSS = 1 / 400, 2e-5  # a cell is cut above either
 _LINES, _PARTS = 96, 3  # latent mesh: lines on which G is computed, and parts of a gap between two
 _TINY = 1e-300  # a mass of 0, for a logarithm: its term is 0 in the end
+_SLOPES = ("d_slope", "d_slope_max", "d_angle", "d_gradient", "g_gradient")
 _CHUNK = 4096  # points a call: activations stay in the cache
 
 # mesh of the scores of p_g: 64 × 64 nodes 0.1 apart, every fifth of which is used
@@ -91,9 +93,9 @@ def critic_scores(G: MLP, D: MLP, settings: Sequence[Setting]) -> dict[str, np.n
     `settings[m]` names member m's target; the loss is that of the first, as members of a stack share it. A member's
     scores do not depend on the others.
     """
-    loss = LOSSES[settings[0].loss]
+    loss = make_loss(settings)
     names = ("critic_gap", "g_loss_optimal", "g_loss_gap")
-    if loss.optimal_logit is None:
+    if loss.optimal_logit is None or not judges_points(D):
         return {name: np.full(len(settings), np.nan) for name in names}
     grids = [cells(make_target(s.mode, s.std)) for s in settings]
     masses = generated_masses(G, grids)
@@ -137,11 +139,14 @@ def slope_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: T
 
     z (M, B, latent_dim) and real (M, B, 2) are the batches of the two losses; generated points are G(z).
     """
-    loss = LOSSES[settings[0].loss]
+    loss = make_loss(settings)
+    if not judges_points(D):
+        return {name: np.full(len(settings), np.nan) for name in _SLOPES}
     targets = [make_target(s.mode, s.std) for s in settings]
     own = [{name: p.detach().requires_grad_() for name, p in network.named_parameters()} for network in (G, D)]
     fake = functional_call(G, own[0], (z,))
-    g_loss = loss.generator(functional_call(D, own[1], (fake,)).squeeze(-1))
+    on_real, on_fake = (functional_call(D, own[1], (x,)).squeeze(-1) for x in (real, fake))
+    g_loss = loss.generator(on_fake, on_real) if loss.paired else loss.generator(on_fake)
     g_gradient = _norms(g_loss, own[0])
     fake = fake.detach()
     d_loss = loss.discriminator(*(functional_call(D, own[1], (x,)).squeeze(-1) for x in (real, fake)))
@@ -153,7 +158,7 @@ def slope_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: T
     slopes = _slope(D, torch.cat([fake, window.to(fake), images.to(fake)], 1)).double().numpy()
     lengths = _length(slopes[:, : fake.shape[1] + window.shape[1]])
     angle = np.full(len(settings), np.nan)
-    if _has_slope(settings[0].loss):
+    if _has_slope(loss):
         of_d = slopes[:, lengths.shape[1] :]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             cosine = (of_d / _length(of_d)[..., None] * to_ratio / _length(to_ratio)[..., None]).sum(-1)
@@ -356,13 +361,14 @@ def _ratio_slopes(G: MLP, targets: Sequence[Target]) -> tuple[Tensor, np.ndarray
         return torch.from_numpy(chosen), of_p - of_g, weights
 
 
-def _has_slope(loss: str) -> bool:
+def judges_points(D: MLP) -> bool:
+    """Whether D has an output at a point of the plane: not where it judges several together, or sees the batch."""
+    return D.sizes[0] == 2 and not D.batch_std
+
+
+def _has_slope(loss: Loss) -> bool:
     """Whether the optimal output rises with log p_data − log p_g, so that both have gradients of one direction."""
-    optimal = LOSSES[loss].optimal_logit
-    if optimal is None:
-        return False
-    low, high = optimal(torch.tensor([1.0, 2.0]))
-    return bool(low < high)
+    return loss.optimal_logit is not None and loss.optimal_logit is not torch.sign
 
 
 def _slope(D: MLP, points: Tensor) -> Tensor:

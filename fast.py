@@ -24,7 +24,7 @@ from torch import Tensor
 
 from curves import Curves
 from GAN import MLP, make_pair
-from losses import LOSSES
+from losses import make_loss
 from sample import draw_real, make_target
 from settings import Setting
 from streams import Streams
@@ -46,8 +46,11 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tens
 
 
 def can_be_fast(setting: Setting, device: torch.device | str) -> bool:
-    """Whether `FastStack` knows how: on a CPU, one G step a round, an activation with a derivative in its own value."""
-    return torch.device(device).type == "cpu" and setting.g_steps == 1 and setting.activation in _ACTIVATIONS
+    """Whether `FastStack` knows how: on a CPU, a plain game of one G step a round, one activation with a derivative in
+    its own value."""
+    kinds = {setting.activation, setting.discriminator_shape[2]}
+    known = len(kinds) == 1 and kinds <= set(_ACTIVATIONS)
+    return torch.device(device).type == "cpu" and setting.plain and setting.g_steps == 1 and known
 
 
 def lanes(setting: Setting) -> int:
@@ -159,7 +162,7 @@ class FastStack:
         dtype: torch.dtype,
     ) -> None:
         setting = settings[0]
-        self.G, self.D = make_pair(setting, seeds, "cpu", dtype)
+        self.G, self.D = make_pair(settings, seeds, "cpu", dtype)
         for p in (*self.G.parameters(), *self.D.parameters()):
             p.requires_grad_(False)
         size = min(lanes(setting), len(seeds))
@@ -175,6 +178,21 @@ class FastStack:
             tapes = [tape.part(lane) for tape in (g_tape, d_tape, look)]
             self.groups.append(_Group(self.G, self.D, here, settings[here], seeds[here], curves, tapes))
 
+    def warm_up(self) -> None:
+        """Nothing comes before the first step of a plain game."""
+
+    def networks(self) -> tuple[MLP, MLP]:
+        """G and D as they are."""
+        return self.G, self.D
+
+    def averaged(self) -> None:
+        """No average is kept of a plain game."""
+
+    def rates(self) -> tuple[Tensor, Tensor]:
+        """What the optimisers of G and D multiply gradients by now, (M, P) or (M, 1) each."""
+        g, d = zip(*((group.g_optimizer.rates(), group.d_optimizer.rates()) for group in self.groups), strict=True)
+        return torch.cat(g), torch.cat(d)
+
     def advance(self, start: int, stop: int) -> None:
         """Train from generator step `start` to `stop`."""
         with flushed_denormals():
@@ -182,8 +200,9 @@ class FastStack:
                 for step in range(start, stop, _BLOCK):
                     group.train(step, min(_BLOCK, stop - step))
 
-    def samples(self) -> np.ndarray:
+    def samples(self, G: MLP) -> np.ndarray:
         """(M, N, 2): every member's G at its evaluation latents."""
+        assert G is self.G
         return np.concatenate([group.samples() for group in self.groups])
 
 
@@ -201,7 +220,11 @@ class _Group:
         tapes: Sequence[Tape],
     ) -> None:
         self.setting, self.members, self.curves = settings[0], members, curves
-        self.loss, self.dtype = LOSSES[settings[0].loss], G.flat.dtype
+        self.loss, self.dtype = make_loss(settings), G.flat.dtype
+        assert self.loss.discriminator_slopes is not None
+        assert self.loss.generator_slope is not None
+        self.losses = [make_loss([s]) for s in settings]  # of each member alone
+        self.d_slopes, self.g_slope = self.loss.discriminator_slopes, self.loss.generator_slope
         self.g, self.d = Weights(G, G.flat[members]), Weights(D, D.flat[members])
         self.g_optimizer = make_optimizer("g", G.flat[members], settings)
         self.d_optimizer = make_optimizer("d", D.flat[members], settings)
@@ -235,7 +258,7 @@ class _Group:
                 self.x_real.copy_(real[k * d_steps + i])
                 self.d_fake.x.copy_(fakes[i])
                 self.d_tape.forward(self.d)
-                self.loss.discriminator_slopes(self.on_real, self.on_fake, self.slope_real, self.slope_fake)
+                self.d_slopes(self.on_real, self.on_fake, self.slope_real, self.slope_fake)
                 self.d_tape.delta.mul_(self.share)
                 self.d_tape.backward(self.d, self.gradient_d)
                 self.d_optimizer.step(self.flat_d)
@@ -244,15 +267,16 @@ class _Group:
             self.d_fake.x.copy_(fakes[d_steps])
             self.d_fake.forward(self.d)
             kept_g[k].copy_(self.on_fake)
-            self.loss.generator_slope(self.on_fake, self.slope_fake)
+            self.g_slope(self.on_fake, self.slope_fake)
             self.slope_fake.mul_(self.share)
             self.d_fake.backward(self.d, None, into=self.g_last.delta)
             self.g_last.backward(self.g, self.gradient_g)
             self.g_optimizer.step(self.flat_g)
 
         means = []
-        for on_real, on_fake, on_g in kept.unbind(1):  # (steps, B): all steps at once, one member, for its own rounding
-            losses = (self.loss.discriminator(on_real, on_fake), self.loss.generator(on_g))
+        # (steps, B): all steps at once, one member, for its own rounding
+        for loss, (on_real, on_fake, on_g) in zip(self.losses, kept.unbind(1), strict=True):
+            losses = (loss.discriminator(on_real, on_fake), loss.generator(on_g))
             chances = (torch.sigmoid(on_real).mean(-1), torch.sigmoid(on_fake).mean(-1))
             means.append(torch.stack([*losses, *chances]))
         self.curves.add(start, torch.stack(means, 1).numpy(), self.members)

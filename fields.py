@@ -51,8 +51,8 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from GAN import MLP, make_pair
-from losses import LOSSES
+from GAN import MLP, plain_pair
+from losses import Loss, make_loss
 from sample import Target, make_target
 from settings import Setting
 
@@ -71,19 +71,20 @@ _WIDER = 4  # and averages over neighbours less than so many cells away
 _LATENT_REACH = 3.0  # `latent_map` shows [-3, 3]²
 
 
-def as_probability(loss: str, output: Tensor) -> Tensor:
-    """D's output under a loss of `LOSSES`, any shape -> the same, in [0, 1]: the probability that the point is real.
+def as_probability(loss: Loss, output: Tensor) -> Tensor:
+    """D's output under a loss, (M, ...) -> the same, in [0, 1]: the probability that the point is real.
 
     Of the optimal output this is p_data / (p_data + p_g) where the loss determines it; see the module's docstring for
-    what it is under the others. A Wasserstein critic's output must have been made relative, as `discriminator_field`
-    does it.
+    what it is under the others. An output that means something beside others alone must have been made relative, as
+    `discriminator_field` does it.
     """
-    if LOSSES[loss].optimal_logit is None:
+    if loss.optimal_logit is None:
         return torch.sigmoid(output)
-    if loss == "hinge":
+    if loss.optimal_logit is torch.sign:
         return ((1 + output) / 2).clamp(0, 1)
     of_real, of_fake = torch.empty_like(output), torch.empty_like(output)
-    LOSSES[loss].discriminator_slopes(output, output, of_real, of_fake)
+    assert loss.discriminator_slopes is not None
+    loss.discriminator_slopes(output, output, of_real, of_fake)
     return (of_fake / (of_fake - of_real)).clamp(0, 1)
 
 
@@ -92,13 +93,14 @@ def discriminator_field(G: MLP, D: MLP, settings: Sequence[Setting], points: np.
 
     `settings[m]` are member m's. G and the targets matter only under the Wasserstein loss, whose D is relative.
     """
-    loss = settings[0].loss
+    loss = make_loss(settings)
     outputs = _outputs(D, torch.from_numpy(points).reshape(-1, 2))
-    if LOSSES[loss].optimal_logit is None:
+    if loss.optimal_logit is None:
         latents = torch.from_numpy(_sobol_latents(settings[0].latent_dim, _AMONG))
         among = torch.cat([_outputs(D, _outputs(G, latents)), _outputs(D, _real_points(settings))], 1)
         low, middle, high = among.squeeze(-1).quantile(torch.tensor([0.25, 0.5, 0.75]), 1)[..., None, None]
-        outputs = (outputs - middle) / ((high - low) / 2).clamp(min=torch.finfo(outputs.dtype).tiny)
+        scale = ((high - low) / 2).clamp(min=torch.finfo(outputs.dtype).tiny)
+        outputs = (outputs - middle) / (1 if loss.paired else scale)
     return as_probability(loss, outputs).reshape(len(settings), *points.shape[:2]).float().numpy()
 
 
@@ -133,8 +135,13 @@ def pull(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor) -> np.ndarray:
     """
     x = _outputs(G, z).requires_grad_()
     with torch.enable_grad():
-        loss = LOSSES[settings[0].loss].generator(D(x))  # (M, N, 1) -> (M, N): the mean over one sample
-        (gradient,) = torch.autograd.grad(loss.sum(), x)
+        loss = make_loss(settings)
+        if loss.paired:  # with each of many real points
+            real = _outputs(D, _real_points(settings)).transpose(1, 2)  # (M, 1, R)
+            values = loss.generator(D(x).expand(-1, -1, real.shape[2]), real)
+        else:
+            values = loss.generator(D(x))  # (M, N, 1) -> (M, N): the mean over one sample
+        (gradient,) = torch.autograd.grad(values.sum(), x)
     return -gradient.float().numpy()
 
 
@@ -161,11 +168,10 @@ def stack_of(settings: Sequence[Setting], g_flat: np.ndarray, d_flat: np.ndarray
     """
     if any(s.structure != settings[0].structure for s in settings):
         raise ValueError("settings of different structure cannot share a stack")
-    pair = make_pair(settings[0], range(len(settings)))
-    for network, flat in zip(pair, (g_flat, d_flat), strict=True):
-        if flat.shape != tuple(network.flat.shape):
-            raise ValueError(f"parameters {flat.shape} do not fit a stack of {tuple(network.flat.shape)}")
-        network.flat.copy_(torch.from_numpy(flat.astype(np.float32)))
+    pair = plain_pair(settings[0], *(torch.from_numpy(flat.astype(np.float32)) for flat in (g_flat, d_flat)))
+    for network in pair:
+        if len(network.flat) != len(settings):
+            raise ValueError(f"parameters of {len(network.flat)} members do not fit a stack of {len(settings)}")
         network.requires_grad_(False)
     return pair
 

@@ -176,7 +176,7 @@ def setting_names(settings: Sequence[Setting]) -> list[str]:
             [
                 target_name(s),
                 f"d{s.d_steps}",
-                *(f"{n}{_short(getattr(s, n))}" for n in _others(settings)),
+                *(f"{n}{_slug(getattr(s, n))}" for n in _others(settings)),
             ]
         )
         for s in settings
@@ -207,6 +207,11 @@ def _short(value: Any) -> str:
     if isinstance(value, float):  # shortest exact form: 0.2, 1e-05, 3
         return repr(value).removesuffix(".0")
     return "default" if value is None else str(value)
+
+
+def _slug(value: Any) -> str:
+    """The same for the name of a folder."""
+    return _short(value).replace(":", "")
 
 
 # --- a member's record -----------------------------------------------------------------------------------------------

@@ -31,15 +31,57 @@ NAMES: dict[str, tuple[str, ...]] = {
         "pinwheel",
         "checkerboard",
     ),
-    "loss": ("nonsaturating", "minimax", "lsgan", "hinge", "wasserstein"),
-    "optimizer": ("adam", "sgd"),
-    "activation": ("relu", "leaky_relu", "tanh", "silu"),
-    "init": ("uniform", "glorot", "he", "orthogonal", "normal"),
+    "loss": (
+        "nonsaturating",
+        "minimax",
+        "lsgan",
+        "hinge",
+        "wasserstein",
+        "relativistic",
+        "alpha",
+        "alpha_minimax",
+    ),
+    "penalty": (
+        "clip",
+        "gp",
+        "gp_one_sided",
+        "r1",
+        "r2",
+        "dragan",
+        "spectral",
+        "instance_noise",
+        "label_smoothing",
+        "consensus",
+    ),
+    "optimizer": ("adam", "sgd", "momentum", "rmsprop"),
+    "update": ("alternating", "simultaneous", "extragradient", "optimistic", "unrolled", "lookahead"),
+    "train": ("both", "d", "g"),
+    "activation": ("relu", "leaky_relu", "tanh", "silu", "maxout"),
+    "init": ("uniform", "glorot", "he", "he_glorot", "orthogonal", "normal"),
+    "norm": ("none", "batch"),
     "budget": ("steps", "updates", "samples"),
     "spacing": ("log", "linear"),
     "across": ("auto", "settings", "targets"),
     "weights": ("shown", "all", "none"),
 }
+
+# options whose names are those of another's registry
+SAME_NAMES = {"optimizer_g": "optimizer", "optimizer_d": "optimizer", "activation_d": "activation"}
+
+# weight of each penalty where none is said; what it weighs is told where the penalties are, in penalties.py
+USUAL_WEIGHTS = {
+    "clip": 0.01,
+    "gp": 10.0,
+    "gp_one_sided": 10.0,
+    "r1": 1.0,
+    "r2": 1.0,
+    "dragan": 10.0,
+    "spectral": 1.0,
+    "instance_noise": 0.5,
+    "label_smoothing": 0.1,
+    "consensus": 1.0,
+}
+SLOPE_PENALTIES = ("gp", "gp_one_sided", "r1", "r2", "dragan")  # which need D's gradient at single points
 
 # of which one or several can be asked for, with commas
 FIGURES = ("png", "pdf", "svg")
@@ -89,30 +131,104 @@ class Setting:
     std: float | None = option(
         None, "its standard deviation, data units; default: the mode's own", least=0.01, most=1000, per_member=True
     )
+    data_size: int = option(
+        0, "points in a fixed data set, drawn once for each seed; 0: always new ones", least=0, most=10**7
+    )
     d_steps: int = option(2, "discriminator steps per round", least=1, most=1000, aliases=("--n-critic",))
     g_steps: int = option(1, "generator steps per round", least=1, most=1000)
     loss: str = option("nonsaturating", "adversarial loss")
+    alpha_d: float = option(1.0, "α of D's alpha loss; 1 is the logarithm", above=0, per_member=True)
+    alpha_g: float = option(1.0, "α of G's alpha loss; 1 is the logarithm", above=0, per_member=True)
+    penalty: str = option(
+        "none",
+        "penalties on D, joined by +, each with a weight of its own if need be: none, r1, gp:0.1+spectral",
+        per_member=True,
+    )
+    penalty_weight: float | None = option(
+        None, "weight of penalties without one; default: each one's usual; 0: without", least=0, per_member=True
+    )
+    slope: float = option(1.0, "slope that gp, gp_one_sided and dragan ask of D", least=0, per_member=True)
+    anneal: int = option(0, "generator steps in which instance noise falls to 0; 0: it stays", least=0, most=10**8)
+    update: str = option("alternating", "update rule")
+    unroll: int = option(5, "D steps ahead of which unrolled G steps are taken", least=0, most=100)
+    lookahead_k: int = option(5, "rounds between two looks back of the lookahead rule", least=1, most=10**6)
+    lookahead_alpha: float = option(0.5, "share of the way that it keeps", above=0, most=1, per_member=True)
+    train: str = option("both", "which player learns; the other stays as it is")
+    warmup: int = option(0, "D steps before the game begins, whoever learns in it", least=0, most=10**8)
     optimizer: str = option("adam", "optimiser of both players")
+    optimizer_g: str | None = option(None, "optimiser of G; default: --optimizer")
+    optimizer_d: str | None = option(None, "optimiser of D; default: --optimizer")
     lr: float = option(1e-3, "learning rate of both players", above=0, per_member=True)
     lr_g: float | None = option(None, "learning rate of G; default: --lr", above=0, per_member=True)
     lr_d: float | None = option(None, "learning rate of D; default: --lr", above=0, per_member=True)
     beta1: float = option(0.9, "Adam's decay of the mean gradient", least=0, below=1, per_member=True)
-    beta2: float = option(0.999, "Adam's decay of the squared gradient", least=0, below=1, per_member=True)
+    beta2: float = option(
+        0.999, "Adam's and RMSprop's decay of the squared gradient", least=0, below=1, per_member=True
+    )
+    momentum: float = option(0.9, "share of its last step that momentum repeats", above=-1, below=1, per_member=True)
+    ema: float = option(
+        0.0, "decay of the average of G's weights that is scored beside G; 0: none", least=0, below=1, per_member=True
+    )
     batch_size: int = option(256, "real samples, and generated ones, a step", least=1, most=1_000_000)
+    packing: int = option(1, "samples that D judges together", least=1, most=64)
+    minibatch_std: int = option(0, "1: D's last layer sees how much its batch varies", least=0, most=1)
     latent_dim: int = option(2, "dimensions of z ~ N(0, I)", least=1, most=4096)
     hidden: int = option(64, "width of every hidden layer", least=1, most=65536)
+    hidden_d: int | None = option(None, "of D's; default: --hidden", least=1, most=65536)
     layers: int = option(2, "number of hidden layers", least=1, most=64)
+    layers_d: int | None = option(None, "of D's; default: --layers", least=1, most=64)
     activation: str = option("relu", "hidden activation")
+    activation_d: str | None = option(None, "of D; default: --activation")
+    pieces: int = option(5, "linear pieces of a maxout unit", least=1, most=64)
+    norm: str = option("none", "normalisation of G's hidden layers")
     init: str = option("uniform", "initial weights; uniform is nn.Linear's own, ±1/√fan_in")
+    init_gain: float = option(1.0, "factor on the initial weights", above=0)
 
     def __post_init__(self) -> None:
         for name in FIELDS[Setting]:
             check(Setting, name, getattr(self, name))
+        if (reason := _against(self)) is not None:
+            raise OptionError(reason)
 
     @property
     def structure(self) -> tuple[Any, ...]:
         """What members of one stack must have in common."""
-        return tuple(getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata["per_member"])
+        own = (getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata["per_member"])
+        return (*own, tuple(self.penalties), self.ema > 0)
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """The penalties that are on, and their weights, in the order of the registry."""
+        said = _penalty_terms(self.penalty)
+        found: dict[str, float] = {}
+        for name in NAMES["penalty"]:
+            if name in said:
+                usual = USUAL_WEIGHTS[name] if self.penalty_weight is None else self.penalty_weight
+                weight = usual if said[name] is None else said[name]
+                found |= {name: weight} if weight else {}
+        return found
+
+    @property
+    def rule(self) -> str:
+        """The update rule in force: looking 0 steps ahead is none."""
+        return "alternating" if self.update == "unrolled" and not self.unroll else self.update
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is the textbook's game: two MLPs that take turns, nothing but their losses, fresh data."""
+        return (
+            not self.penalties
+            and (self.rule, self.train, self.norm) == ("alternating", "both", "none")
+            and (self.packing, self.minibatch_std, self.data_size, self.warmup, self.ema) == (1, 0, 0, 0, 0)
+            and self.loss != "relativistic"
+        )
+
+    @property
+    def discriminator_shape(self) -> tuple[int, int, str]:
+        """Width and number of D's hidden layers, and its activation."""
+        hidden = self.hidden if self.hidden_d is None else self.hidden_d
+        layers = self.layers if self.layers_d is None else self.layers_d
+        return hidden, layers, self.activation_d or self.activation
 
     @property
     def generator_lr(self) -> float:
@@ -121,6 +237,56 @@ class Setting:
     @property
     def discriminator_lr(self) -> float:
         return self.lr if self.lr_d is None else self.lr_d
+
+
+def _penalty_terms(text: str) -> dict[str, float | None]:
+    """Name -> weight, or None where none is said, of an option such as r1 or gp:0.1+spectral; raises `OptionError`."""
+    found: dict[str, float | None] = {}
+    if text == "none":
+        return found
+    for term in text.split("+"):
+        name, colon, number = term.partition(":")
+        if name not in NAMES["penalty"]:
+            raise OptionError(not_one_of("--penalty", name or repr(text), ("none", *NAMES["penalty"])))
+        if name in found:
+            raise OptionError(f"--penalty {text}: {name} stands in it twice")
+        try:
+            weight = float(number) if colon else None
+        except ValueError:
+            weight = math.nan
+        if weight is not None and not 0 <= weight < math.inf:
+            raise OptionError(f"--penalty {term}: the weight must be a finite number of at least 0")
+        found[name] = weight
+    return found
+
+
+def _against(s: Setting) -> str | None:
+    """Why the options of a setting do not go together; None where they do."""
+    penalties = s.penalties
+    slopes = [name for name in SLOPE_PENALTIES if name in penalties]
+    labelled = "label_smoothing" in penalties
+    cases = {
+        f"--penalty {s.penalty}: a label is smoothed by less than 1": labelled and penalties["label_smoothing"] >= 1,
+        f"--penalty label_smoothing, --loss {s.loss}: this loss has no labels to smooth": labelled
+        and s.loss in ("hinge", "wasserstein", "relativistic"),
+        "--penalty gp+gp_one_sided: both hold D to the same slope, on other sides; choose one": "gp" in penalties
+        and "gp_one_sided" in penalties,
+        f"--penalty {''.join(slopes[:1])}, --minibatch-std 1: D's slope at one point is not defined where D sees the "
+        "whole batch": bool(slopes) and bool(s.minibatch_std),
+        f"--packing {s.packing}, --batch-size {s.batch_size}: packs of {s.packing} must fill the batch": s.batch_size
+        % s.packing
+        > 0,
+        f"--minibatch-std 1, --batch-size {s.batch_size}: one judgement a batch does not vary": bool(s.minibatch_std)
+        and s.batch_size == s.packing,
+        f"--norm batch, --batch-size {s.batch_size}: one point has no variance": s.norm == "batch"
+        and s.batch_size == 1,
+        f"--update extragradient, --d-steps {s.d_steps}, --g-steps {s.g_steps}: both players step at once; say "
+        "--d-steps 1": s.update == "extragradient" and (s.d_steps, s.g_steps) != (1, 1),
+        "--update unrolled, --penalty consensus: one looks ahead of D's steps, the other at both players as they are; "
+        "choose one": s.rule == "unrolled" and "consensus" in penalties,
+        "--update unrolled, --train d: only G looks ahead": s.rule == "unrolled" and s.train == "d",
+    }
+    return next((reason for reason, holds in cases.items() if holds), None)
 
 
 @dataclass(frozen=True)
@@ -245,6 +411,13 @@ FIELDS[Study] = _option_types(Study)
 FIELDS[Look] = _option_types(Look)
 
 
+def names_of(option: str) -> tuple[str, ...] | None:
+    """The names that an option takes one of; None for any other option."""
+    if option == "penalty":  # several
+        return None
+    return NAMES.get(SAME_NAMES.get(option, option))
+
+
 def flag(name: str) -> str:
     """The option's name on the command line: d_steps -> --d-steps."""
     return "--" + name.replace("_", "-")
@@ -270,8 +443,10 @@ def not_one_of(what: str, value: str, allowed: Sequence[str]) -> str:
 
 def allowed(cls: type, name: str) -> str:
     """In words, what an option takes."""
-    if name in NAMES:
-        return "one of " + ", ".join(NAMES[name])
+    if (names := names_of(name)) is not None:
+        return "one of " + ", ".join(names)
+    if name == "penalty":
+        return "none, or " + ", ".join(NAMES["penalty"]) + ", joined by +, each with :weight if need be"
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     words = {int: "a whole number", float: "a finite number", str: "a word"}[kind]
     for key, phrase in (
@@ -291,9 +466,9 @@ def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
         return
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     said = said or f"{flag(name)} {value}"
-    if name in NAMES:
-        if value not in NAMES[name]:
-            raise OptionError(f"{said}: must be {allowed(cls, name)}{near(str(value), NAMES[name])}")
+    if (names := names_of(name)) is not None:
+        if value not in names:
+            raise OptionError(f"{said}: must be {allowed(cls, name)}{near(str(value), names)}")
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = (
@@ -309,6 +484,8 @@ def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
     )
     if not fits:
         raise OptionError(f"{said}: must be {allowed(cls, name)}")
+    if name == "penalty":
+        _penalty_terms(str(value))
 
 
 def parse(cls: type, name: str, text: str) -> Any:

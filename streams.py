@@ -32,6 +32,13 @@ PURPOSES = (
     "probe_latent",  # the batch that gradients of both losses are measured at: the same throughout a run
     "probe_choice",
     "probe_noise",
+    "g_choice",  # real data of a generator step, where one sees any
+    "g_noise",
+    "data_choice",  # a fixed data set
+    "data_noise",
+    "penalty_uniform",  # where penalties look
+    "penalty_noise",
+    "instance_noise",  # of the points that D judges
 )
 
 GAMMA, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB

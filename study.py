@@ -113,7 +113,9 @@ def stack_size(setting: Setting, device: str) -> int:
     """Members a task: no more than share the cache, so that tasks are many and all workers busy to the end."""
     if device == "cuda":
         rows = 3 * setting.batch_size  # D's real and generated points, G's
-        numbers = 3 * rows * setting.hidden * setting.layers  # with their gradients, and what autograd makes beside
+        hidden, layers, _ = setting.discriminator_shape
+        width = max(setting.hidden * setting.layers, hidden * layers)
+        numbers = 3 * rows * width  # with their gradients, and what autograd makes beside
         return max(1, min(CUDA_STACK, torch.cuda.mem_get_info()[0] // 2 // (4 * numbers)))
     return lanes(setting) if can_be_fast(setting, device) else STACK
 

@@ -1,8 +1,9 @@
 """Training: the GAN game, played by a stack of pairs at once.
 
-A round is `d_steps` discriminator steps, then `g_steps` generator steps. A D step draws real points and latents, and
-changes D alone: the fakes are detached. A G step draws latents and changes G alone. Every loss is per member, (M,), and
-the stack descends their sum, whose gradient for one member is that member's own.
+A round is `d_steps` discriminator steps, then `g_steps` generator steps, unless an update rule (updates.py) has it
+otherwise. A D step draws real points and latents, and changes D alone: the fakes are detached. A G step draws latents
+and changes G alone. Every loss is per member, (M,), and the stack descends their sum, whose gradient for one member is
+that member's own.
 
 `train_stack` is the loop; it yields a `Snapshot` whenever one is due, and whoever iterates (a progress bar, the store,
 a test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface
@@ -11,7 +12,7 @@ to the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ from curves import Curves
 from fast import FastStack, can_be_fast
 from GAN import MLP
 from losses import LOSSES
-from reference import AutogradStack, discriminator_loss, generator_loss
+from reference import AutogradStack
 from sample import sample_real_data
 from settings import Setting
 from streams import Streams
@@ -35,6 +36,9 @@ class Snapshot:
 
     `curves` (4, M, L): the `CURVES` (losses, mean D(x), mean D(G(z))), each entry the mean over the generator steps
     that it logs, as far as training has come; `samples` (M, N, 2): G at the evaluation latents, which stay the same.
+    `G` and `D` are MLPs and nothing else: normalisations are folded into their weights. `averaged` are the samples of G
+    with the average of its weights, where one is kept. `players` are G and D as they train, `rates` gives what their
+    optimisers multiply their gradients by now, (M, P) or (M, 1) each; both hold until training goes on.
     """
 
     step: int
@@ -42,6 +46,9 @@ class Snapshot:
     samples: np.ndarray
     G: MLP
     D: MLP
+    averaged: np.ndarray | None
+    players: tuple[MLP, MLP]
+    rates: Callable[[], tuple[Tensor, Tensor]]
 
 
 # --- training loop ---------------------------------------------------------------------------------------------------
@@ -58,6 +65,7 @@ def train_stack(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     fast: bool | None = None,
+    start: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> Iterator[Snapshot]:
     """Train M members, `settings[m]` with `seeds[m]`, for `steps` generator steps; yield at each of `snapshot_steps`.
 
@@ -66,8 +74,9 @@ def train_stack(
     of fewer), or the steps that close the entries, in order. `evaluation` is the number of latents that a snapshot's
     samples are made from. A member whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses
     between autograd over the whole stack (False) and backward passes written out (True); by default whichever serves
-    the setting and the device best, which on CUDA is autograd captured as graphs (see captured.py). Raises
-    ``ValueError`` for settings that cannot share a stack.
+    the setting and the device best, which on CUDA is autograd captured as graphs (see captured.py). `start` are
+    parameters (M, P), as `MLP.flat` lays them out, that G and D begin with instead of their own. Raises ``ValueError``
+    for settings that cannot share a stack.
     """
     if any(s.structure != settings[0].structure for s in settings):
         raise ValueError("settings of different structure cannot share a stack")
@@ -77,14 +86,23 @@ def train_stack(
     if fast if fast is not None else can_be_fast(settings[0], device):
         stack: FastStack | AutogradStack = FastStack(settings, seeds, curves, evaluation, dtype)
     else:
-        kind = CapturedStack if device.type == "cuda" and fast is None else AutogradStack
+        captured = device.type == "cuda" and fast is None and settings[0].plain
+        kind = CapturedStack if captured else AutogradStack
         stack = kind(settings, seeds, curves, evaluation, device, dtype)
+    for network, flat in zip((stack.G, stack.D), start, strict=True):
+        if flat is not None:
+            network.flat.copy_(flat)
+    stack.warm_up()
     done = 0
     for step in sorted(set(snapshot_steps) | {steps}):
         stack.advance(done, step)
         done = step
         if step in snapshot_steps:
-            yield Snapshot(step, curves.until(step), stack.samples(), stack.G, stack.D)
+            G, D = stack.networks()
+            average = stack.averaged()
+            averaged = None if average is None else stack.samples(average)
+            players = (stack.G, stack.D)
+            yield Snapshot(step, curves.until(step), stack.samples(G), G, D, averaged, players, stack.rates)
 
 
 # --- the course's interface ------------------------------------------------------------------------------------------
@@ -107,8 +125,10 @@ def train_discriminator(
     with torch.no_grad():
         fake = G(streams.latents(G, batch_size, device))
     real = sample_real_data(batch_size, mode, std=std, device=device, streams=(streams.choice, streams.noise))
-    # [None]: a stack of one, whose loss is the only one
-    value, d_real, d_fake = discriminator_loss(_AsStack(D), real[None], fake[None], LOSSES[loss])
+    logits = D(torch.cat([real, fake])).reshape(1, -1)  # a stack of one
+    on_real, on_fake = logits.split([len(real), len(fake)], 1)
+    value = LOSSES[loss].discriminator(on_real, on_fake)
+    d_real, d_fake = torch.sigmoid(on_real.detach()).mean(), torch.sigmoid(on_fake.detach()).mean()
     _descend(value, D, d_optimizer)
     return value.item(), d_real.item(), d_fake.item()
 
@@ -123,9 +143,15 @@ def train_generator(
     loss: str = "nonsaturating",
     streams: CourseStreams | None = None,
 ) -> tuple[float, float]:
-    """One generator step: changes G alone. Returns (G's loss, mean D(G(z))) as they were before it."""
-    z = (streams or _streams).latents(G, batch_size, device)
-    value, d_fake = generator_loss(_AsStack(G), _AsStack(D), z[None], LOSSES[loss])
+    """One generator step: changes G alone. Returns (G's loss, mean D(G(z))) as they were before it.
+
+    Raises ``ValueError`` for a loss whose G step needs real points, which the course's interface does not bring.
+    """
+    if LOSSES[loss].paired:
+        raise ValueError(f"loss {loss}: a generator step needs real points; use train_gan")
+    on_fake = D(G((streams or _streams).latents(G, batch_size, device))).reshape(1, -1)
+    value = LOSSES[loss].generator(on_fake)
+    d_fake = torch.sigmoid(on_fake.detach()).mean()
     _descend(value, G, g_optimizer)
     return value.item(), d_fake.item()
 
@@ -162,16 +188,6 @@ class CourseStreams:
 
 
 _streams = CourseStreams()
-
-
-class _AsStack:
-    """A plain network (B, ·) -> (B, ·) called as a stack of one, (1, B, ·) -> (1, B, ·)."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.network(x.squeeze(0)).reshape(1, x.shape[1], -1)
 
 
 def _descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -73,6 +73,8 @@ def expected(loss, mean, std, output):
     real, fake, generator = {
         "nonsaturating": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), np.logaddexp(0, -d)),
         "minimax": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), -np.logaddexp(0, d)),
+        "alpha": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), np.logaddexp(0, -d)),  # at 1, the logarithm
+        "alpha_minimax": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), -np.logaddexp(0, d)),
         "lsgan": lambda: ((d - 1) ** 2 / 2, d**2 / 2, (d - 1) ** 2 / 2),
         "hinge": lambda: (np.maximum(0, 1 - d), np.maximum(0, 1 + d), -d),
     }[loss]()

@@ -88,14 +88,14 @@ def least(points):
 @pytest.mark.parametrize("loss", DETERMINED)
 def test_the_optimal_output_is_the_share_of_real_points(loss):
     ratio = torch.linspace(-9, 9, 37, dtype=torch.float64)
-    found = as_probability(loss, LOSSES[loss].optimal_logit(ratio))
+    found = as_probability(LOSSES[loss], LOSSES[loss].optimal_logit(ratio))
     np.testing.assert_allclose(found, special.expit(ratio.numpy()), atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", DETERMINED)
 def test_a_probability_is_the_share_of_real_points_that_the_output_is_optimal_for(loss):
     output = torch.linspace(0.05, 0.95, 19, dtype=torch.float64).requires_grad_()
-    share = as_probability(loss, output.detach())
+    share = as_probability(LOSSES[loss], output.detach())
     each = output[:, None]
     nothing = torch.zeros_like(each)
     real = LOSSES[loss].discriminator(each, nothing) - LOSSES[loss].discriminator(nothing, nothing)
@@ -106,15 +106,15 @@ def test_a_probability_is_the_share_of_real_points_that_the_output_is_optimal_fo
 
 def test_the_optimal_output_of_the_hinge_loss_is_the_rounded_share():
     ratio = torch.tensor([-3.0, -0.1, 0.0, 0.1, 3.0])
-    found = as_probability("hinge", LOSSES["hinge"].optimal_logit(ratio))
+    found = as_probability(LOSSES["hinge"], LOSSES["hinge"].optimal_logit(ratio))
     assert found.tolist() == [0, 0, 0.5, 1, 1]
-    assert as_probability("hinge", torch.tensor([-2.0, -0.5, 0.5, 2.0])).tolist() == [0, 0.25, 0.75, 1]
+    assert as_probability(LOSSES["hinge"], torch.tensor([-2.0, -0.5, 0.5, 2.0])).tolist() == [0, 0.25, 0.75, 1]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_probability_rises_with_the_output_and_stays_in_its_bounds(loss):
     output = torch.cat([-torch.logspace(30, -3, 100), torch.logspace(-3, 30, 100)])
-    found = as_probability(loss, output)
+    found = as_probability(LOSSES[loss], output)
     assert found[0] == 0
     assert found[-1] == 1
     assert (found.diff() >= 0).all()
@@ -293,10 +293,12 @@ PULLS = {  # of D(x) = d with ∇D = w: this times w
     "lsgan": lambda d: 1 - d,
     "hinge": np.ones_like,
     "wasserstein": np.ones_like,
+    "alpha": lambda d: special.expit(-d),
+    "alpha_minimax": lambda d: special.expit(d),
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", PULLS)
 def test_a_linear_discriminator_pulls_along_its_weights(loss):
     z = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 7, 2), np.float32))
     players, critics = [((1, 0), 0.5), ((0, -2), 2.0)], [([0.5, -1.5], 0.3), ([-1.0, 0.2], 1.0)]
@@ -308,11 +310,22 @@ def test_a_linear_discriminator_pulls_along_its_weights(loss):
         np.testing.assert_allclose(found[m], PULLS[loss](d)[:, None] * weight, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+def test_a_relativistic_pull_is_the_mean_over_real_points():
+    """∇ softplus(c − d) = −σ(c − d) ∇d, for real points of a Gaussian so tight that all have D(x) = c."""
+    G, D = gaussian_generators(((1, 0), 0.5)), linear_critics(([0.5, -1.5], 0.3))
+    z = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 7, 2), np.float32))
+    found = pull(G, D, [Setting(loss="relativistic", mode="gaussian", std=0.01)], z)
+    with torch.no_grad():
+        d = G(z)[0].numpy() @ np.array([0.5, -1.5])
+    expected = special.expit((0.5 - 1.5) * 2 - d)[:, None] * [0.5, -1.5]  # the Gaussian's mean is (2, 2)
+    np.testing.assert_allclose(found[0], expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("loss", PULLS)
 def test_a_pull_is_a_samples_own(loss):
     """N times the gradient of the batch's mean loss, and the same in any batch."""
     setting = Setting(loss=loss, activation="tanh", hidden=8)
-    G, D = make_pair(setting, [0, 1])
+    G, D = make_pair([setting] * 2, [0, 1])
     z = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 10, 2), np.float32))
     x = G(z).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(LOSSES[loss].generator(D(x).squeeze(-1)).sum(), x)
@@ -346,7 +359,7 @@ def test_the_latent_map_of_other_dimensions_is_a_section():
 
 def test_a_stack_of_stored_weights_is_the_stack():
     settings = [Setting(hidden=8, layers=3, mode=mode) for mode in ("gaussian", "mixture")]
-    pair = make_pair(settings[0], [5, 9])
+    pair = make_pair(settings, [5, 9])
     z = torch.randn(2, 20, 2, generator=torch.Generator().manual_seed(0))
     again = stack_of(settings, *(network.flat.numpy() for network in pair))
     for network, copy in zip(pair, again, strict=True):
@@ -361,7 +374,7 @@ def test_a_stack_of_stored_weights_is_the_stack():
 
 def test_weights_that_do_not_fit_are_refused():
     settings = [Setting(hidden=8)] * 2
-    g, d = (network.flat.numpy() for network in make_pair(settings[0], [0, 1]))
+    g, d = (network.flat.numpy() for network in make_pair(settings, [0, 1]))
     with pytest.raises(ValueError, match="do not fit"):
         stack_of(settings, g[:1], d)  # one member's would be given to both
     with pytest.raises(ValueError, match="do not fit"):

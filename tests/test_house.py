@@ -12,9 +12,21 @@ ROOT = Path(__file__).parent.parent
 
 # From the ground up; a module may import from lower floors, and from earlier ones in its own row.
 FLOORS = [
-    ["streams", "files", "settings", "budget", "workers", "progress", "curves", "intervals", "sample"],
-    ["GAN", "losses", "updates"],
-    ["transport", "metrics", "verdicts", "critic", "fields", "fast", "reference", "captured", "train", "scoring"],
+    ["streams", "files", "settings", "budget", "workers", "progress", "curves", "intervals", "userdata", "sample"],
+    ["GAN", "losses", "penalties", "updates", "game"],
+    [
+        "transport",
+        "lipschitz",
+        "metrics",
+        "verdicts",
+        "critic",
+        "fields",
+        "fast",
+        "reference",
+        "captured",
+        "train",
+        "scoring",
+    ],
     ["store", "colours", "figures", "plotting", "charts", "film", "animation"],
     ["results", "comparisons", "joint", "study", "scenes", "render", "tables", "observations", "report", "pipeline"],
     ["experiments", "bench"],

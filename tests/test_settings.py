@@ -8,6 +8,7 @@ import figures
 import film
 import GAN
 import losses
+import penalties
 import sample
 import updates
 from settings import (
@@ -17,6 +18,8 @@ from settings import (
     LAYERS,
     NAMES,
     SCORE_GROUPS,
+    SLOPE_PENALTIES,
+    USUAL_WEIGHTS,
     VIEWS,
     Look,
     OptionError,
@@ -31,12 +34,14 @@ def test_names_are_those_of_the_registries():
     registries = {
         "mode": sample.TARGETS,
         "loss": losses.LOSSES,
+        "penalty": penalties.PENALTIES,
         "optimizer": updates.OPTIMIZERS,
+        "update": updates.UPDATES,
         "activation": GAN.ACTIVATIONS,
         "init": GAN.INITS,
         "budget": budget.BUDGETS,
     }
-    plain = {"spacing", "weights", "across"}  # words that no registry holds
+    plain = {"spacing", "weights", "across", "train", "norm"}  # words that no registry holds
     assert {name: list(registry) for name, registry in registries.items()} == {
         name: list(words) for name, words in NAMES.items() if name not in plain
     }
@@ -123,9 +128,50 @@ def test_products_replace_and_drop_doubles():
 
 
 def test_structure_is_all_that_changes_shape_or_program():
-    free = {"mode", "std", "lr", "lr_g", "lr_d", "beta1", "beta2"}
-    other = {"mode": "ring_8", "std": 0.5, "lr": 0.1, "lr_g": 0.1, "lr_d": 0.1, "beta1": 0.1, "beta2": 0.1}
-    other |= {"loss": "hinge", "optimizer": "sgd", "activation": "tanh", "init": "he"}
+    free = {"mode", "std", "lr", "lr_g", "lr_d", "beta1", "beta2", "alpha_d", "alpha_g", "penalty_weight", "slope"}
+    free |= {"momentum", "lookahead_alpha"}
+    other = dict.fromkeys(free, 0.1) | {"mode": "ring_8", "penalty": "r1", "update": "lookahead", "train": "g"}
+    other |= {"loss": "hinge", "optimizer": "sgd", "optimizer_g": "sgd", "optimizer_d": "sgd", "activation": "tanh"}
+    other |= {"activation_d": "tanh", "init": "he", "norm": "batch", "packing": 2, "minibatch_std": 1, "ema": 0.9}
     for field in dataclasses.fields(Setting):
         changed = dataclasses.replace(Setting(), **{field.name: other.get(field.name, 7)})
         assert (changed.structure == Setting().structure) == (field.name in free), field.name
+
+
+def test_weights_of_penalties_are_free_and_their_kinds_are_not():
+    r1 = Setting(penalty="r1")
+    assert r1.structure == Setting(penalty="r1:3").structure == Setting(penalty="r1", penalty_weight=0.1).structure
+    assert r1.structure != Setting(penalty="r2").structure
+    assert Setting(penalty="r1", penalty_weight=0.0).structure == Setting().structure
+    assert Setting(penalty="r1:2+gp", penalty_weight=5.0).penalties == {"gp": 5.0, "r1": 2.0}
+    assert Setting(penalty="r1+gp").penalties == {"gp": 10.0, "r1": 1.0}
+    assert set(USUAL_WEIGHTS) == set(penalties.PENALTIES)
+    assert set(SLOPE_PENALTIES) == {name for name, entry in penalties.PENALTIES.items() if entry.term}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"penalty": "gp:x"},
+        {"penalty": "gp:-1"},
+        {"penalty": "gp:inf"},
+        {"penalty": "gradient"},
+        {"penalty": "r1+r1"},
+        {"penalty": ""},
+        {"penalty": "gp+gp_one_sided"},
+        {"penalty": "label_smoothing", "loss": "hinge"},
+        {"penalty": "label_smoothing:1"},
+        {"penalty": "r1", "minibatch_std": 1},
+        {"packing": 3},
+        {"minibatch_std": 1, "batch_size": 4, "packing": 4},
+        {"norm": "batch", "batch_size": 1},
+        {"update": "extragradient"},
+        {"update": "unrolled", "penalty": "consensus"},
+        {"update": "unrolled", "train": "d"},
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_the_reason(options):
+    with pytest.raises(OptionError) as caught:
+        Setting(**options)
+    assert str(caught.value).startswith("--")
+    assert "\n" not in str(caught.value)
