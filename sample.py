@@ -7,9 +7,9 @@ pinwheel (a mixture pushed through an area-preserving twist) are a shape c blurr
 
     x = c(choice) + std · noise,        p(x) = E_c N(x; c, std² I),
 
-and differ in how the expectation is taken: a finite sum (mixtures), quadrature at machine precision
-(curves), a Bessel function (circles), differences of normal cdfs (checkerboard). Log densities are in nats,
-lengths in data units.
+and differ in how the expectation is taken: a finite sum (mixtures, a user's points), quadrature at machine
+precision (curves), a Bessel function (circles), differences of normal cdfs (checkerboard), products of
+matrices (a user's picture). Log densities are in nats, lengths in data units.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from streams import Streams
+from userdata import SMOOTH, DataError, Grid, Points, is_file, read
 
 
 class Modes(NamedTuple):
@@ -276,6 +277,171 @@ class Checkerboard(Target):
         return torch.stack([x, y], -1) + self.std * noise
 
 
+@dataclass(frozen=True, eq=False)
+class Scatter(Target):
+    """Equal Gaussians around a user's points: a kernel density estimate, p(x) = (1/K) Σ_k N(x; x_k, std² I).
+
+    It has no modes: a point is not a peak.
+    """
+
+    points: Points
+
+    @property
+    def note(self) -> str:
+        """Where the target comes from, for people."""
+        return self.points.note
+
+    @cached_property
+    def _centres(self) -> _Copies:
+        return _Copies(torch.from_numpy(self.points.centres))
+
+    @property
+    def uses_choice(self) -> bool:
+        return len(self.points.centres) > 1
+
+    @property
+    def half_width(self) -> float:
+        return _round_up(float(np.abs(self.points.centres).max()) + max(3.5 * self.std, 1.0))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        k = len(self.points.centres)
+        log_weights = torch.full((k,), -math.log(k), dtype=torch.float64)
+        return _log_gaussians(x, self._centres.original, log_weights, self.std)
+
+    def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
+        centres = self._centres.like(noise)
+        return torch.nn.functional.embedding(_index(choice[..., 0], len(centres)), centres) + self.std * noise
+
+
+@dataclass(frozen=True, eq=False)
+class Raster(Target):
+    """Gaussians at the cells of a grid, weighted by their mass: p(x) = Σ_ij w_ij N(x₀; X_i, std²) N(x₁; Y_j, std²).
+
+    As each Gaussian is a product, the sum is a bilinear form, aᵀ W b, of the bells of both coordinates: 256² terms at
+    the price of a product of matrices. Bells are taken relative to the largest along their coordinate, and below
+    e^−340 of it as that, so nothing underflows and the sum's relative error is below e^−40 where the sum is above
+    e^−300. Where it is not, far from all mass, only the Gaussians about the nearest one are added (`_log_far`), and
+    those left out are together below e^−28 = 7e-13 of the sum.
+    """
+
+    grid: Grid
+
+    @property
+    def note(self) -> str:
+        """Where the target comes from, for people."""
+        return self.grid.note
+
+    @cached_property
+    def _support(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The grid without empty rims: mass (I, J), the centres' coordinates (I,) and (J,); float64."""
+        spans = [np.flatnonzero(self.grid.mass.any(axis=1 - axis)) for axis in (0, 1)]
+        i, j = (np.arange(held[0], held[-1] + 1) for held in spans)
+        x, y = (first + self.grid.side * k for first, k in zip(self.grid.first, (i, j), strict=True))
+        return torch.from_numpy(self.grid.mass[np.ix_(i, j)]), torch.from_numpy(x), torch.from_numpy(y)
+
+    @property
+    def half_width(self) -> float:
+        _, x, y = self._support
+        return _round_up(max(float(v.abs().max()) for v in (x, y)) + max(3.5 * self.std, 1.0))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        blocks = [self._log_sum(block) for block in x.reshape(-1, 2).double().cpu().split(1024)]
+        log_p = torch.cat(blocks) - math.log(2 * math.pi) - 2 * math.log(self.std)
+        return log_p.reshape(x.shape[:-1]).to(x)
+
+    def _log_sum(self, x: Tensor) -> Tensor:
+        """log Σ w exp(−|x − centre|² / 2 std²) at points (n, 2): (n,)."""
+        mass, *lines = self._support
+        (across, a), (up, b) = (self._bells(x[:, k : k + 1], line) for k, line in enumerate(lines))
+        total = ((across @ mass) * up).sum(-1)
+        far = total <= math.exp(-300)
+        if not far.any():
+            return total.log() + a + b
+        log_sum = torch.where(far, 1.0, total).log() + a + b
+        return log_sum.index_put((far.nonzero().squeeze(-1),), self._log_far(x[far]))
+
+    def _bells(self, x: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
+        """exp(−(x − c)² / 2 std²) at x (n, 1) for each c of a line (I,), over e^top: (n, I), and top ≤ 0, (n,)."""
+        inside = torch.minimum(torch.maximum(x, line[0]), line[-1])
+        # (x − c)² − (x − inside)², by its factors: nothing cancels however far away x is
+        squares = (inside - line) * (2 * x - line - inside)
+        top = -0.5 * ((x - inside) / self.std) ** 2
+        return torch.exp(-(squares / (2 * self.std**2)).clamp(max=340)), top.squeeze(-1)
+
+    @cached_property
+    def _far(self) -> tuple[Any, Tensor, Tensor]:
+        """The cells that have mass: a tree of their centres, these (K, 2), and log mass (K,)."""
+        from scipy.spatial import cKDTree
+
+        mass, x, y = self._support
+        i, j = mass.nonzero(as_tuple=True)
+        centres = torch.stack([x[i], y[j]], -1)
+        return cKDTree(centres.numpy()), centres, mass[i, j].log()
+
+    def _log_far(self, x: Tensor) -> Tensor:
+        """`_log_sum` by the nearest Gaussians alone.
+
+        With d the distance of the nearest and w its weight, what lies beyond r adds less than exp(−r² / 2 std²) to at
+        least w exp(−d² / 2 std²): so r² = d² + 2 std² (28 − log w) will do.
+        """
+        tree, centres, log_mass = self._far
+        at = x.detach().numpy()
+        distance, nearest = tree.query(at)
+        reach = np.sqrt(distance**2 + 2 * self.std**2 * (28 - log_mass.numpy()[nearest]))
+        # there d² / 2 std² is no longer told from r² / 2 std², and log w is nothing beside it
+        reach[distance > 1e8 * self.std] = -1
+        sums = []
+        for start in range(0, len(at), 32):  # few at a time: each may have all cells as neighbours
+            part = slice(start, start + 32)
+            found = tree.query_ball_point(at[part], reach[part])
+            found = [near or [k] for near, k in zip(found, nearest[part], strict=True)]
+            owner = torch.arange(len(found)).repeat_interleave(torch.tensor([len(near) for near in found]))
+            cell = torch.from_numpy(np.concatenate(found).astype(np.int64))
+            squares = (x[part][owner] - centres[cell]).square().sum(-1)
+            terms = log_mass[cell] - squares / (2 * self.std**2)
+            top = torch.full((len(found),), -math.inf, dtype=terms.dtype)
+            top = top.scatter_reduce(0, owner, terms.detach(), "amax")
+            total = torch.zeros_like(top).index_add(0, owner, (terms - top[owner]).exp())
+            sums.append(total.log() + top)
+        return torch.cat(sums)
+
+    @cached_property
+    def _cumulative(self) -> tuple[_Copies, _Copies]:
+        """Of the columns' mass (I,); and of the mass within each column, plus the column's index, in one row (I J,)."""
+        mass = self._support[0]
+        columns, cells = mass.sum(1).cumsum(0), mass.cumsum(1)
+        within = torch.where(cells[:, -1:] > 0, cells / cells[:, -1:], 1.0)  # an empty column is never asked for
+        return _Copies(columns / columns[-1]), _Copies((torch.arange(len(mass))[:, None] + within).ravel())
+
+    @cached_property
+    def _lines(self) -> tuple[_Copies, _Copies]:
+        _, x, y = self._support
+        return _Copies(x), _Copies(y)
+
+    def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
+        # the first uniform chooses a column, the second a cell in it. In float64: 1 − 2⁻²⁴ plus an index would round up
+        u = choice.double().clamp(max=1 - 2**-40)
+        columns, cells = (c.like(u) for c in self._cumulative)
+        x, y = (line.like(noise) for line in self._lines)
+        column = torch.searchsorted(columns, u[..., 0].contiguous(), right=True)
+        cell = torch.searchsorted(cells, column + u[..., 1], right=True)
+        return torch.stack([x[column], y[cell - len(y) * column]], -1) + self.std * noise
+
+
+class _Copies:
+    """A tensor on every device and in every type that it is asked for in, each made once: as `_constant`."""
+
+    def __init__(self, original: Tensor) -> None:
+        self.original = original
+        self._made: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def like(self, other: Tensor) -> Tensor:
+        key = other.dtype, other.device
+        if key not in self._made:
+            self._made[key] = self.original.to(*key[::-1])
+        return self._made[key]
+
+
 def _log_cdf(u: Tensor) -> Tensor:
     """log Φ(u). torch's own is as exact, but its gradient cancels to noise or nan some 1e4 std away."""
     tail = torch.log(torch.special.erfcx(-u.clamp(max=-1) / math.sqrt(2)) / 2) - u**2 / 2
@@ -360,10 +526,14 @@ TARGETS: dict[str, TargetEntry] = {
 def make_target(mode: str, std: float | None = None) -> Target:
     """The target called ``mode``, at its default std or the one given (data units); always the same object.
 
-    Raises ``ValueError`` for an unknown mode, and for a std that is not a finite number > 0.
+    A mode that ends in .csv or .png is a user's file (docs/targets.md), read again when it has changed. Raises
+    ``ValueError`` for an unknown mode, for a std that is not a finite number > 0, and, as `DataError`, for a file
+    that no target can be made of.
     """
+    if mode not in TARGETS and is_file(mode):
+        return _of_file(mode, std)
     if mode not in TARGETS:
-        raise ValueError(f"unknown mode {mode!r}: choose from {', '.join(TARGETS)}")
+        raise ValueError(f"unknown mode {mode!r}: choose from {', '.join(TARGETS)}, or a file: NAME.csv, NAME.png")
     if std is None:
         std = TARGETS[mode].std
     if not (math.isfinite(std) and std > 0):
@@ -374,6 +544,23 @@ def make_target(mode: str, std: float | None = None) -> Target:
 @cache
 def _build(mode: str, std: float) -> Target:
     return TARGETS[mode].factory(std)
+
+
+def _of_file(path: str, std: float | None) -> Target:
+    data = read(path)
+    std = data.std if std is None else float(std)
+    if std is None:
+        raise DataError(f"{path}: all points are at one place; give a std, nothing else says how wide they are")
+    if not (math.isfinite(std) and std > 0):
+        raise ValueError(f"std must be a finite number > 0, not {std}")
+    if isinstance(data, Grid) and std < SMOOTH * data.side * (1 - 1e-9):  # the grid would show
+        raise ValueError(f"std of {path} must be at least {SMOOTH * data.side:.3g}, not {std}")
+    return _build_from(path, data, std)
+
+
+@lru_cache(maxsize=64)
+def _build_from(path: str, data: Points | Grid, std: float) -> Target:
+    return Raster(path, std, data) if isinstance(data, Grid) else Scatter(path, std, data)
 
 
 def draw_real(targets: Sequence[Target], n: int, choice: Streams, noise: Streams) -> Tensor:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import os
 import random
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import stats
 from torch import Tensor
 
-from sample import TARGETS, Curve, Modes, draw_real, make_target, sample_real_data
+from sample import TARGETS, Curve, Modes, Raster, Scatter, Target, draw_real, make_target, sample_real_data
 from streams import Streams
 
 CASES = [(mode, entry.std) for mode, entry in TARGETS.items()] + [("mixture_4", 1.2), ("gaussian", 0.5)]
@@ -343,3 +346,166 @@ def test_sample_real_data_is_fresh_and_leaves_global_generators_alone() -> None:
 def test_sample_real_data_refuses(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sample_real_data(**arguments)
+
+
+# --- a user's files ---------------------------------------------------------------------------------------------------
+
+FILES = ["few.csv", "many.csv", "picture.png"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifty points as they are, ten thousand on a bent line, and a wide picture: a box at the left, a ramp below."""
+    home, rng = tmp_path_factory.mktemp("files"), np.random.default_rng(0)
+    np.savetxt(home / "few.csv", rng.uniform(-3, 3, (50, 2)).round(2), delimiter=",", header="x,y", comments="")
+    t = rng.uniform(-1, 1, 10_000)
+    np.savetxt(home / "many.csv", np.stack([100 * t, 60 * t**2 + rng.normal(size=len(t))], -1))
+    picture = np.full((60, 100), 255, np.uint8)
+    picture[5:25, 10:30] = 0
+    picture[40:55] = np.linspace(255, 0, 100).astype(np.uint8)
+    Image.fromarray(picture).save(home / "picture.png")
+    return home
+
+
+def kernels(target: Target) -> tuple[Tensor, Tensor]:
+    """Centres (K, 2) and weights (K,) of a user's target, cell by cell."""
+    if isinstance(target, Scatter):
+        centres = torch.from_numpy(target.points.centres)
+        return centres, torch.full((len(centres),), 1 / len(centres), dtype=torch.float64)
+    assert isinstance(target, Raster)
+    column, row = np.nonzero(target.grid.mass)
+    centres = target.grid.first + target.grid.side * np.stack([column, row], -1)
+    return torch.from_numpy(centres), torch.from_numpy(target.grid.mass[column, row])
+
+
+@pytest.mark.parametrize("std", [0.02, 0.06, None, 1.2, 30.0])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_s_density_is_the_direct_sum(folder: Path, name: str, std: float | None) -> None:
+    """Inside, in what is empty, outside, and far away: log p to 1e-10, or to rounding where it is large."""
+    target = make_target(str(folder / name), std)
+    generator = torch.Generator().manual_seed(0)
+    spread = torch.tensor([1.0, 3.0, 10.0, 1e3, 1e5], dtype=torch.float64).repeat_interleave(20)
+    x = spread[:, None] * torch.randn(100, 2, dtype=torch.float64, generator=generator)
+    x = torch.cat([x, target.sample(50, *pair(0))[0].double()])
+    centres, weights = kernels(target)
+    direct = torch.logsumexp(weights.log() - ((x[:, None] - centres) ** 2).sum(-1) / (2 * target.std**2), -1)
+    direct = direct - math.log(2 * math.pi) - 2 * math.log(target.std)
+    torch.testing.assert_close(target.log_prob(x), direct, rtol=1e-12, atol=1e-10)
+    assert isinstance(target, Scatter if name == "few.csv" else Raster)
+
+
+def test_few_points_are_scipy_s_kernel_density(folder: Path) -> None:
+    """scipy's kernels have the covariance of the data: it is given data of covariance I, whose kernels are round."""
+    rows = np.loadtxt(folder / "few.csv", delimiter=",", skiprows=1)
+    rows -= rows.mean(0)
+    rows = rows @ np.linalg.inv(np.linalg.cholesky(np.cov(rows.T))).T
+    path = folder / "white.csv"
+    np.savetxt(path, rows, fmt="%.17g")
+    target, kde = make_target(str(path)), stats.gaussian_kde(rows.T)
+    assert target.std == pytest.approx(kde.factor, rel=1e-9)
+    x = np.random.default_rng(1).normal(size=(40, 2)) * 2
+    np.testing.assert_allclose(target.log_prob(torch.from_numpy(x)), kde.logpdf(x.T), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_s_target_is_a_target(folder: Path, name: str) -> None:
+    """What the built-in ones are held to above."""
+    mode, std = str(folder / name), 0.3
+    test_density_integrates_to_one(mode, std)
+    test_samples_follow_the_density(mode, std)
+    test_half_width_shows_the_samples(mode, std)
+    test_gradient_is_the_slope(mode)
+    test_leading_axes_do_not_matter(mode)
+    for dtype in (torch.float32, torch.float64):
+        test_far_away_nothing_is_nan(mode, dtype)
+    test_a_member_draws_what_it_draws_alone(mode)
+    test_drawing_100_then_28_is_drawing_128(mode)
+    test_variance_is_the_square_of_std(mode)
+    assert make_target(mode).modes is None
+    assert make_target(mode).name == mode
+
+
+def test_one_point_is_a_gaussian(folder: Path) -> None:
+    path = folder / "one.csv"
+    path.write_text("7,-3\n")
+    target, gaussian = make_target(str(path), 0.7), make_target("gaussian", 0.7)
+    x = torch.randn(30, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(target.log_prob(x), gaussian.log_prob(x + 2), rtol=1e-12, atol=1e-12)
+    assert not target.uses_choice
+    torch.testing.assert_close(target.transform(None, x), gaussian.transform(None, x) - 2)
+    with pytest.raises(ValueError, match=r"one\.csv: all points are at one place; give a std"):
+        make_target(str(path))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_kernel_is_drawn_as_often_as_it_weighs(folder: Path, name: str) -> None:
+    """Without noise, on a lattice of n × m choices: a column of weight c has n c of its n lines, give or take one, and
+    a cell of it, of weight c r, has m r of the m places on each, give or take one."""
+    target = make_target(str(folder / name), 0.2)
+    n, m = 1024, 256
+    lines = [(torch.arange(count, dtype=torch.float64) + 0.5) / count for count in (n, m)]
+    places = target.transform(torch.cartesian_prod(*lines), torch.zeros(n * m, 2, dtype=torch.float64))
+    centres, weights = kernels(target)
+    ours, count = torch.unique(places.mul(1e6).round(), dim=0, return_counts=True)
+    drawn = dict(zip(map(tuple, ours.tolist()), count.tolist(), strict=True))
+    theirs = centres.mul(1e6).round()
+    assert drawn.keys() <= set(map(tuple, theirs.tolist()))
+    for x in theirs[:, 0].unique():
+        column = theirs[:, 0] == x
+        c = weights[column].sum().item()
+        for place, weight in zip(theirs[column].tolist(), weights[column].tolist(), strict=True):
+            # the points of few.csv have one uniform for all of them
+            least = m if name == "few.csv" else n * c + m * weight / c + 1
+            assert abs(drawn.get(tuple(place), 0) - n * m * weight) <= least + 1e-6
+
+
+def test_extreme_uniforms_are_still_cells(folder: Path) -> None:
+    for name in FILES:
+        target = make_target(str(folder / name), 0.2)
+        centres = {tuple(c) for c in kernels(target)[0].mul(1e4).round().tolist()}
+        for dtype, last in ((torch.float32, 1 - 2**-24), (torch.float64, 1 - 2**-53)):
+            choice = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, last], dtype=dtype)] * 2)
+            places = target.transform(choice, torch.zeros_like(choice))
+            assert {tuple(c) for c in places.double().mul(1e4).round().tolist()} <= centres
+
+
+def test_two_stds_of_a_file_share_their_places(folder: Path) -> None:
+    uniforms, normals = pair(4)
+    choice, noise = (torch.from_numpy(v[0]).double() for v in (uniforms.uniform(300, 2), normals.normal(300, 2)))
+    for name in FILES:
+        places = [
+            target.transform(choice, noise) - target.std * noise
+            for target in (make_target(str(folder / name), std) for std in (0.1, 1.2))
+        ]
+        torch.testing.assert_close(*places, rtol=0, atol=1e-12)
+
+
+def test_a_file_s_target_is_one_object_until_the_file_changes(folder: Path) -> None:
+    path = folder / "changing.csv"
+    path.write_text("1,2\n3,4\n")
+    first = make_target(str(path))
+    assert make_target(str(path)) is make_target(str(path), first.std) is first
+    assert make_target(str(path), 0.5) is not first
+    path.write_text("1,2\n3,4\n0,0\n")
+    assert len(kernels(make_target(str(path)))[0]) == 3
+    now = make_target(str(path))
+    os.utime(path, ns=(0, 10**18))
+    assert make_target(str(path)) is not now
+    path.unlink()
+    with pytest.raises(ValueError, match=r"changing\.csv: cannot be read"):
+        make_target(str(path))
+
+
+def test_stds_that_a_file_does_not_take(folder: Path) -> None:
+    """Of a picture, what would show its cells; the least is even to 1e-3 where the ink is."""
+    for name in FILES:
+        for std in (0.0, math.nan, math.inf, -1.0):
+            with pytest.raises(ValueError, match="finite number > 0"):
+                make_target(str(folder / name), std)
+    with pytest.raises(ValueError, match=r"picture\.png must be at least 0\.02, not 0\.0199"):
+        make_target(str(folder / "picture.png"), 0.0199)
+    box = make_target(str(folder / "picture.png"), 0.02)
+    # the middle of the box, across two cells: all of it is flat
+    x = torch.linspace(-2.43, -2.37, 50, dtype=torch.float64)
+    density = box.log_prob(torch.stack([x, torch.full_like(x, 1.2)], -1)).exp()
+    assert density.max() / density.min() - 1 < 4e-3

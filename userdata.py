@@ -1,0 +1,353 @@
+"""A user's file as what a target is made of: rows of numbers become points, a picture becomes mass on square cells.
+
+`read` takes FILE.csv or FILE.png and gives places in the plane, with no distribution yet: `sample` puts a Gaussian at
+each. Files are read in bounded memory (some 20 MB for rows; for a picture, four bytes a pixel of at most 40 million)
+and refused before they are read where they are too large. docs/targets.md states the rules to a user.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+
+from settings import OptionError
+
+SUFFIXES = (".csv", ".png")
+
+MOST_ROWS = 10_000_000
+MOST_BYTES = 1_000_000_000
+MOST_PIXELS = 40_000_000
+MOST_SIDE = 32_768  # pixels
+MOST_KERNELS = 2000  # more points than these are counted on a grid: a density costs its number of kernels
+CELLS = 256  # of a grid, along its longer side
+LEAST_STD = 0.01  # data units, as settings.Setting has it
+# A grid of Gaussians of this std, in cells, is even along either axis to 2 exp(−2π² · 0.64²), 0.06 %: no cell is seen
+SMOOTH = 0.64
+PICTURE_STD = 0.05  # data units
+
+_HALF = 4.0  # a shape fills [-4, 4] along its longer side, as the built-in ones do
+_NARROW = 2.0  # points that span less than this are not left as they are
+_LARGEST = 1e100  # squares and differences of larger numbers may not be finite
+_BLOCK = 2**20  # bytes, or pixels, at once
+_LONGEST = 4096  # bytes of a row that has not ended
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
+class DataError(OptionError):
+    """A file that no target can be made of: one line with the file, what is wrong with it and what is allowed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Places of equal weight."""
+
+    centres: np.ndarray  # (K, 2) float64, data units, in an order that does not depend on the file's
+    std: float | None  # a kernel's default, data units; None where all places are the same
+    note: str  # where they come from, for people
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Mass at the centres of square cells. Cell (column, row) is at `first` + `side` · (column, row); y is upward."""
+
+    mass: np.ndarray  # (columns, rows) float64, ≥ 0, sums to 1
+    first: np.ndarray  # (2,) float64, data units: the centre of the lowest cell on the left
+    side: float  # data units
+    std: float  # a kernel's default, data units
+    note: str
+
+
+def is_file(mode: str) -> bool:
+    """Whether the name of a mode is that of a user's file: it ends in .csv or .png, in capitals or not."""
+    return mode.lower().endswith(SUFFIXES)
+
+
+def stamp(path: str) -> tuple[int, int]:
+    """Size in bytes and time of the last change in ns, of a file that may be read.
+
+    Raises `DataError` for what is missing, not a file (a folder, a pipe), empty, or larger than `MOST_BYTES`.
+    """
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:  # a name may hold what no file system takes
+        raise _refused(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a plain file"
+        raise _refused(path, f"is {kind}; a file of points or a picture is needed")
+    if not 0 < found.st_size <= MOST_BYTES:
+        size = f"has {found.st_size / 1e6:.0f} MB" if found.st_size else "is empty"
+        raise _refused(path, f"{size}; 1 byte to {MOST_BYTES // 10**6} MB can be read")
+    return found.st_size, found.st_mtime_ns
+
+
+def read(path: str) -> Points | Grid:
+    """The contents of a .csv or .png file; read once, and again where its size or time of change is another.
+
+    Raises `DataError`.
+    """
+    return _read(path, *stamp(path))
+
+
+@functools.lru_cache(maxsize=16)
+def _read(path: str, size: int, changed: int) -> Points | Grid:
+    try:
+        return _points(path) if path.lower().endswith(".csv") else _picture(path)
+    except OSError as error:
+        raise _refused(path, f"cannot be read ({error.strerror or error})") from None
+
+
+def _refused(path: str, why: str) -> DataError:
+    return DataError(f"{path if path.isprintable() else ascii(path)}: {why}")
+
+
+# --- rows of numbers --------------------------------------------------------------------------------------------------
+
+
+def _points(path: str) -> Points | Grid:
+    """Twice through a file of many rows, so that they need not be held: for their bounds, and to count them."""
+    low, high, rows, few = np.full(2, np.inf), np.full(2, -np.inf), 0, []
+    for block in _blocks(path):
+        low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
+        rows += len(block)
+        if rows <= MOST_KERNELS:
+            few.append(block)
+    if not rows:
+        raise _refused(path, "has no points; a line is x and y")
+    place, how = _placing(path, low, high)
+    note = f"{rows} point{'s' if rows > 1 else ''}, {how}"
+    if rows > MOST_KERNELS:
+        return _counted(path, place, place(low), place(high), note)
+    centres = place(np.concatenate(few))
+    centres = centres[np.lexsort(centres.T)]
+    spread = centres.var(0, ddof=1) if rows > 1 else np.zeros(2)
+    return Points(centres, _scott(spread, rows) if spread.any() else None, note)
+
+
+def _placing(path: str, low: np.ndarray, high: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+    """Where points within these bounds (2,) are put: a function of points (N, 2), and in words what it does.
+
+    Points that lie in [-4, 4]² and span at least 2 stay; all others are moved and scaled by one factor, so that the
+    middle of their bounds is the origin and the longer side 8.
+    """
+    span = float((high - low).max())
+    if span >= _NARROW and max(np.abs(low).max(), np.abs(high).max()) <= _HALF:
+        return lambda points: points, "as they are"
+    middle = low / 2 + high / 2
+    factor = 2 * _HALF / span if span > 0 else 1.0
+    if not math.isfinite(factor):
+        raise _refused(path, f"spans only {span:g}: that cannot be scaled to 8; use larger units")
+    scaled = f" and scaled by {factor:.6g}" if span > 0 else ""
+    words = f"moved by ({-middle[0] + 0.0:.6g}, {-middle[1] + 0.0:.6g}){scaled}"
+    return lambda points: ((points - middle) * factor).clip(-_HALF, _HALF), words
+
+
+def _counted(
+    path: str, place: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray, note: str
+) -> Points | Grid:
+    """The points counted on a grid over their bounds, once placed."""
+    if not (high > low).any():
+        return Points(low[None], None, note)
+    side = float((high - low).max()) / CELLS
+    shape = np.maximum(np.ceil((high - low) / side - 1e-9), 1).astype(int)
+    first = (low + high) / 2 - (shape - 1) / 2 * side
+    count = np.zeros(shape, np.int64)
+    for block in _blocks(path):
+        cell = np.rint((place(block) - first) / side).astype(int).clip(0, shape - 1)
+        count += np.bincount(cell[:, 0] * shape[1] + cell[:, 1], minlength=count.size).reshape(shape)
+    rows = int(count.sum())
+    spread = np.array([_variance(count.sum(1 - axis)) for axis in (0, 1)]) * side**2
+    std = max(_scott(spread, rows), SMOOTH * side)
+    return Grid(count / rows, first, side, std, f"{note}, counted on {shape[0]} × {shape[1]} cells of {side:.3g}")
+
+
+def _variance(count: np.ndarray) -> float:
+    """Of so many points in each place of a line, squared places."""
+    places, rows = np.arange(len(count)), count.sum()
+    return float(count @ (places - count @ places / rows) ** 2 / (rows - 1))
+
+
+def _scott(variance: np.ndarray, rows: int) -> float:
+    """Scott's rule, σ n^(−1/(d+4)), d = 2 (Scott 1992, Multivariate Density Estimation; as scipy's gaussian_kde).
+
+    σ² is the mean of both coordinates' variances, for the kernels are round.
+    """
+    return max(LEAST_STD, math.sqrt(variance.mean()) * rows ** (-1 / 6))
+
+
+def _blocks(path: str) -> Iterator[np.ndarray]:
+    """The file's points in parts (n, 2), n ≥ 1, as they are written. Raises `DataError`, naming the line."""
+    separator: str | None = None
+    started = False  # whether a row of numbers was seen
+    titled = False  # whether a line of words was seen before it
+    rows = 0
+    with open(path, "rb") as file:
+        for number, lines in _lines(path, file):
+            if not started:
+                for i, line in enumerate(lines):
+                    if not line.strip():
+                        continue
+                    fields = [field.strip() for field in re.split(r"[;,\s]", line) if field]
+                    if not titled and not any(_NUMBER.fullmatch(field) for field in fields):
+                        titled, lines[i] = True, ""
+                        continue
+                    started, separator = True, next((s for s in ";\t," if s in line), None)
+                    break
+            block = _parsed(path, number, lines, separator)
+            rows += len(block)
+            if rows > MOST_ROWS:
+                raise _refused(path, f"has more than {MOST_ROWS} rows, the most that can be read; leave some out")
+            if len(block):
+                yield block
+
+
+def _lines(path: str, file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """Parts of a text as (the number of the first line, from 1; lines), those of comments emptied."""
+    number, rest, more = 1, b"", True
+    while more:
+        read = file.read(_BLOCK)
+        more = bool(read)
+        if number == 1 and not rest:
+            read = read.removeprefix(b"\xef\xbb\xbf")
+        if b"\0" in read:
+            raise _refused(path, "is no text in UTF-8; lines of x and y are needed")
+        text = rest + read
+        end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1 if more else len(text)
+        text, rest = text[:end], text[end:]
+        if len(rest) > _LONGEST:
+            at = number + len(text.splitlines())
+            raise _refused(path, f"line {at} is longer than {_LONGEST} bytes; a line is x and y")
+        lines = text.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        if b"#" in text:
+            lines = ["" if line.lstrip().startswith("#") else line for line in lines]
+        yield number, lines
+        number += len(lines)
+
+
+def _parsed(path: str, number: int, lines: list[str], separator: str | None) -> np.ndarray:
+    """Lines of two numbers as (n, 2); empty ones are left out. `number` is the first one's."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of nothing but empty lines
+            block = np.loadtxt(lines, delimiter=separator, comments=None, ndmin=2)
+        if block.shape[1] == 2 and bool((np.abs(block) <= _LARGEST).all()):  # a NaN is not at most anything
+            return block
+    except (ValueError, UserWarning):
+        pass
+    # slowly, to say which line is wrong, or to find that none is
+    found = [_pair(path, n, line, separator) for n, line in enumerate(lines, number) if line.strip()]
+    return np.array(found, np.float64).reshape(-1, 2)
+
+
+def _pair(path: str, number: int, line: str, separator: str | None) -> tuple[float, float]:
+    fields = [field.strip() for field in line.split(separator)]
+    if len(fields) != 2:
+        raise _refused(path, f"line {number} has {len(fields)} column{'s' * (len(fields) != 1)}; a line is x and y")
+    for field in fields:
+        if not _NUMBER.fullmatch(field):
+            hint = ", with a decimal point" if "," in field else ""
+            raise _refused(path, f"line {number}: {_quoted(field)} is no number; a line is x and y{hint}")
+        if not abs(float(field)) <= _LARGEST:
+            raise _refused(path, f"line {number}: {field[:30]} must be a finite number of at most {_LARGEST:g} in size")
+    return float(fields[0]), float(fields[1])
+
+
+def _quoted(text: str) -> str:
+    return ascii(text if len(text) <= 30 else text[:30] + "...")
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def _picture(path: str) -> Grid:
+    """Ink on white paper as mass: a pixel has 255 less its luminance. The longer side spans [-4, 4]."""
+    columns, rows = _size(path)
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of chunks that don't matter
+            with Image.open(path, formats=["PNG"]) as image:
+                if getattr(image, "is_animated", False):
+                    raise _refused(path, "is an animation; a picture of one frame is needed")
+                image.load()
+                mass = _ink(image)
+    except DataError:
+        raise
+    except MemoryError:
+        raise _refused(path, f"{columns} × {rows} pixels are more than there is memory for") from None
+    except Exception:  # whatever a broken file leads Pillow to
+        raise _refused(path, "is a broken PNG file; save the picture again") from None
+    if not mass.sum() > 0:
+        raise _refused(path, "is all white or transparent; dark pixels are where the target has its mass")
+    side = 2 * _HALF / CELLS
+    first = -(np.array(mass.shape) - 1) / 2 * side
+    note = f"{columns} × {rows} pixels, dark is dense, on {mass.shape[0]} × {mass.shape[1]} cells of {side:g}"
+    return Grid(mass / mass.sum(), first, side, PICTURE_STD, note)
+
+
+def _size(path: str) -> tuple[int, int]:
+    """Columns and rows by the header, before anything is decoded."""
+    with open(path, "rb") as file:
+        head = file.read(24)
+    if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
+        raise _refused(path, "is no PNG file")
+    columns, rows = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    if columns * rows < 2:
+        raise _refused(path, f"has {columns} × {rows} pixels; at least two are needed")
+    if columns * rows > MOST_PIXELS or max(columns, rows) > MOST_SIDE:
+        most = f"at most {MOST_PIXELS // 10**6} million, and {MOST_SIDE} a side, can be read"
+        raise _refused(path, f"has {columns} × {rows} pixels; {most}")
+    return columns, rows
+
+
+def _ink(image: Any) -> np.ndarray:
+    """Mass (columns, rows) of the cells, from the lowest on the left; each gets of a pixel the share that it covers."""
+    width, height = image.size
+    pixels = max(width, height) / CELLS  # a cell's side
+    across, down = (_edges(length, pixels) for length in (width, height))
+    mass = np.zeros((len(across) - 1, len(down) - 1))
+    step = max(1, _BLOCK // width)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        sums = np.pad(_darkness(image.crop((0, top, width, bottom))).cumsum(1), ((0, 0), (1, 0)))  # whole: exact
+        rows = np.diff(_between(sums, across), axis=1)  # (rows of pixels, columns of cells)
+        sums = np.pad(rows.cumsum(0), ((1, 0), (0, 0)))
+        mass += np.diff(_between(sums.T, (down - top).clip(0, bottom - top)), axis=1)
+    return mass[:, ::-1]
+
+
+def _edges(length: int, pixels: float) -> np.ndarray:
+    """Edges (n + 1,) of the cells along a side of so many pixels, the last ones drawn in to its ends."""
+    count = max(1, math.ceil(length / pixels - 1e-9))
+    return ((np.arange(count + 1) - count / 2) * pixels + length / 2).clip(0, length)
+
+
+def _between(sums: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Cumulative sums (m, n + 1), linear in between, at places (k,) in [0, n]: (m, k)."""
+    whole = np.minimum(places.astype(int), sums.shape[1] - 2)
+    return sums[:, whole] + (sums[:, whole + 1] - sums[:, whole]) * (places - whole)
+
+
+def _darkness(band: Any) -> np.ndarray:
+    """255 less the luminance (rows, columns), float64, of a band of a picture laid on white paper."""
+    from PIL import Image
+
+    if band.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        grey = np.asarray(band, np.float64)
+        clear = grey == band.info.get("transparency", -1)
+        return np.where(clear, 0.0, 255 - grey.clip(0, 65535) / 257)
+    if band.mode != "L" or "transparency" in band.info:
+        band = band.convert("RGBA")
+        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("L")
+    return 255 - np.asarray(band, np.float64)
