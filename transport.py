@@ -14,9 +14,12 @@ a generator that is far off from one that is nearly right, where a divergence is
 by t scores W₂ = |t| and SW₂ = |t| / √2 (no factor 2 is put in for that), and SW₂ ≤ W₂ / √2 always. `w2` sees what no
 single direction shows, but only few samples; `sliced_w2` sees all of them.
 
+The Wasserstein-1 distance, W₁(p, q) = min over T of E_T |x − y|, is what a critic of bounded slope can tell (see
+lipschitz.py). A shift by t scores |t| too, and W₁ ≤ W₂: single points that are far astray count for less.
+
 Samples are points, so a perfect generator does not score 0, and its score falls as N grows: for the target's own
-samples and the gaussian target of standard deviation σ, `w2` is about 0.29 σ at 256 samples and `sliced_w2` about
-0.04 σ at 2048. Distances are to be compared at one N.
+samples and the gaussian target of standard deviation σ, `w2` is about 0.29 σ and `w1` 0.22 σ at 256 samples, and
+`sliced_w2` about 0.04 σ at 2048. Distances are to be compared at one N.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from sample import Target
 
@@ -35,6 +39,7 @@ EXACT = 256  # samples of a member that w2 assigns: its time grows almost as the
 DIRECTIONS = 31
 _FINE = 2**16  # points that the target's quantiles are taken from
 _FAR = 1e100  # squares of larger numbers overflow
+_SHARP, _ROUNDS = 300, 40  # the width of y in units of the entropy's distance; iterations: more of either gain no time
 
 
 def w2(samples: np.ndarray, target: Target) -> np.ndarray:
@@ -63,6 +68,30 @@ def sliced_w2(samples: np.ndarray, target: Target) -> np.ndarray:
         return float(np.sqrt(np.square(projected - means).mean() + within))
 
     return _each(samples, distance)
+
+
+def w1(samples: np.ndarray, target: Target) -> np.ndarray:
+    """Wasserstein-1 distance of members' samples (M, N, 2), N ≥ 1, to the target, data units: (M,).
+
+    Exact between the same points as those of `w2`: the mean distance under the best one-to-one assignment. A member's
+    value does not depend on the others; it is NaN if any of its N samples is not finite. Coordinates beyond ±1e100
+    count as ±1e100.
+    """
+    reference = _reference(target)[: np.shape(samples)[1]]
+    return _each(samples, lambda points: _assigned_1(points[:EXACT], reference))
+
+
+def w1_between(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Wasserstein-1 distance of members' points x (M, B, 2) from y (M, B, 2), B ≥ 1, data units: (M,).
+
+    Exact, in a time that grows almost as B³. A member's value does not depend on the others; it is NaN if any of its
+    points is not finite. Coordinates beyond ±1e100 count as ±1e100. ValueError if x and y differ in shape.
+    """
+    if np.shape(x) != np.shape(y):
+        raise ValueError(f"as many points on both sides, not {np.shape(x)} and {np.shape(y)}")
+    count = np.shape(x)[1]
+    both = np.concatenate([np.asarray(v, np.float64) for v in (x, y)], 1)
+    return _each(both, lambda points: _assigned_1(points[:count], points[count:]))
 
 
 def _each(samples: np.ndarray, distance: Callable[[np.ndarray], float]) -> np.ndarray:
@@ -103,6 +132,31 @@ def _reduced_costs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if det_b > 1e-12 * np.trace(b) ** 2 and root > 0:  # else y on a line, or x one point: any A will do
         a = (a + np.sqrt(det_a / det_b) * np.array([[b[1, 1], -b[0, 1]], [-b[0, 1], b[0, 0]]])) / root
     return ((y @ a) * y).sum(-1) - 2 * x @ y.T
+
+
+def _assigned_1(x: np.ndarray, y: np.ndarray) -> float:
+    """W₁ of two sets of equally many points, (n, 2) each."""
+    costs = cdist(x, y)
+    chosen = linear_sum_assignment(costs - _prices(costs))
+    return float(costs[chosen].mean())
+
+
+def _prices(costs: np.ndarray) -> np.ndarray:
+    """(n,) a number to take off each column, which leaves the best assignment the same and the solver less to do.
+
+    The best numbers are the dual solution, at which every row is cheapest in its own column; those of the problem with
+    an entropy term come close, by the iterations of Sinkhorn (1967). On distances as they are, the solver takes 2 to 7
+    times as long for a generator that is far off or has collapsed; for a good one this costs 1 to 2 ms more.
+    """
+    costs = costs - costs.min(1, keepdims=True)  # at most the width of y now, however far off a point of x is
+    scale = costs.max() / _SHARP
+    if not scale > 0:
+        return np.zeros(len(costs))
+    kernel = np.exp(-costs / scale)
+    by_column = np.ones(len(costs))
+    for _ in range(_ROUNDS):
+        by_column = 1 / ((1 / (kernel @ by_column)) @ kernel)
+    return scale * np.log(by_column)
 
 
 # --- the target's side ------------------------------------------------------------------------------------------------

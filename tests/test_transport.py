@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 import transport
 from sample import TARGETS, make_target
 from streams import Streams
-from transport import DIRECTIONS, EXACT, sliced_w2, w2
+from transport import DIRECTIONS, EXACT, sliced_w2, w1, w1_between, w2
 
 GAUSSIAN = make_target("gaussian")
 CENTRE, STD = np.array([2.0, 2.0]), 1.2
@@ -138,6 +138,120 @@ def test_w2_takes_the_first_samples():
     assert (w2(samples, GAUSSIAN) == w2(samples[:, :EXACT], GAUSSIAN)).all()
 
 
+# --- w1 ---------------------------------------------------------------------------------------------------------------
+
+
+def between(x, y):
+    return float(w1_between(np.asarray(x)[None], np.asarray(y)[None])[0])
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_w1_is_the_best_of_all_permutations(n):
+    for mode in ("gaussian", "ring_8", "swiss_roll"):
+        target = make_target(mode)
+        points = np.random.default_rng(n).normal(0, 3, (n, 2))
+        reference = transport._reference(target)[:n]
+        costs = [
+            np.linalg.norm(points - reference[list(order)], axis=-1).mean()
+            for order in itertools.permutations(range(n))
+        ]
+        assert one(w1, points, target) == pytest.approx(min(costs), rel=1e-12)
+        assert between(points, reference) == pytest.approx(min(costs), rel=1e-12)
+
+
+@pytest.mark.parametrize("mode", TARGETS)
+def test_w1_is_that_of_the_plain_assignment(mode):
+    """The prices take nothing from the best assignment, however the samples have collapsed."""
+    target = make_target(mode)
+    reference = transport._reference(target)
+    own = own_samples(target, EXACT)[0]
+    outlier = own.copy()
+    outlier[3] = 1e9
+    made = {
+        "own": own,
+        "missing mode": np.maximum(own, 1.0),
+        "line": own @ np.array([[1.0, 2.0], [0.0, 0.0]]),
+        "one point": np.full_like(own, 0.5),
+        "nearly one point": 3 + 1e-6 * own,
+        "far": own + 1e3,
+        "wide": 30 * own,
+        "outlier": outlier,
+    }
+    for name, points in made.items():
+        costs = cdist(points, reference)
+        expected = costs[linear_sum_assignment(costs)].mean()
+        assert one(w1, points, target) == pytest.approx(expected, rel=1e-12), name
+        assert between(reference, points) == pytest.approx(expected, rel=1e-12), name
+
+
+def test_w1_of_points_on_a_line_is_that_of_their_quantiles():
+    x, y = np.random.default_rng(8).normal(0, 2, (2, 100))
+    theta = np.array([0.6, 0.8])
+    expected = np.abs(np.sort(x) - np.sort(y)).mean()
+    assert expected == pytest.approx(stats.wasserstein_distance(x, y), rel=1e-12)
+    assert between(x[:, None] * theta, y[:, None] * theta + SHIFT) > expected
+    assert between(x[:, None] * theta + SHIFT, y[:, None] * theta + SHIFT) == pytest.approx(expected, rel=1e-12)
+
+
+def test_w1_of_moved_and_scaled_points():
+    """A shift by t costs |t|. So does x -> s x its mean |s − 1| |x|: along rays, by the dual potential |x|."""
+    x = np.random.default_rng(9).permutation(own_samples(make_target("two_moons"), 200)[0])
+    assert between(x, x) == 0
+    assert between(x, x[::-1] + SHIFT) == pytest.approx(np.hypot(*SHIFT), rel=1e-12)
+    for s in (0.0, 0.3, 5.0):
+        expected = abs(s - 1) * np.linalg.norm(x, axis=-1).mean()
+        assert between(s * x[::-1], x) == pytest.approx(expected, rel=1e-12)
+
+
+def test_w1_is_a_metric_below_w2():
+    x, y, z = (own_samples(make_target(mode), 150, 3) for mode in ("ring_8", "gaussian", "checkerboard"))
+    xy, yz, xz = w1_between(x, y), w1_between(y, z), w1_between(x, z)
+    assert w1_between(y, x) == pytest.approx(xy, rel=1e-12)
+    for a, b, c in ((xy, yz, xz), (xz, yz, xy), (xy, xz, yz)):
+        assert (c <= a + b).all()
+    for mode in TARGETS:
+        own = own_samples(make_target(mode), EXACT, 2) * np.array([1, 0.2])[:, None, None]
+        assert (w1(own, make_target(mode)) <= w2(own, make_target(mode))).all()
+    # a single point of n astray by d: d / n of one, d / √n of the other
+    astray = transport._reference(GAUSSIAN).copy()
+    astray[7] += [100.0, 0]
+    assert one(w1, astray, GAUSSIAN) == pytest.approx(100 / EXACT, rel=0.05)
+    assert one(w2, astray, GAUSSIAN) == pytest.approx(100 / np.sqrt(EXACT), rel=0.05)
+
+
+def test_w1_takes_the_first_samples():
+    samples = own_samples(GAUSSIAN, EXACT + 50, 3)
+    later = samples.copy()
+    later[:, EXACT:] += 100
+    assert (w1(samples, GAUSSIAN) == w1(later, GAUSSIAN)).all()
+    assert (w1(samples, GAUSSIAN) == w1(samples[:, :EXACT], GAUSSIAN)).all()
+    reference = np.broadcast_to(transport._reference(GAUSSIAN), (3, EXACT, 2))
+    assert (w1(samples, GAUSSIAN) == w1_between(samples[:, :EXACT], reference)).all()
+
+
+def test_w1_between_clouds_member_by_member():
+    x, y = own_samples(make_target("ring_8"), 60, 4), own_samples(GAUSSIAN, 60, 4).astype(np.float32)
+    together = w1_between(x, y)
+    assert together.dtype == np.float64
+    assert [between(a, b) for a, b in zip(x, y, strict=True)] == together.tolist()
+    for side in (0, 1):
+        given = [x.copy(), y.copy()]
+        given[side][2, 59, 1] = np.nan
+        measured = w1_between(*given)
+        assert np.isnan(measured).tolist() == [False, False, True, False]
+        assert (measured[[0, 1, 3]] == together[[0, 1, 3]]).all()
+    with pytest.raises(ValueError, match=r"not \(4, 60, 2\) and \(4, 59, 2\)"):
+        w1_between(x, y[:, 1:])
+
+
+def test_w1_of_huge_and_tiny_clouds():
+    x, y = np.random.default_rng(10).normal(0, 1, (2, 64, 2))
+    expected = between(x, y)
+    for scale in (1e-100, 1e-6, 1e6, 1e90):
+        assert between(scale * x, scale * y) == pytest.approx(scale * expected, rel=1e-12)
+    assert between(np.full((5, 2), [1e300, 0.0]), np.zeros((5, 2))) == pytest.approx(1e100, rel=1e-12)
+
+
 # --- sliced_w2 --------------------------------------------------------------------------------------------------------
 
 
@@ -261,7 +375,7 @@ def test_a_missing_mode(distance):
     assert one(distance, missing, target) == pytest.approx(expected, abs=0.01)
 
 
-@pytest.mark.parametrize("distance", [w2, sliced_w2])
+@pytest.mark.parametrize("distance", [w1, w2, sliced_w2])
 def test_members_do_not_depend_on_one_another(distance):
     target = make_target("swiss_roll")
     stack = own_samples(target, 300, 4).astype(np.float32) * np.array([1, 0.1, 1e4, 2], np.float32)[:, None, None]
@@ -273,7 +387,7 @@ def test_members_do_not_depend_on_one_another(distance):
     assert distance(stack[:0], target).shape == (0,)
 
 
-@pytest.mark.parametrize("distance", [w2, sliced_w2])
+@pytest.mark.parametrize("distance", [w1, w2, sliced_w2])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_finite_have_no_distance(distance, value):
     stack = own_samples(GAUSSIAN, 300, 3)
@@ -311,7 +425,7 @@ def test_tiny_spreads(distance):
 
 def test_the_order_of_samples_does_not_matter():
     samples = own_samples(GAUSSIAN, EXACT)[0]
-    for distance in (w2, sliced_w2):
+    for distance in (w1, w2, sliced_w2):
         shuffled = np.random.default_rng(5).permutation(samples)
         assert one(distance, shuffled, GAUSSIAN) == pytest.approx(one(distance, samples, GAUSSIAN), rel=1e-12)
 
