@@ -267,17 +267,17 @@ class MLP(nn.Module):
         return MLP.of(self.flat.cpu(), self.sizes, self.activation, self.pieces, batch_std=self.batch_std)
 
 
-def generators(seeds: Sequence[int], *, latent_dim: int = 2, hidden: int = 64, layers: int = 2, **how: object) -> MLP:
+def generators(seeds: Sequence[int], *, latent_dim: int = 2, hidden: int = 64, layers: int = 2, **how: Any) -> MLP:
     """A stack of generators, one per seed: z (M, B, latent_dim) -> points (M, B, 2)."""
-    return MLP([latent_dim, *[hidden] * layers, 2], seeds, "weights_g", **how)  # type: ignore[arg-type]
+    return MLP([latent_dim, *[hidden] * layers, 2], seeds, "weights_g", **how)
 
 
-def discriminators(seeds: Sequence[int], *, packing: int = 1, hidden: int = 64, layers: int = 2, **how: object) -> MLP:
+def discriminators(seeds: Sequence[int], *, packing: int = 1, hidden: int = 64, layers: int = 2, **how: Any) -> MLP:
     """A stack of discriminators, one per seed: x (M, B, 2) -> logits (M, B, 1); D(x) is their sigmoid.
 
     With `packing` m they judge m points at once, (M, B, 2m).
     """
-    return MLP([2 * packing, *[hidden] * layers, 1], seeds, "weights_d", **how)  # type: ignore[arg-type]
+    return MLP([2 * packing, *[hidden] * layers, 1], seeds, "weights_d", **how)
 
 
 def make_pair(
@@ -324,7 +324,7 @@ def plain_pair(setting: Setting, g_flat: Tensor, d_flat: Tensor) -> tuple[MLP, M
 class Generator(nn.Module):
     """One generator: z (B, latent_dim) -> points (B, 2). Equal seeds give equal initial weights."""
 
-    def __init__(self, latent_dim: int = 2, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: object) -> None:
+    def __init__(self, latent_dim: int = 2, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: Any) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.stack = generators([seed], latent_dim=latent_dim, hidden=hidden, layers=layers, **how)
@@ -336,7 +336,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """One discriminator: x (B, 2) -> logits (B, 1); D(x) is `torch.sigmoid` of them, which the losses do not need."""
 
-    def __init__(self, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: object) -> None:
+    def __init__(self, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: Any) -> None:
         super().__init__()
         self.stack = discriminators([seed], hidden=hidden, layers=layers, **how)
 

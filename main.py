@@ -74,6 +74,8 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     setting = [_text_option(Setting, name) for name in FIELDS[Setting]]
     setting.insert(2, variance)
+    preset = _plain_option("preset", str | None, "a published protocol: its options, where flags say nothing else")
+    setting.append(preset)
     study = [_text_option(Study, name) for name in FIELDS[Study]]
     output = [
         _plain_option("out", str | None, "run folder (runs/NAME-DATE)"),
@@ -125,23 +127,31 @@ def named_study(name: Annotated[str, typer.Argument(help="a name that `list` sho
 def list_names(
     as_json: Annotated[bool, typer.Option("--json", help="as one JSON object")] = False,
 ) -> None:
-    """Show every target, loss, optimiser, activation, initialisation and study."""
+    """Show every target, loss, penalty, update rule, optimiser, preset, study and whatever else has a name."""
     from experiments import STUDIES
     from GAN import ACTIVATIONS, INITS
     from losses import LOSSES
+    from penalties import PENALTIES
+    from presets import PRESETS
     from sample import TARGETS
-    from settings import SCORE_GROUPS
-    from updates import OPTIMIZERS
+    from settings import SCORE_GROUPS, USUAL_WEIGHTS
+    from updates import OPTIMIZERS, UPDATES
 
     def first_line(function: Any) -> str:
         return (inspect.getdoc(function) or "").partition("\n")[0].rstrip(".")
 
     names = {
-        "targets": {name: f"{entry.help} (std {entry.std:g})" for name, entry in TARGETS.items()},
+        "targets": {name: f"{entry.help} (std {entry.std:g})" for name, entry in TARGETS.items()}
+        | {"NAME.csv": "your own points, blurred (docs/targets.md)", "NAME.png": "your own picture: dark is dense"},
         "losses": {name: loss.help for name, loss in LOSSES.items()},
+        "penalties": {
+            name: f"{entry.help} (weight: {entry.weight}, {USUAL_WEIGHTS[name]:g})" for name, entry in PENALTIES.items()
+        },
+        "updates": {name: first_line(kind) for name, kind in UPDATES.items()},
         "optimizers": {name: first_line(kind) for name, kind in OPTIMIZERS.items()},
         "activations": dict.fromkeys(ACTIVATIONS, ""),
         "inits": {name: first_line(init) for name, init in INITS.items()},
+        "presets": {name: preset.help for name, preset in PRESETS.items()},
         "scores": SCORE_GROUPS,
         "studies": STUDIES,
     }
@@ -305,7 +315,9 @@ def _print_plan(asked: Asked) -> None:
     )
     print(f"{study.workers} workers, {len(stacks)} stacks; run folder {asked.out}")
     for setting_name, setting in zip(setting_names(study.settings), study.settings, strict=True):
-        rest = " ".join(f"{n}={getattr(setting, n)}" for n in FIELDS[Setting] if getattr(setting, n) is not None)
+        always = ("mode", "std", "d_steps", "loss", "optimizer", "lr")
+        said = [n for n in FIELDS[Setting] if n in always or getattr(setting, n) != default_of(Setting, n)]
+        rest = " ".join(f"{n}={getattr(setting, n)}" for n in said)
         print(f"  {setting_name}: {rest}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import STUDIES, get_study
+from presets import preset_options
 from settings import (
     FIELDS,
     Look,
@@ -55,6 +56,8 @@ def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
         values = _from_file(config) | values
 
     settings = {name: values[name] for name in FIELDS[Setting] if name in values}
+    if "preset" in values:
+        settings |= {name: [value] for name, value in preset_options(values["preset"], settings).items()}
     if study_name is not None:
         if study_name not in STUDIES:
             raise OptionError(not_one_of("study", study_name, tuple(STUDIES)))
@@ -103,7 +106,7 @@ def _from_file(path: str) -> dict[str, Any]:
         raise OptionError(f"--config {path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise OptionError(f"--config {path}: not a TOML file ({error})") from None
-    known = [*FIELDS[Setting], *FIELDS[Study], *FIELDS[Look], "variance", "out", *SWITCHES]
+    known = [*FIELDS[Setting], *FIELDS[Study], *FIELDS[Look], "variance", "out", "preset", *SWITCHES]
     values: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -130,8 +133,8 @@ def _from_file(path: str) -> dict[str, Any]:
             )
         elif name in SWITCHES and not isinstance(value, bool):
             raise OptionError(f"{called} = {value!r}: must be true or false")
-        elif name == "out" and not isinstance(value, str):
-            raise OptionError(f"{called} = {value!r}: must be a path, in quotes")
+        elif name in ("out", "preset") and not isinstance(value, str):
+            raise OptionError(f"{called} = {value!r}: must be a {'path' if name == 'out' else 'name'}, in quotes")
         else:
             values[name] = value
     return values

@@ -1,24 +1,30 @@
 """A run's pictures, from what the run stored: no training.
 
 Pictures are independent tasks for the workers. A task carries what it draws, so a worker needs none of the run folder's
-archives, and torch only for the layers that show D or G themselves.
+archives, and torch only for the layers that show D or G themselves. It does without SciPy as well, which takes longer
+to import than most pictures to draw.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from budget import holds_few_weights, samples_seen, updates
-from results import Results, target_name
 from scenes import FROM_WEIGHTS, plane, scene, sketch, target_of
 from settings import VIEWS, Look, OptionError, Study
 from workers import TaskError, run_tasks
 
+if TYPE_CHECKING:
+    from parts import Part
+    from results import Results
+
+DRAWING = ("charts", "plotting", "labcharts", "spectra")  # where the functions of figures are looked for, in turn
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
 MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
@@ -34,7 +40,7 @@ CLOCKS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # budget -> what a
 
 
 class Picture(NamedTuple):
-    """A file to draw: `function` of plotting, charts or animation, its arguments; `path` as the run folder has it."""
+    """A file to draw: `function` of `DRAWING` or "animate", its arguments; `path` as the run folder has it."""
 
     path: str
     function: str
@@ -50,6 +56,11 @@ def check(study: Study, look: Look) -> None:
     if look.member is not None and look.member not in study.seed_list:
         raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
     from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
+    of_d = [layer for layer in from_weights if layer in ("d", "difference", "arrows")]
+    for setting in study.settings:
+        if of_d and (setting.packing > 1 or setting.minibatch_std):
+            option = f"--packing {setting.packing}" if setting.packing > 1 else "--minibatch-std 1"
+            raise OptionError(f"layer {of_d[0]}, {option}: D has no value at one point, it judges several together")
     if from_weights and study.weights == "none":
         raise OptionError(f"layer {from_weights[0]}: shows weights, and --weights none keeps none")
     if from_weights and look.member is None and holds_few_weights(study):
@@ -84,9 +95,7 @@ def _moves(results: Results) -> bool:
 def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
     """Draw one picture: the function that workers run."""
     import animation
-    import charts
     import figures
-    import plotting
 
     path, picture = task
     if picture.function == "animate":
@@ -94,18 +103,26 @@ def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
         scenes = {cell: scene(sketched, layers) for cell, sketched in picture.arguments["scenes"].items()}
         animation.animate(path, **{**picture.arguments, "scenes": scenes})
     else:
-        module = charts if hasattr(charts, picture.function) else plotting
-        figures.save(getattr(module, picture.function)(**picture.arguments), path)
+        figures.save(_drawing(picture.function)(**picture.arguments), path)
     report(1)
 
 
-def plan(results: Results, look: Look) -> list[Picture]:
-    """Every picture of a run, the longest to draw first. Raises `OptionError` for what it does not have."""
+def _drawing(function: str) -> Callable[..., Any]:
+    modules = (importlib.import_module(name) for name in DRAWING)  # the later ones only where they are needed
+    return next(getattr(module, function) for module in modules if hasattr(module, function))
+
+
+def plan(results: Results, look: Look, parts: Sequence[Part] = ()) -> list[Picture]:
+    """Every picture of a run, and of its study's parts, the longest to draw first.
+
+    Raises `OptionError` for what it does not have.
+    """
     check(results.study, look)
     pictures = _comparison(results, look)
     for index, name in enumerate(results.names):
         pictures += [p._replace(path=f"{name}/{p.path}") for p in _of_setting(results, index, look)]
     pictures += _curves([(results, index) for index in range(len(results.names))], results.targets)
+    pictures += [Picture(part.picture, part.function, part.arguments) for part in parts]
     return _in_formats(pictures, look)
 
 
@@ -244,6 +261,7 @@ def _curves(
 ) -> list[Picture]:
     """A figure per target of its settings' scores against steps, updates and seconds; `sources[i]` holds setting i."""
     from charts import Clock, Track
+    from results import target_name
 
     pictures = []
     for target, indices in targets.items():

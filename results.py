@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 from curves import CURVES
 from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
-from settings import FIELDS, Setting, Study
+from settings import FIELDS, FILES, Setting, Study, default
 from store import MANIFEST, RunFolder
 
 FORMAT = 3  # of the run folder; a reader refuses one it does not know
@@ -21,6 +23,7 @@ MEASURES = ("sample_mean", "mode_mass", "mode_shape")
 EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
 SWINGS = {"jsd_swing": "jsd", "d_loss_swing": "d_loss", "g_loss_swing": "g_loss"}  # -> score or curve
 _FEW = 8  # points from which no swing is told
+_MANY = 2  # options varied, of which a name always has all
 
 
 @dataclass(frozen=True)
@@ -170,15 +173,9 @@ def thinned(results: Results, frames: int) -> Results:
 
 
 def setting_names(settings: Sequence[Setting]) -> list[str]:
-    """A folder name for each setting: mode, std and D steps, then whatever else they differ in."""
+    """A folder name for each setting: mode, std and D steps, then whatever else tells it from the others."""
     return [
-        "-".join(
-            [
-                target_name(s),
-                f"d{s.d_steps}",
-                *(f"{n}{_slug(getattr(s, n))}" for n in _others(settings)),
-            ]
-        )
+        "-".join([target_name(s), f"d{s.d_steps}", *(f"{n}{_slug(getattr(s, n))}" for n in _others(s, settings))])
         for s in settings
     ]
 
@@ -188,19 +185,29 @@ def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
     labels = []
     for s in settings:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
-        words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(settings)]
-        labels.append((f"{s.mode} · std {_short(s.std)}", " · ".join(words)))
+        words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, settings)]
+        labels.append((f"{_mode_name(s.mode)} · std {_short(s.std)}", " · ".join(words)))
     return labels
 
 
-def _others(settings: Sequence[Setting]) -> list[str]:
+def _others(setting: Setting, settings: Sequence[Setting]) -> list[str]:
+    """Options beside those always named that settings differ in; where these are many, those not at their default."""
     shown = ("mode", "std", "d_steps")
-    return [n for n in FIELDS[Setting] if n not in shown and len({getattr(s, n) for s in settings}) > 1]
+    varied = [n for n in FIELDS[Setting] if n not in shown and len({getattr(s, n) for s in settings}) > 1]
+    if len(varied) <= _MANY:
+        return varied
+    return [n for n in varied if getattr(setting, n) != default(Setting, n)]
 
 
 def target_name(setting: Setting) -> str:
     """A file's name for a setting's target."""
-    return f"{setting.mode}-std{_short(setting.std)}"
+    name = re.sub(r"[^\w.-]", "_", _mode_name(setting.mode))
+    return f"{name}-std{_short(setting.std)}"
+
+
+def _mode_name(mode: str) -> str:
+    """What a mode is called: a file, by its name alone."""
+    return os.path.basename(mode) if mode.lower().endswith(FILES) else mode
 
 
 def _short(value: Any) -> str:
@@ -211,7 +218,7 @@ def _short(value: Any) -> str:
 
 def _slug(value: Any) -> str:
     """The same for the name of a folder."""
-    return _short(value).replace(":", "")
+    return _short(value).replace(":", "=")
 
 
 # --- a member's record -----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "mixture",
         "mixture_4",
         "ring_8",
+        "ring_8_unit",
         "grid_25",
         "swiss_roll",
         "two_moons",
@@ -65,6 +66,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "weights": ("shown", "all", "none"),
 }
 
+FILES = (".csv", ".png")  # of a user's own points or picture, in place of a mode
+
 # options whose names are those of another's registry
 SAME_NAMES = {"optimizer_g": "optimizer", "optimizer_d": "optimizer", "activation_d": "activation"}
 
@@ -93,7 +96,10 @@ SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
     "transport": "Wasserstein-2 distances of the samples from the target",
     "critic": "D beside the best discriminator of the moment, and what G's loss owes to either",
     "slopes": "the gradients of D and of both players' losses",
+    "lipschitz": "how steep D is, between bounds, and what it makes of the Wasserstein-1 distance",
+    "spectrum": "how the game turns about where it is, and how fast; a second or more a look, so not among all",
 }
+SLOW_SCORES = ("spectrum",)  # groups that "all" leaves out: they take longer than the training
 
 
 class OptionError(ValueError):
@@ -127,7 +133,7 @@ def option(
 class Setting:
     """Every choice of one GAN's training but its seed. Raises `OptionError` for a value that is out of its limits."""
 
-    mode: str = option("gaussian", "real distribution", per_member=True)
+    mode: str = option("gaussian", "real distribution, or your own: NAME.csv, NAME.png", per_member=True)
     std: float | None = option(
         None, "its standard deviation, data units; default: the mode's own", least=0.01, most=1000, per_member=True
     )
@@ -309,6 +315,9 @@ class Study:
     scores: str = option("none", "what is scored beside the samples: groups with commas, all or none")
     headings: Mapping[str, str] = field(default_factory=dict)  # of what is observed of an option; "": of each target
     weights: str = option("shown", "kept at every frame for pictures of D: those of the shown seed, of all, none")
+    from_run: str | None = option(
+        None, "a run whose trained players these begin with; where one learns, the other's", aliases=("--from",)
+    )
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
 
@@ -338,10 +347,12 @@ class Study:
 
     @property
     def score_groups(self) -> tuple[str, ...]:
-        """The groups of `SCORE_GROUPS` that are asked for."""
-        if self.scores in ("all", "none"):
-            return tuple(SCORE_GROUPS) if self.scores == "all" else ()
-        return tuple(group for group in SCORE_GROUPS if group in self.scores.split(","))
+        """The groups of `SCORE_GROUPS` that are asked for; first "ema", where a setting keeps an average of weights."""
+        asked = set(self.scores.split(","))
+        if self.scores == "all":
+            asked = set(SCORE_GROUPS) - set(SLOW_SCORES)
+        averaged = ("ema",) if any(s.ema > 0 for s in self.settings) else ()
+        return (*averaged, *(group for group in SCORE_GROUPS if group in asked))
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -444,7 +455,7 @@ def not_one_of(what: str, value: str, allowed: Sequence[str]) -> str:
 def allowed(cls: type, name: str) -> str:
     """In words, what an option takes."""
     if (names := names_of(name)) is not None:
-        return "one of " + ", ".join(names)
+        return "one of " + ", ".join(names) + (", or a file NAME.csv or NAME.png" if name == "mode" else "")
     if name == "penalty":
         return "none, or " + ", ".join(NAMES["penalty"]) + ", joined by +, each with :weight if need be"
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
@@ -467,7 +478,7 @@ def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     said = said or f"{flag(name)} {value}"
     if (names := names_of(name)) is not None:
-        if value not in names:
+        if value not in names and not (name == "mode" and isinstance(value, str) and value.lower().endswith(FILES)):
             raise OptionError(f"{said}: must be {allowed(cls, name)}{near(str(value), names)}")
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,11 @@ from curves import CURVES
 from fast import can_be_fast, lanes
 from intervals import mean_interval
 from metrics import EVALUATION
-from results import Member, Results
+from results import Member, Results, load, setting_names
 from sample import make_target
 from scoring import Scorer, mode_count, null_scores, score_names
-from settings import OptionError, Setting, Study
+from settings import FIELDS, OptionError, Setting, Study
+from store import RunFolder
 from train import train_stack
 from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
@@ -44,17 +45,26 @@ class Stack:
     modes: int  # columns of what is measured by mode: of the study's target that has most
     device: str
     weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
+    start: tuple[np.ndarray | None, np.ndarray | None] = (
+        None,
+        None,
+    )  # G's and D's parameters (members, P) to begin with
 
 
 def resolve(study: Study) -> Study:
     """The study with every default that depends on something else filled in: std, device, workers."""
     try:
         stds = [make_target(s.mode, s.std).std for s in study.settings]
+    except OptionError as error:  # a file that no target can be made of
+        raise OptionError(f"--mode {error}") from None
     except ValueError as error:  # a std that this one mode does not take
         raise OptionError(f"--std: {error}") from None
     settings = tuple(
         dict.fromkeys(dataclasses.replace(s, std=std) for s, std in zip(study.settings, stds, strict=True))
     )
+    names = setting_names(settings)
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise OptionError(f"--mode: two files would both be called {min(twice)}; rename one")
     device = _device(study.device)
     workers = _workers(study.workers) if device == "cpu" or study.workers != "auto" else 1  # one process fills a GPU
     return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))
@@ -67,6 +77,7 @@ def plan(study: Study, shown: int | None = None) -> tuple[list[Member], list[Sta
     for m, member in enumerate(members):
         groups.setdefault(study.settings[member.setting].structure, []).append(m)
     kept = _kept(study, members, shown)
+    begin = _beginnings(study, members)
     steps, curves = steps_of(study), curve_steps(study)
     snapshots, frames = snapshot_steps(study), frame_steps(study)
     stacks, modes = [], mode_count(study.settings)
@@ -92,9 +103,50 @@ def plan(study: Study, shown: int | None = None) -> tuple[list[Member], list[Sta
                     modes,
                     study.device,
                     tuple(m in kept for m in chosen),
+                    begin(chosen),
                 )
             )
     return members, sorted(stacks, key=_cost, reverse=True)
+
+
+def _beginnings(
+    study: Study, members: list[Member]
+) -> Callable[[Sequence[int]], tuple[np.ndarray | None, np.ndarray | None]]:
+    """What members begin with of `study.from_run`: G's and D's parameters, of the player that does not learn, or both.
+
+    A member takes those of the run's member whose setting has most in common with its own, and its own seed if those
+    are there: a run keeps the weights of the seed that it shows (all with --weights all). Raises `OptionError` where
+    the run has no players of its shape.
+    """
+    if study.from_run is None:
+        return lambda chosen: (None, None)
+    source = load(RunFolder.open(study.from_run))
+    found = {}
+    for m, member in enumerate(members):
+        setting = study.settings[member.setting]
+        if setting.norm != "none":
+            raise OptionError(f"--from {study.from_run}: weights are kept without their normalisation; --norm none")
+        likeness = {}
+        for k in source.weights:
+            other = source.study.settings[source.members[k].setting]
+            if _shape(other) == _shape(setting):
+                alike = sum(getattr(other, name) == getattr(setting, name) for name in FIELDS[Setting])
+                likeness[k] = (alike, source.members[k].seed == member.seed)
+        if not likeness:
+            raise OptionError(f"--from {study.from_run}: the run kept no weights of players of this shape")
+        found[m] = source.weights[max(likeness, key=likeness.__getitem__)]
+
+    def begin(chosen: Sequence[int]) -> tuple[np.ndarray | None, np.ndarray | None]:
+        learns = study.settings[members[chosen[0]].setting].train
+        g, d = (np.stack([found[m][player][-1] for m in chosen]).astype(np.float32) for player in (0, 1))
+        return None if learns == "g" else g, None if learns == "d" else d
+
+    return begin
+
+
+def _shape(s: Setting) -> tuple[Any, ...]:
+    """What the players' parameters depend on."""
+    return s.latent_dim, s.hidden, s.layers, s.activation, s.pieces, s.discriminator_shape, s.packing, s.minibatch_std
 
 
 def _kept(study: Study, members: list[Member], shown: int | None) -> set[int]:
@@ -186,7 +238,13 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
     # a core's own seconds, which other processes don't lengthen by waiting; a GPU's are those on the clock
     clock = time.process_time if stack.device == "cpu" else time.perf_counter
     snapshots = train_stack(
-        stack.settings, stack.seeds, stack.steps, looks, log_every=stack.curve_steps, device=stack.device
+        stack.settings,
+        stack.seeds,
+        stack.steps,
+        looks,
+        log_every=stack.curve_steps,
+        device=stack.device,
+        start=(_tensor(stack.start[0]), _tensor(stack.start[1])),
     )
     started = clock()
     for snapshot in snapshots:
@@ -211,6 +269,10 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
             tuple(np.stack([moment[k][row] for moment in weights]) for k in (0, 1)) for row in range(len(kept))
         ],
     }
+
+
+def _tensor(values: np.ndarray | None) -> torch.Tensor | None:
+    return None if values is None else torch.from_numpy(values)
 
 
 def _empty(study: Study, members: list[Member]) -> Results:

@@ -66,7 +66,7 @@ class SGD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """The heavy ball (Polyak 1964): v ← μ v + g, p ← p − lr · v; μ, --momentum, may be negative (Gidel et al. 2019)."""
+    """v ← μ v + g, p ← p − lr · v; μ, --momentum, may be negative (Polyak 1964; Gidel et al. 2019)."""
 
     def __init__(self, flat: Tensor, settings: Sequence[Setting], rates: Sequence[float]) -> None:
         super().__init__(flat, settings, rates)
@@ -200,8 +200,9 @@ class Simultaneous(Alternating):
 
 
 class Optimistic(Simultaneous):
-    """Simultaneous, each step twice itself less the one before: p ← p + 2 Δ − Δ_before (Daskalakis et al. 2018, eq. 4
-    and algorithm 1). Δ is the optimiser's own step; the first is made once."""
+    """Simultaneous, each step twice, less the one before (Daskalakis et al. 2018, eq. 4 and algorithm 1).
+
+    p ← p + 2 Δ − Δ_before, where Δ is the optimiser's own step. The first is made once."""
 
     def __init__(self, game: Game) -> None:
         super().__init__(game)
@@ -226,8 +227,9 @@ class Optimistic(Simultaneous):
 
 
 class Extragradient(Alternating):
-    """Both players' gradients where a simultaneous step would lead, applied where they are (Korpelevich 1976; Gidel et
-    al. 2019, algorithm 4: moments are updated by both gradients, each on a batch of its own)."""
+    """Gradients where a simultaneous step would lead, applied where the players are (Korpelevich 1976).
+
+    Gidel et al. 2019, algorithm 4: an optimiser's moments are updated by both gradients, each on a batch of its own."""
 
     def begin(self) -> None:
         pass
@@ -253,8 +255,10 @@ class Extragradient(Alternating):
 
 
 class Unrolled(Alternating):
-    """G descends its loss against the D that --unroll further D steps would make of it, through those steps (Metz et
-    al. 2017, eq. 9). They are taken on the batch of the G step, by D's optimiser, and taken back."""
+    """Alternating, but G sees --unroll further D steps coming (Metz et al. 2017, eq. 9).
+
+    G descends its loss against the D that those steps make, through them. They are taken on the batch of the G step, by
+    D's optimiser, and taken back."""
 
     def descend_g(self) -> None:
         game = self.game
@@ -270,8 +274,9 @@ class Unrolled(Alternating):
 
 
 class Lookahead(Alternating):
-    """Alternating, but after every --lookahead-k rounds both players go back, keeping a share --lookahead-alpha of
-    their way (Chavdarova et al. 2021, algorithm 1)."""
+    """Alternating, but both players go part of their way back every --lookahead-k rounds (Chavdarova et al. 2021).
+
+    They keep a share --lookahead-alpha of it (algorithm 1)."""
 
     def __init__(self, game: Game) -> None:
         super().__init__(game)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 # From the ground up; a module may import from lower floors, and from earlier ones in its own row.
 FLOORS = [
-    ["streams", "files", "settings", "budget", "workers", "progress", "curves", "intervals", "userdata", "sample"],
+    ["streams", "files", "settings", "presets", "budget", "workers", "progress", "curves", "intervals", "userdata", "sample"],
     ["GAN", "losses", "penalties", "updates", "game"],
     [
         "transport",
@@ -25,11 +25,12 @@ FLOORS = [
         "reference",
         "captured",
         "train",
+        "spectrum",
         "scoring",
     ],
-    ["store", "colours", "figures", "plotting", "charts", "film", "animation"],
-    ["results", "comparisons", "joint", "study", "scenes", "render", "tables", "observations", "report", "pipeline"],
-    ["experiments", "bench"],
+    ["store", "colours", "figures", "plotting", "charts", "labcharts", "spectra", "film", "animation"],
+    ["results", "parts", "comparisons", "joint", "study", "scenes", "render", "tables", "observations", "experiments", "report", "pipeline"],
+    ["bench"],
     ["options", "main"],
 ]
 RANK = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}

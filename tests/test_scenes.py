@@ -97,6 +97,12 @@ def test_a_look_that_cannot_be_drawn_is_refused_before_training(results):
             check(results.study, Look(**look))
     bare = dataclasses.replace(results.study, weights="none")
     check(bare, Look(show="density,contours"))
+    for together in ({"packing": 2}, {"minibatch_std": 1}):
+        packed = results.study.with_settings({name: [value] for name, value in together.items()})
+        check(packed, Look(show="density,optimal,map"))
+        for layer in ("d", "difference", "arrows"):
+            with pytest.raises(OptionError, match=rf"layer {layer}, --.*: D has no value at one point"):
+                check(packed, Look(show=layer))
     with pytest.raises(OptionError, match=r"layer optimal.*--weights none"):
         check(bare, Look(show="density,optimal"))
     few = dataclasses.replace(results, weights={m: results.weights[m] for m in (0, 3)})
