@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from colours import COLUMNS, FAINT, GENERATED, REAL, D, G
@@ -250,8 +250,8 @@ def _say(figure: Figure, lines: Sequence[str]) -> None:
 
 def _extent(text: str, size: float, weight: str = "normal") -> float:
     """Width of a line of text, inches."""
-    font = FontProperties(family=STYLE["font.family"], weight=weight)
-    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) / 72 if text.strip() else 0.0
+    font = FontProperties(family=STYLE["font.family"], weight=weight, size=size)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72 if text.strip() else 0.0
 
 
 def _wrapped(parts: Sequence[str], between: str, width: float, size: float) -> list[str]:

@@ -2,7 +2,8 @@
 
 A frame is indices into one palette, and every format but MP4 gives back exactly those colours. After the first frame
 GIF, WebP and APNG store only the box that changed; where little in it changed, the rest is left transparent, which
-packs better. APNG is the quickest to write, WebP the smallest, MP4 what slides and videos take.
+packs better. A thread packs a frame while the next one is drawn. APNG is the quickest to write, WebP the smallest,
+MP4 what slides and videos take.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import contextlib
 import importlib
 import io
 import struct
+import tempfile
 import zlib
 from abc import ABC, abstractmethod
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +23,7 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from files import atomic
 
@@ -128,14 +131,14 @@ class Film(ABC):
 
 
 class Patch(NamedTuple):
-    """A frame as it is stored: a box of the picture, and its pixels encoded."""
+    """A frame as it is stored: a box of the picture, and its pixels, which a thread encodes."""
 
     left: int
     top: int
     width: int
     height: int
     sparse: bool  # the pixels that did not change are transparent
-    data: bytes
+    data: Future[bytes]
 
 
 class PatchFilm(Film):
@@ -149,13 +152,15 @@ class PatchFilm(Film):
         """What stands before the frames. It is written again at the end, when length and `count` are known."""
 
     @abstractmethod
-    def _encode(self, box: Pixels, sparse: bool) -> bytes: ...
+    def _encode(self, box: Pixels, sparse: bool) -> bytes:
+        """Called in a thread, of which there is one: boxes come in order, one at a time."""
 
     @abstractmethod
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes: ...
 
     def _begin(self, temporary: Path, stack: contextlib.ExitStack) -> None:
         self._file: BinaryIO = stack.enter_context(temporary.open("wb"))
+        self._encoder = stack.enter_context(ThreadPoolExecutor(1))
         self._shown: Pixels | None = None
         self._waiting: Patch | None = None
         self._sparse = False  # any patch so far
@@ -178,7 +183,8 @@ class PatchFilm(Film):
     def _patch(self, indices: Pixels) -> Patch:
         """The box of a frame that differs from the one shown; the whole frame if it is the first."""
         if self._shown is None:
-            return Patch(0, 0, self.width, self.height, False, self._encode(np.ascontiguousarray(indices), False))
+            data = self._encoder.submit(self._encode, indices.copy(), False)
+            return Patch(0, 0, self.width, self.height, False, data)
         changed = indices != self._shown
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         # A frame like the one before takes its time too: it stores one pixel.
@@ -190,8 +196,8 @@ class PatchFilm(Film):
         # The index after the palette's last is the transparent one; 256 colours leave none.
         sparse = len(self.palette) < 256 and 0 < int(np.count_nonzero(changed)) < SPARSE * changed.size
         if sparse:
-            np.copyto(box, np.uint8(len(self.palette)), where=~changed)
-        return Patch(left, top, right - left, bottom - top, sparse, self._encode(box, sparse))
+            np.maximum(box, ~changed * np.uint8(len(self.palette)), out=box)  # a third of a mask's time
+        return Patch(left, top, right - left, bottom - top, sparse, self._encoder.submit(self._encode, box, sparse))
 
 
 class GifWriter(PatchFilm):
@@ -206,14 +212,24 @@ class GifWriter(PatchFilm):
         loop = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"  # for ever
         return screen + self.palette.tobytes().ljust(3 << bits, b"\0") + loop
 
+    def _begin(self, temporary: Path, stack: contextlib.ExitStack) -> None:
+        self._packed: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        super()._begin(temporary, stack)
+
     def _encode(self, box: Pixels, sparse: bool) -> bytes:
-        return Image.fromarray(box).tobytes("gif", "L") + b"\0"  # Pillow's LZW, in sub-blocks
+        # Pillow's LZW, in sub-blocks. Into memory it would hold Python's lock, and nothing could be drawn beside it.
+        image, file = Image.fromarray(box), self._packed
+        file.seek(0)
+        file.truncate()
+        ImageFile._save(image, file, [ImageFile._Tile("gif", (0, 0, *image.size), 0, "L")])
+        file.seek(0)
+        return file.read() + b"\0"
 
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes:
         delay, clear = max(2, round(100 * seconds)), len(self.palette) if patch.sparse else 0
         # graphic control; 4 = disposal 1, the picture stays in place
         control = struct.pack("<3sBHBB", b"!\xf9\x04", 4 | patch.sparse, delay, clear, 0)
-        return control + struct.pack("<cHHHHBB", b",", *patch[:4], 0, 8) + patch.data
+        return control + struct.pack("<cHHHHBB", b",", *patch[:4], 0, 8) + patch.data.result()
 
 
 class ApngWriter(PatchFilm):
@@ -256,8 +272,8 @@ class ApngWriter(PatchFilm):
         # fcTL and fdAT are numbered in one sequence; the first frame's data are the still picture's
         control = self._chunk(b"fcTL", struct.pack(">I", max(0, 2 * number - 1)) + place + look)
         if number == 0:
-            return control + self._chunk(b"IDAT", patch.data)
-        return control + self._chunk(b"fdAT", struct.pack(">I", 2 * number) + patch.data)
+            return control + self._chunk(b"IDAT", patch.data.result())
+        return control + self._chunk(b"fdAT", struct.pack(">I", 2 * number) + patch.data.result())
 
     @staticmethod
     def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -298,7 +314,7 @@ class WebpWriter(PatchFilm):
         delay = round(1000 * max(QUICKEST, seconds))
         place = self._short(patch.left // 2, patch.top // 2, patch.width - 1, patch.height - 1, delay)
         # 0: drawn over the picture; 2: instead of it. It stays in place either way.
-        return self._chunk(b"ANMF", place + (b"\0" if patch.sparse else b"\2") + patch.data)
+        return self._chunk(b"ANMF", place + (b"\0" if patch.sparse else b"\2") + patch.data.result())
 
     @staticmethod
     def _short(*values: int) -> bytes:

@@ -9,17 +9,20 @@ never autoscaled.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import contourpy
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from scipy.ndimage import gaussian_filter
+from matplotlib.path import Path as Outline
 
 from colours import COLUMNS, FAINT, INK, REAL, heat_colours
 from figures import STYLE, Array, axes_at, limits, new_figure, words_at
@@ -81,17 +84,18 @@ def generated_density(points: Array, half_width: float, resolution: int, bandwid
     and the smoothing reflects at the border instead of leaking over it.
     """
     cell = 2 * half_width / resolution
-    inside = points[((points >= -half_width) & (points < half_width)).all(axis=1)]
-    at = np.minimum(((inside + half_width) / cell).astype(np.intp), resolution - 1)
-    counts = np.bincount(at[:, 1] * resolution + at[:, 0], minlength=resolution**2)
+    x, y = points.T
+    inside = (x >= -half_width) & (x < half_width) & (y >= -half_width) & (y < half_width)
+    column, row = (np.minimum(((v[inside] + half_width) / cell).astype(np.intp), resolution - 1) for v in (x, y))
+    counts = np.bincount(row * resolution + column, minlength=resolution**2)
     density = (counts / (max(len(points), 1) * cell**2)).reshape(resolution, resolution)
-    return gaussian_filter(density, bandwidth / cell, mode="reflect")
+    return _smoothed(density, bandwidth / cell)
 
 
 def smoothed_peak(plane: Plane, half_width: float) -> float:
     """Highest value of the real density after the plane's smoothing, 1/area: what full colour means."""
     cell = 2 * half_width / len(plane.density)
-    return float(gaussian_filter(plane.density.astype(float), plane.bandwidth / cell, mode="reflect").max())
+    return float(_smoothed(plane.density.astype(float), plane.bandwidth / cell).max())
 
 
 def heat(density: Array, peak: float) -> Array:
@@ -99,13 +103,21 @@ def heat(density: Array, peak: float) -> Array:
     return np.sqrt(np.clip(density / max(peak, 1e-300), 0, 1))
 
 
-def draw_contours(axes: Axes, density: Array, half_width: float, linewidth: float) -> None:
-    """Contour lines of a density (R, R), from its log: a Gaussian's stay round even on coarse cells."""
+def contour_lines(density: Array, half_width: float) -> list[Outline]:
+    """Contour lines of a density (R, R), one outline a level, from its log: a Gaussian's stay round on coarse cells."""
     height = np.log(np.maximum(density / max(density.max(), 1e-300), 1e-9))
+    centres = grid_points(half_width, len(density))[0, :, 0]
+    kind = contourpy.LineType.ChunkCombinedCode  # what an outline is made of
+    lines = contourpy.contour_generator(centres, centres, height, line_type=kind)
     levels = [level for level in CONTOURS if height.min() < level < height.max()]
-    if levels:
-        centres = grid_points(half_width, len(density))[0, :, 0]
-        axes.contour(centres, centres, height, levels, colors=REAL, linewidths=linewidth, linestyles="solid")
+    return [Outline(*pieces) for level in levels for pieces in zip(*lines.lines(level), strict=True)]
+
+
+def draw_contours(axes: Axes, lines: Sequence[Outline], linewidth: float) -> None:
+    """Contour lines, over a heat map. Several axes can have the same ones, which `Axes.contour` would find anew."""
+    if lines:
+        drawn = PathCollection(lines, facecolors="none", edgecolors=REAL, linewidths=linewidth, zorder=2)
+        axes.add_collection(drawn, autolim=False)
 
 
 def plane_ticks(half_width: float) -> list[float]:
@@ -125,15 +137,18 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
     side, gap, head = 1.85, 0.12, 0.46 if any(plane.notes) else 0.28
     left, top = 0.65, 0.45
     figure = new_figure(max(left + across * (side + gap), 6.2), top + down * (side + head) + 0.85, plane.title)
+    peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
     for moment, step in enumerate(steps):
         row, column = divmod(moment, across)
         axes = axes_at(figure, left + column * (side + gap), top + row * (side + head) + head, side, side)
         bottom = moment + across >= len(steps)
-        _draw_plane(axes, plane, moment, half_width, bottom, column == 0)
-        axes.set_xlabel("$x_1$" if bottom else "", labelpad=1)
-        axes.set_ylabel("$x_2$" if column == 0 else "", labelpad=-4)
+        _draw_plane(axes, plane, moment, half_width, peak, contours, bottom, column == 0)
+        if bottom:
+            axes.set_xlabel("$x_1$", labelpad=1)
+        if column == 0:
+            axes.set_ylabel("$x_2$", labelpad=-4)
         pad = 18 if any(plane.notes) else 4
-        axes.set_title(f"step {int(step)}", loc="left", fontsize=11, fontweight="bold", pad=pad)
+        axes.set_title(f"step {int(step)}", loc="left", fontsize=11, fontweight="bold", y=1, pad=pad)
         axes.text(0, 1.03, plane.notes[moment], transform=axes.transAxes, fontsize=10)
     _key(figure)
     return figure
@@ -168,7 +183,8 @@ def comparison_figure(
         axes = axes_at(figure, left + column * (side + gap), top + row * (side + gap), side, side)
         lowest = all((below, column) not in planes for below in range(row + 1, down))
         first = all((row, before) not in planes for before in range(column))
-        _draw_plane(axes, plane, -1, half_width, lowest, first)
+        peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
+        _draw_plane(axes, plane, -1, half_width, peak, contours, lowest, first)
     size = 11 if max(len(line) for head in heads for line in head.split("\n")) * 0.1 < side else 9
     for column, head in enumerate(heads):
         words_at(figure, left + column * (side + gap) + side / 2, top - 0.1, head, fontsize=size, va="bottom", **bold)
@@ -209,11 +225,44 @@ def _key(figure: Figure, extra: Sequence[tuple[Any, str]] = ()) -> None:
     figure.legend(handles, labels, handler_map=ramps, ncols=len(entries), columnspacing=1.5, fontsize=9, **where)
 
 
-def _draw_plane(axes: Axes, plane: Plane, moment: int, half_width: float, bottom: bool, left: bool) -> None:
-    """Heat map and contours of one moment; tick labels only where `bottom` and `left` say so."""
+@lru_cache(maxsize=64)
+def _kernel(count: int, std: float) -> tuple[Array, Array]:
+    """A Gaussian's weights (2 r + 1,), cut at 4 std; which of `count` values (count + 2 r,) they meet from -r on."""
+    reach = round(4 * std)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(std, 1e-9)) ** 2)
+    return weights / weights.sum(), np.pad(np.arange(count), reach, mode="symmetric")
+
+
+def _smoothed(values: Array, std: float) -> Array:
+    """Values (R, R) smoothed by a Gaussian of std in cells, reflected at the border: as SciPy does, whose import takes
+    a worker longer than its figures' smoothing."""
+    weights, places = _kernel(len(values), std)
+    reach, count = len(weights) // 2, len(values)
+    for _ in range(2):  # across, turned, then down
+        rows = values.T.take(places, axis=0)
+        values = weights[reach] * rows[reach : reach + count]
+        both = np.empty_like(values)
+        for far in range(1, reach + 1):
+            np.add(rows[reach - far : reach - far + count], rows[reach + far : reach + far + count], out=both)
+            both *= weights[reach + far]
+            values += both
+    return values
+
+
+def _draw_plane(
+    axes: Axes,
+    plane: Plane,
+    moment: int,
+    half_width: float,
+    peak: float,
+    contours: Sequence[Outline],
+    bottom: bool,
+    left: bool,
+) -> None:
+    """Heat map of one moment, and contours; tick labels only where `bottom` and `left` say so."""
     resolution = int(np.clip(np.ceil(4 * half_width / plane.bandwidth), 96, 400))
     density = generated_density(plane.samples[moment], half_width, resolution, plane.bandwidth)
-    depth = heat(density, smoothed_peak(plane, half_width))
+    depth = heat(density, peak)
     axes.imshow(
         depth,
         cmap=ListedColormap(heat_colours(256) / 255.0),
@@ -223,7 +272,7 @@ def _draw_plane(axes: Axes, plane: Plane, moment: int, half_width: float, bottom
         extent=(-half_width, half_width, -half_width, half_width),
         interpolation="bilinear",
     )
-    draw_contours(axes, plane.density, half_width, 0.8)
+    draw_contours(axes, contours, 0.8)
     axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
     axes.set(xticks=plane_ticks(half_width), yticks=plane_ticks(half_width))
     axes.tick_params(length=2.5, labelsize=9, labelbottom=bottom, labelleft=left)
@@ -237,23 +286,24 @@ def _draw_score(axes: Axes, score: Score, cells: Sequence[Cell], columns: int, l
     means = [score.mean.get(cell, np.nan) for cell in cells]
     seeds = {cell: np.ravel(score.values.get(cell, ())).astype(float) for cell in cells}
     low, high = limits(np.concatenate([means, *seeds.values()]), [score.null.get(cell, np.nan) for cell in cells])
-    for (row, column), mean in zip(cells, means, strict=True):
-        cell, colour = (row, column), COLUMNS[column % len(COLUMNS)]
-        middle = row + (column + 0.5) / columns
-        axes.vlines(score.null.get(cell, np.nan), middle - 0.5 / columns, middle + 0.5 / columns, REAL, linewidth=1.2)
-        values = seeds[cell]
+    middles = np.array([row + (column + 0.5) / columns for row, column in cells])
+    shades = [COLUMNS[column % len(COLUMNS)] for _, column in cells]
+    null, start, end = ([of.get(cell, np.nan) for cell in cells] for of in (score.null, score.low, score.high))
+    axes.vlines(null, middles - 0.5 / columns, middles + 0.5 / columns, REAL, linewidth=1.2)
+    axes.hlines(middles, start, end, shades, linewidth=2.2)
+    axes.scatter(means, middles, 28, shades, marker="D", linewidth=0, zorder=5)
+    for values, middle, colour in zip(seeds.values(), middles, shades, strict=True):
         at = middle + min(0.3, 0.1 / lane) / columns * (np.arange(len(values)) % 4 - 1.5) / 1.5
         for shown, marker in (
             (values > high, ">"),
             (values < low, "<"),
             ((values >= low) & (values <= high), "o"),
         ):
-            edge, size = np.clip(values[shown], low, high), 11 if marker == "o" else 18
-            axes.scatter(edge, at[shown], size, colour, marker=marker, alpha=0.65, linewidth=0, clip_on=False)
-        axes.hlines(middle, score.low.get(cell, np.nan), score.high.get(cell, np.nan), colour, linewidth=2.2)
-        axes.scatter([mean], [middle], 28, colour, marker="D", linewidth=0, zorder=5)
+            if shown.any():
+                edge, size = np.clip(values[shown], low, high), 11 if marker == "o" else 18
+                axes.scatter(edge, at[shown], size, colour, marker=marker, alpha=0.65, linewidth=0, clip_on=False)
     axes.set(xlim=(low, high), xlabel=score.label)
-    axes.set_title(score.name, loc="left", fontsize=11, fontweight="bold", pad=5)
+    axes.set_title(score.name, loc="left", fontsize=11, fontweight="bold", y=1, pad=5)
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="x", length=2.5, labelsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)

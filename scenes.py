@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results import Results
 from settings import Setting
 from streams import Streams
 
 if TYPE_CHECKING:
-    from animation import Scene, Strip
+    from panels import Scene
     from plotting import Plane
+    from results import Results
+    from strips import Strip
 
 FROM_WEIGHTS = frozenset(("map", "d", "optimal", "difference", "arrows"))  # layers
 RESOLUTION = 96  # cells a side of D and D*
@@ -60,7 +61,7 @@ def sketch(
 
 def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     """The panel that `animation.animate` draws; raises ``ValueError`` for layers whose weights are not there."""
-    from animation import Scene
+    from panels import Scene
 
     made = Scene(sketch.plane, verdict=sketch.verdict, strip=sketch.strip)
     wanted = FROM_WEIGHTS & set(layers or ())
@@ -121,8 +122,8 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
 
 def _strip(results: Results, member: int) -> list[Strip]:
     """A member's losses and JSD."""
-    from animation import Strip
     from colours import GENERATED, D, G
+    from strips import Strip
 
     index = results.members[member].setting
     losses = [("D", results.curves["d_loss"][member], D), ("G", results.curves["g_loss"][member], G)]

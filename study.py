@@ -177,7 +177,13 @@ def _cost(stack: Stack) -> float:
     s = stack.settings[0]
     weights = s.hidden * (s.hidden * (s.layers - 1) + s.latent_dim + 4)
     rounds = stack.steps / s.g_steps
-    return int(len(stack.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))
+    # measured at hidden 64: autograd 3 times as slow as passes written out, gradients of gradients 3 to 5 times slower
+    through = 1 if can_be_fast(s, stack.device) else 3
+    if s.rule == "unrolled" or "consensus" in s.penalties:
+        through *= 5
+    elif s.penalties:
+        through *= 2
+    return int(through * len(stack.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))
 
 
 def run_study(

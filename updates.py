@@ -5,22 +5,19 @@ nothing else. Parameters and gradients are flat, (M, P), contiguous; hyperparame
 operation is carried out number by number, so a member's result is the same in any company. `step` changes the
 parameters in place; `ahead` is the same step as a function, differentiable, for rules that only look at where it leads.
 
-An **update rule** plays rounds of a `game.Game`: `begin` is what comes before a round's first generator step, `step` a
+An **update rule** plays rounds of a `Game`: `begin` is what comes before a round's first generator step, `step` a
 generator step. A rule's `state` holds what it carries from round to round, as tensors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from settings import Setting
-
-if TYPE_CHECKING:
-    from game import Game
 
 State = tuple[Tensor, ...]
 
@@ -158,6 +155,29 @@ def make_optimizer(player: str, flat: Tensor, settings: Sequence[Setting]) -> Op
 
 
 # --- update rules ----------------------------------------------------------------------------------------------------
+
+
+class Game(Protocol):
+    """What a rule asks of a game (game.py is the real one); players are "g" and "d", their parameters (M, P)."""
+
+    g: Tensor
+    d: Tensor
+    d_steps: int
+    g_steps: int
+    unroll: int
+    lookahead_k: int
+    lookahead_alpha: Tensor
+    optimizers: dict[str, Optimizer]
+
+    def d_batch(self) -> Any: ...
+    def g_batch(self) -> Any: ...
+    def d_loss(self, g: Tensor, d: Tensor, batch: Any) -> Tensor: ...
+    def g_loss(self, g: Tensor, d: Tensor, batch: Any, *, record: bool = False) -> Tensor: ...
+    def gradient(self, player: str, g: Tensor, d: Tensor, batch: Any, *, record: bool = True) -> Tensor: ...
+    def descend(self, player: str, gradient: Tensor) -> None: ...
+    def move(self, player: str, flat: Tensor, state: State) -> None: ...
+    def plays(self, player: str) -> bool: ...
+    def project(self, d: Tensor) -> Tensor: ...
 
 
 class Alternating:

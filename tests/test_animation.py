@@ -10,8 +10,12 @@ from scipy.stats import multivariate_normal
 
 import animation
 import colours
+import palette
+import panels
 import plotting
-from animation import Scene, Sheet, animate, small_multiples
+import strips
+from animation import Sheet, animate, small_multiples
+from panels import Scene
 from plotting import Plane, grid_points
 
 HALF = 4.0
@@ -80,7 +84,7 @@ def test_every_panel_of_every_frame_shows_its_own_samples_at_that_moment(tmp_pat
         x, y = sheet.at[0, 1][0][0], sheet.at[1, 0][0][1]
         assert (frames[t][y + 20 : y + sheet.side + 4, x - 4 : x + sheet.side + 4] == 255).all()
         left, top, length, _ = sheet.bar
-        bar = (frames[t][top + 2, left : left + length] == sheet.palette[animation.BAR]).all(axis=1)
+        bar = (frames[t][top + 2, left : left + length] == sheet.palette[palette.BAR]).all(axis=1)
         assert bar.sum() == max(1, round(steps[t] / 1000 * length))
 
 
@@ -91,7 +95,7 @@ def test_each_frame_says_its_step(tmp_path, clock):
     frames, _ = frames_of(tmp_path / "a.gif")
     sheet = Sheet(scenes, *SINGLE, [7, 80, 900], clock=clock)
     for frame, step in zip(frames, (7, 80, 900), strict=True):
-        word = sheet.palette[animation._word(f"{clock} {step}", sheet.font, bold=True)]
+        word = sheet.palette[palette.written(f"{clock} {step}", sheet.font, bold=True)]
         left, top = sheet.left, sheet.step_top
         np.testing.assert_array_equal(frame[top : top + word.shape[0], left : left + word.shape[1]], word)
 
@@ -100,7 +104,7 @@ def test_each_frame_says_its_step(tmp_path, clock):
 def test_a_member_with_two_of_four_modes_shows_two(tmp_path, size):
     rng = np.random.default_rng(0)
     samples = CENTRES[np.arange(4000) % 2] + 0.3 * rng.normal(size=(2, 4000, 2))
-    samples[:, : animation.POINTS] = 100.0  # the points that would be drawn as points lie elsewhere
+    samples[:, : panels.POINTS] = 100.0  # the points that would be drawn as points lie elsewhere
     scenes = {(0, 0): Scene(still(samples, note="2 of 4 modes"))}
     animate(tmp_path / "a.gif", scenes, *SINGLE, [0, 1], size=size)
     sheet = Sheet(scenes, *SINGLE, [0, 1], size=size)
@@ -123,10 +127,10 @@ def test_a_linear_generator_shows_its_normal_density(size, scale, bandwidth):
     latent = np.random.default_rng(0).normal(size=(1, 400_000, 2))
     peak = 0.9 / (2 * np.pi * (scale**2 + bandwidth**2))
     plane = still(scale * latent, density=np.full((16, 16), peak), bandwidth=bandwidth)
-    (shown,) = animation.Panel(Scene(plane), ["density"], HALF, size).draw(0)
+    (shown,) = panels.Panel(Scene(plane), ["density"], HALF, size).draw(0)
     exact = multivariate_normal((0, 0), scale**2 + bandwidth**2).pdf(grid_points(HALF, size))
-    level = plotting.heat(exact, peak)[::-1] * (animation.HEATS - 1)
-    if size > animation.LARGE:  # its heat has blocks of two pixels
+    level = plotting.heat(exact, peak)[::-1] * (palette.HEATS - 1)
+    if size > panels.LARGE:  # its heat has blocks of two pixels
         level = level.reshape(size // 2, 2, size // 2, 2).mean((1, 3)).repeat(2, 0).repeat(2, 1)
     assert np.abs(shown - level).max() < 0.6  # half a level for rounding, the rest for sampling error
 
@@ -135,8 +139,8 @@ def test_samples_are_drawn_where_they_are():
     points = np.array([[(1.5, -2.5), (-3.0, 0.5), (9.0, 9.0), (np.nan, 0.0)]])
     scene = Scene(still(points, np.ones((8, 8))))
     for layers in (["density", "samples"], ["samples"]):
-        (shown,) = animation.Panel(scene, layers, HALF, 400).draw(0)
-        rows, columns = np.nonzero(shown == animation.POINT)
+        (shown,) = panels.Panel(scene, layers, HALF, 400).draw(0)
+        rows, columns = np.nonzero(shown == palette.POINT)
         x, y = (columns + 0.5) / 50 - HALF, HALF - (rows + 0.5) / 50
         found = {(round(float(a), 1), round(float(b), 1)) for a, b in zip(x, y, strict=True)}
         assert found == {(1.5, -2.5), (-3.0, 0.5)}
@@ -150,9 +154,9 @@ def test_diverged_members_do_not_stop_an_animation(tmp_path, value, size):
     samples[1:] = pull[1:] = vertices[1:, 2:] = value
     d[2:] = np.nan
     plane = Plane("lost", mixture(0.3, 64), samples, ["", "a note too long for so small a panel", "diverged"], 0.1)
-    strip = animation.Strip("loss", np.arange(3), [("D", np.array([1.0, value, np.nan]), colours.D)])
+    strip = strips.Strip("loss", np.arange(3), [("D", np.array([1.0, value, np.nan]), colours.D)])
     scene = Scene(plane, "diverged", d, d, pull, (vertices, np.full((4, 4), 1 / 16)), [strip])
-    for layers in (None, *([view, "samples", "arrows", "strip"] for view in animation.VIEWS)):
+    for layers in (None, *([view, "samples", "arrows", "strip"] for view in panels.VIEWS)):
         animate(tmp_path / "a.gif", {(0, 0): scene}, *SINGLE, [0, 1, 2], layers=layers, size=size)
         assert len(frames_of(tmp_path / "a.gif")[0]) == 3
 
@@ -204,8 +208,8 @@ def test_verdicts_titles_and_notes_stand_in_every_frame():
             x, y = sheet.at[r, c][0]
             over = frame[y - sheet.head : y, x : x + sheet.side]
             for text, bold in ((f"seed {c}", True), (note, False), (f"ends: {scene.verdict}", False)):
-                assert holds(over, animation._word(text, sheet.over_font, bold)), text
-        assert holds(frame[: sheet.top], animation._word("all seeds", sheet.font, True))
+                assert holds(over, palette.written(text, sheet.over_font, bold)), text
+        assert holds(frame[: sheet.top], palette.written("all seeds", sheet.font, True))
 
 
 def test_small_multiples_waste_little():
@@ -234,14 +238,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path):
 
 def test_an_interrupted_animation_leaves_no_file(tmp_path, monkeypatch):
     calls = iter([None, KeyboardInterrupt])
-    draw = animation.Panel.draw
+    draw = panels.Panel.draw
 
     def interrupted(self, moment):
         if error := next(calls):
             raise error
         return draw(self, moment)
 
-    monkeypatch.setattr(animation.Panel, "draw", interrupted)
+    monkeypatch.setattr(panels.Panel, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         animate(tmp_path / "a.gif", scenes_of({(0, 0): still(np.zeros((3, 5, 2)))}), *SINGLE, [0, 1, 2])
     assert not list(tmp_path.iterdir())

@@ -287,7 +287,8 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, kind):
         return peak
 
     peak(2)  # what is allocated once
-    assert peak(120) < 1.05 * peak(30)
+    # It is chance how many of a frame's arrays there are while another one is encoded; kept frames would be 90 more.
+    assert peak(120) < peak(30) + 20 * 100 * 150
 
 
 GROWTH = """

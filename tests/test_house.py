@@ -16,6 +16,7 @@ FLOORS = [
     ["GAN", "losses", "penalties", "updates", "game"],
     [
         "transport",
+        "theory",
         "lipschitz",
         "metrics",
         "verdicts",
@@ -28,9 +29,9 @@ FLOORS = [
         "spectrum",
         "scoring",
     ],
-    ["store", "colours", "figures", "plotting", "charts", "labcharts", "spectra", "film", "animation"],
+    ["store", "colours", "figures", "plotting", "charts", "portraits", "labcharts", "spectra", "film", "palette", "strips", "panels", "animation"],
     ["results", "parts", "comparisons", "joint", "study", "scenes", "render", "tables", "observations", "experiments", "report", "pipeline"],
-    ["bench"],
+    ["bench", "verify"],
     ["options", "main"],
 ]
 RANK = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}

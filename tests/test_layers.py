@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 from frames import frames_of
 from matplotlib.colors import to_rgb
+from PIL import Image
 from scipy.stats import norm
 
 import animation
 import colours
-from animation import ARROW, BELIEF, ERROR, HEATS, LAYERS, LEVELS, POINT, SIDES, UNDETERMINED, Scene, Sheet, Strip
+import palette
+import panels
+import strips
+from animation import Sheet
+from palette import ARROW, BELIEF, ERROR, HEATS, LEVELS, POINT, SIDES, UNDETERMINED
+from panels import LAYERS, Scene
 from plotting import Plane, grid_points, heat
+from strips import Strip
 
 HALF = 4.0
 FLAT = np.ones((8, 8))  # no contour lines
@@ -24,7 +31,7 @@ def plane(samples=FAR, density=FLAT, bandwidth=0.3, title="made up"):
 
 
 def drawn(scene, layer, size, moment=0):
-    (pixels,) = animation.Panel(scene, [layer], HALF, size).draw(moment)
+    (pixels,) = panels.Panel(scene, [layer], HALF, size).draw(moment)
     return pixels
 
 
@@ -42,16 +49,16 @@ def ends(low, high):
 
 
 def test_the_palette_has_a_level_under_each_cover_and_room_for_curves():
-    most = (256 - animation.CURVES) // animation.SHADES
-    table = animation.palette(["#123456"] * most)
+    most = (256 - palette.CURVES) // palette.SHADES
+    table = palette.palette(["#123456"] * most)
     assert len(table) <= 256
     assert most >= 6
     with pytest.raises(ValueError, match="colours"):
-        animation.palette(["#123456"] * (most + 1))
+        palette.palette(["#123456"] * (most + 1))
     real = 255 * np.array(to_rgb(colours.REAL))
     for level in range(LEVELS):
-        for cover in range(animation.COVERS):
-            share = cover / (animation.COVERS - 1)
+        for cover in range(palette.COVERS):
+            share = cover / (palette.COVERS - 1)
             expected = (1 - share) * table[level].astype(float) + share * real
             np.testing.assert_allclose(table[cover * LEVELS + level], expected, atol=0.51)
     np.testing.assert_array_equal(table[0], 255)
@@ -59,11 +66,25 @@ def test_the_palette_has_a_level_under_each_cover_and_room_for_curves():
     np.testing.assert_array_equal(table[[BELIEF, BELIEF + SIDES - 1]], ends(colours.GENERATED, colours.D))
     np.testing.assert_array_equal(table[[ERROR, ERROR + SIDES - 1]], ends(colours.BELOW, colours.ABOVE))
     np.testing.assert_array_equal(table[ARROW + 3], np.round(255 * np.array(to_rgb(colours.G))))
-    last = animation.CURVES + animation.SHADES * most - 1
+    last = palette.CURVES + palette.SHADES * most - 1
     np.testing.assert_array_equal(table[last], [0x12, 0x34, 0x56])
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC])
+@pytest.mark.parametrize(("cells", "side"), [(48, 48), (48, 301), (78, 296), (96, 50), (160, 640)])
+def test_interpolation_is_pillows_and_exact(cells, side, how):
+    depth = np.random.default_rng(0).choice([0, 3, 128, 255], (cells, cells)).astype(np.uint8)
+    weights = panels._weights(cells, side, how).astype(np.int64)
+    shown = panels._interpolated(depth, side, how)
+    np.testing.assert_array_equal(shown, weights @ depth @ weights.T)  # the integers
+    assert (weights.sum(axis=1) == panels.WHOLE).all()  # what is flat stays so
+    assert 255 * np.abs(weights).sum(axis=1).max() ** 2 < 2**24  # on the way too, whatever is added first
+    pillow = Image.fromarray(depth.astype(np.float32)).resize((side, side), how)
+    # each of up to ten weights is off by half a part, the largest by what the others are
+    np.testing.assert_allclose(shown / panels.WHOLE**2, pillow, atol=2 * 10 * 255 / panels.WHOLE)
 
 
 @pytest.mark.parametrize("size", [96, 157, 402])
@@ -178,7 +199,7 @@ def test_a_maps_cells_without_numbers_are_left_out():
 
 def arrows(pull, samples, size=400, reach=1.0):
     scene = Scene(plane([samples], bandwidth=0.01), pull=np.asarray([pull], float))
-    return animation.Panel(scene, ["arrows"], HALF, size, reach).draw(0)[0]
+    return panels.Panel(scene, ["arrows"], HALF, size, reach).draw(0)[0]
 
 
 def own(pixels):
@@ -193,7 +214,7 @@ def test_an_arrow_starts_at_its_sample_and_points_where_it_is_pulled(angle, stre
     rows, columns = own(arrows([strength * along], [start]))
     places = np.stack([columns + 0.5, 400 - (rows + 0.5)], axis=1) - (start + HALF) * 50  # pixels from the sample, y up
     forward, aside = places @ along, places @ np.array([-along[1], along[0]])
-    length = animation.arrow_length(400) * min(strength, 1)  # longer ones are cut
+    length = panels.arrow_length(400) * min(strength, 1)  # longer ones are cut
     assert abs(forward.max() - length) < 2
     assert -2.5 < forward.min() < 1
     assert np.abs(aside).max() < 5
@@ -217,7 +238,7 @@ def test_an_arrow_is_seen_on_every_ground():
     d = np.stack([np.full((8, 8), value, np.float32) for value in (0.0, 0.5, 1.0)])
     samples = np.tile([[[0.0, -0.01]]], (3, 1, 1))  # in the middle of a row of pixels
     scene = Scene(plane(samples), d=d, pull=np.tile([[[1.0, 0.0]]], (3, 1, 1)))
-    panel = animation.Panel(scene, ["d", "arrows"], HALF, 400)
+    panel = panels.Panel(scene, ["d", "arrows"], HALF, 400)
     for moment, level in enumerate((BELIEF, BELIEF + SIDES // 2, BELIEF + SIDES - 1)):
         (shown,) = panel.draw(moment)
         assert shown[0, 0] == level
@@ -236,7 +257,7 @@ def test_all_panels_have_one_scale_of_arrows():
     scenes = {cell: Scene(plane(spots), pull=pull * strength) for cell, strength in strengths.items()}
     sheet = Sheet(scenes, ["a"], ["x", "y", "z"], HALF, [0], ["arrows"])
     assert sheet.reach == 5.0  # 90 % are no longer than 3
-    full = animation.arrow_length(sheet.side)
+    full = panels.arrow_length(sheet.side)
     for (_, column), panel in sheet.panels.items():
         rows, _ = np.nonzero(panel.draw(0)[0] >= ARROW)
         assert abs(sheet.side / 2 - rows.min() - full * strengths[0, column] / 5) < 2.5
@@ -260,7 +281,7 @@ def test_a_strip_shows_its_values_and_a_cursor_at_the_frames_step(tmp_path):
     bottom = int((high + 0.5) / (high - low) * height)
     for frame, step in zip(frames_of(tmp_path / "a.gif")[0], steps, strict=True):
         box = frame[top : top + height, left : left + width]
-        cursor = np.flatnonzero((box == sheet.palette[animation.CURSOR]).all(axis=(0, 2)))
+        cursor = np.flatnonzero((box == sheet.palette[palette.CURSOR]).all(axis=(0, 2)))
         np.testing.assert_array_equal(cursor, min(int(step / 1000 * width), width - 2) + np.arange(2))
         for share in (0.05, 0.13, 0.33, 0.7, 0.95):
             column = int(share * width)
@@ -287,12 +308,12 @@ def test_of_more_values_than_pixels_medians_are_drawn():
     y = np.sin(x / 9) * 20 + 30
     y[::5] = 1e6
     y[200:240] = np.nan  # pixels 5 and 6
-    places, values = animation._thinned(x, y, 100)
+    places, values = strips.thinned(x, y, 100)
     assert len(places) == 50
     clean = np.arange(50) != 2
     np.testing.assert_allclose(values[clean], np.sin(places[clean] / 9) * 20 + 30, atol=1.5)
     few = np.arange(10.0)
-    np.testing.assert_array_equal(animation._thinned(few, few, 100), [few, few])
+    np.testing.assert_array_equal(strips.thinned(few, few, 100), [few, few])
 
 
 def test_strips_of_one_label_share_their_limits():
@@ -340,9 +361,9 @@ def test_overlays_are_drawn_over_every_view():
     far = np.full((1, 3, 3, 2), 9.0), np.full((2, 2), 0.25)
     bump = np.exp(-(grid_points(HALF, 64) ** 2).sum(-1) / 2)
     scene = Scene(plane(samples, bump, bandwidth=1.0), d=field, optimal=field, pull=samples[:, :1], lattice=far)
-    views = [*animation.VIEWS]
-    panel = animation.Panel(scene, [*views, "contours", "samples", "arrows"], HALF, 200)
-    bare = animation.Panel(scene, views, HALF, 200).draw(0)
+    views = [*panels.VIEWS]
+    panel = panels.Panel(scene, [*views, "contours", "samples", "arrows"], HALF, 200)
+    bare = panels.Panel(scene, views, HALF, 200).draw(0)
     for over, under in zip(panel.draw(0), bare, strict=True):
         changed = over != under
         # the second sample; the first is under its arrow
@@ -364,8 +385,8 @@ def test_views_stand_side_by_side_in_the_layers_order_each_under_its_name():
     assert lefts == sorted(lefts)
     assert np.diff(lefts).min() > sheet.side
     for view, (x, y) in zip(order, sheet.at[0, 0], strict=True):
-        name = animation.VIEWS[view]
-        word = animation._word(name, animation._fit([name], sheet.small + 1, sheet.side, bold=True), bold=True)
+        name = panels.VIEWS[view]
+        word = palette.written(name, palette.fitting([name], sheet.small + 1, sheet.side, bold=True), bold=True)
         np.testing.assert_array_equal(sheet.canvas[y - 4 - len(word) : y - 4, x : x + word.shape[1]], word)
 
 
@@ -390,7 +411,7 @@ def test_unknown_layers_and_missing_data_are_refused():
     assert Sheet({(0, 0): whole}, [""], [""], HALF, [0], list(LAYERS)).layers == list(LAYERS)
     with pytest.raises(ValueError, match=r"no layer 'D'; there are: density, map, d"):
         Sheet({(0, 0): whole}, [""], [""], HALF, [0], ["D"])
-    for layer, needs in animation.NEEDS.items():
+    for layer, needs in panels.NEEDS.items():
         for name in needs:
             bare = dataclasses.replace(whole, **{name: () if name == "strip" else None})
             with pytest.raises(ValueError, match=rf"layer '{layer}' needs Scene.{name}, which \(0, 1\)"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_rgb
+from scipy.ndimage import gaussian_filter
 from scipy.stats import multivariate_normal
 
 import charts
@@ -93,6 +94,14 @@ def test_density_of_one_point_is_the_smoothing_kernel_around_it():
     density = generated_density(at[None], HALF, 160, 0.5)
     # The kernel is cut at 4 std, where it has fallen to exp(-8) of its peak.
     np.testing.assert_allclose(density, kernel, atol=4e-4 * kernel.max())
+
+
+@pytest.mark.parametrize(("resolution", "cells"), [(20, 0.0), (20, 0.1), (78, 0.96), (150, 2.0), (31, 30.0)])
+def test_smoothing_is_that_of_scipy(resolution, cells):
+    points = np.random.default_rng(0).normal(size=(500, 2))
+    cell = 2 * HALF / resolution
+    rough, smooth = (generated_density(points, HALF, resolution, b) for b in (0.0, cells * cell))
+    np.testing.assert_allclose(smooth, gaussian_filter(rough, cells, mode="reflect"), rtol=1e-12, atol=1e-15)
 
 
 def test_density_of_gaussian_samples_is_the_blurred_gaussian():
@@ -198,19 +207,24 @@ def test_frames_say_their_steps_and_share_their_axes(moments):
 def test_contours_are_drawn_at_one_two_and_three_standard_deviations():
     std = 1.0
     density = multivariate_normal((0, 0), std**2).pdf(grid_points(HALF, 40))  # coarse on purpose
-    figure = matplotlib.figure.Figure()
-    axes = figure.add_subplot()
-    plotting.draw_contours(axes, density, HALF, 1.0)
-    radii = [np.linalg.norm(path.vertices, axis=1) for path in axes.collections[0].get_paths()]
-    for radius, expected in zip(radii, (3, 2, 1), strict=True):
-        np.testing.assert_allclose(radius, expected * std, atol=0.01)
+    lines = plotting.contour_lines(density, HALF)
+    for line, expected in zip(lines, (3, 2, 1), strict=True):
+        np.testing.assert_allclose(np.linalg.norm(line.vertices, axis=1), expected * std, atol=0.01)
+    figure = figures.new_figure(4, 4, "")
+    for left in (0, 0.5):  # the same lines in two places
+        axes = figure.add_axes((left, 0, 0.5, 0.5), xlim=(-HALF, HALF), ylim=(-HALF, HALF))
+        axes.set_axis_off()
+        plotting.draw_contours(axes, lines, 1.0)
+    drawn = pixels(figure)[200:].sum(axis=2) < 3 * 128
+    np.testing.assert_array_equal(drawn[:, :200], drawn[:, 200:])
+    x, y = (np.flatnonzero(drawn[:, :200].any(axis=axis)) for axis in (0, 1))
+    for ends in (x, y):  # 25 pixels a std
+        assert (ends[0], ends[-1]) == pytest.approx((100 - 75, 100 + 75), abs=1.5)
 
 
 def test_a_density_without_levels_has_no_contours():
-    axes = matplotlib.figure.Figure().add_subplot()
     for density in (np.zeros((8, 8)), np.ones((8, 8))):
-        plotting.draw_contours(axes, density, HALF, 1.0)
-    assert not axes.collections
+        assert plotting.contour_lines(density, HALF) == []
 
 
 def score(cells, seeds=8, null=4.0, **values):
@@ -753,7 +767,7 @@ def test_a_users_style_changes_nothing_and_is_left_alone(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_drawing_needs_neither_pyplot_nor_torch():
-    code = "import animation, sys; print({'torch', 'matplotlib.pyplot'} & set(sys.modules))"
+def test_drawing_needs_neither_pyplot_nor_torch_nor_scipy():
+    code = "import render, animation, charts, sys; print({'torch', 'matplotlib.pyplot', 'scipy'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
