@@ -222,6 +222,35 @@ def report_runs(
     print(home / "report.html")
 
 
+@app.command("verify")
+def verify_methods(
+    out: Annotated[str | None, typer.Option(help="picture: .png, .pdf or .svg (runs/verify-DATE.png)")] = None,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="check only")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the rows as one JSON object instead of a table")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="results and errors only")] = False,
+) -> None:
+    """Hold losses, penalties, optimisers and update rules to games with known answers; draw the phase portraits."""
+    path = Path(out or f"runs/verify-{datetime.datetime.now():%Y%m%d-%H%M%S}.png")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise OptionError(f"--out {out}: a picture is written as .png, .pdf or .svg")
+    from progress import progress_on
+    from study import usable_cores
+    from verify import TICKS, as_record, check, draw, table
+
+    with progress_on(sys.stderr, quiet)("verifying", TICKS) as advance:
+        found = check(advance, usable_cores())
+    if not no_figures:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw(found, path)
+    if as_json:
+        print(json.dumps(as_record(found), ensure_ascii=False, allow_nan=False, indent=2))
+    else:
+        print(table(found) + ("" if no_figures else f"\n\n{path}"))
+    if not found.passed:
+        failed = [f"{row.name} ({row.what})" for row in found.rows if not row.passed]
+        raise RunFailed(f"{len(failed)} of {len(found.rows)} rows fail: {failed[0]}")
+
+
 @app.command("bench")
 def benchmark(
     only: Annotated[str | None, typer.Option(help="parts, separated by commas; default: all")] = None,

@@ -44,7 +44,9 @@ def gradients(judge: Judge, x: Tensor) -> Tensor:
 
 
 def _slopes(judge: Judge, x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(gradients(judge, x), dim=-1)  # where D is flat, its own slope counts as 0
+    square = gradients(judge, x).square().sum(-1)
+    # where D is flat the slope of its slope counts as 0, and so do further ones: a norm's would be NaN
+    return torch.where(square > 0, torch.where(square > 0, square, 1).sqrt(), 0)
 
 
 def _between(points: Points) -> Tensor:

@@ -155,15 +155,18 @@ def test_gradients_of_penalties(name):
 
 
 def test_a_flat_discriminator_has_finite_penalties():
-    """All ReLUs dead: |∇D| = 0, where the norm itself has no derivative."""
+    """All ReLUs dead: |∇D| = 0, where a norm has no derivative, and no second one, which unrolling needs."""
     D = discriminators([0], hidden=4)
     D.flat.fill_(-1)
     points = Points(*torch.ones(2, 1, 5, 2), torch.full((1, 5, 1), 0.5), torch.ones(1, 5, 2))
     for name, entry in PENALTIES.items():
         if entry.term:
             d = D.flat.clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(entry.term(lambda x, d=d: D.at(d, x).squeeze(-1), points).sum(), d)
+            value = entry.term(lambda x, d=d: D.at(d, x).squeeze(-1), points).sum()
+            (gradient,) = torch.autograd.grad(value, d, create_graph=True)
             assert torch.isfinite(gradient).all(), name
+            (second,) = torch.autograd.grad(gradient.square().sum() + 0 * d.sum(), d)
+            assert torch.isfinite(second).all(), name
 
 
 def test_consensus_adds_the_slope_of_the_squared_gradients():
