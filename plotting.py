@@ -8,7 +8,7 @@ never autoscaled.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -193,7 +193,6 @@ def comparison_figure(
         size = 11 if max(map(len, lines.split("\n"))) * 0.1 < side else 9
         middle = top + row * (side + gap) + side / 2
         words_at(figure, 0.32, middle, lines, fontsize=size, rotation=90, va="center", **bold)
-    extra: list[tuple[Any, str]] = []
     for k, score in enumerate(scores):
         # Half a gap more at either end, so that a row's lanes stand exactly beside its planes.
         box = (right + names + k * (wide + 0.3), top - gap / 2, wide, down * (side + gap))
@@ -204,20 +203,52 @@ def comparison_figure(
         axes.set_ylim(down, 0)
         axes.set_yticks([r + (c + 0.5) / across for r, c in cells], [columns[c] if k == 0 else "" for _, c in cells])
         axes.tick_params(axis="y", length=0, labelsize=9)
-        extra = [
-            (Line2D([], [], color=INK, linestyle="", marker="o", markersize=3.5), "seed"),
-            (Line2D([], [], color=INK, linewidth=2, marker="D", markersize=5), "mean, 95 %"),
-            (Line2D([], [], color=REAL, linestyle="", marker="|", markersize=11), "perfect generator"),
-        ]
-    _key(figure, extra)
+    _key(figure, _MARKS if scores else ())
     return figure
 
 
-def _key(figure: Figure, extra: Sequence[tuple[Any, str]] = ()) -> None:
-    """The legend of figures with planes: one line at the bottom right."""
+_MARKS: tuple[tuple[Any, str], ...] = (
+    (Line2D([], [], color=INK, linestyle="", marker="o", markersize=3.5), "seed"),
+    (Line2D([], [], color=INK, linewidth=2, marker="D", markersize=5), "mean, 95 %"),
+    (Line2D([], [], color=REAL, linestyle="", marker="|", markersize=11), "perfect generator"),
+)
+
+
+def forest_figure(
+    rows: Sequence[str], columns: Sequence[str], scores: Sequence[Score], title: str = "", lane: float = 0.27
+) -> Figure:
+    """Many settings, a line each: every seed, the mean with its interval and the perfect generator; targets below one
+    another, each with axes of its own. `lane` is a line's height in inches."""
+    blocks = [sorted({cell for score in scores for cell in score.mean if cell[0] == row}) for row in range(len(rows))]
+    names, wide, head, foot = 0.3 + 0.07 * max(map(len, columns)), 2.4, 0.75, 0.55
+    height = sum(len(cells) * lane + head + foot for cells in blocks) + (0.35 if title else 0) + 0.3
+    figure = new_figure(names + len(scores) * (wide + 0.3) + 0.15, height, title)
+    top = 0.35 if title else 0.0
+    for name, cells in zip(rows, blocks, strict=True):
+        words_at(figure, 0.15, top + 0.32, name, fontsize=12, fontweight="bold", va="center")
+        lines = {cell: (line, 0) for line, cell in enumerate(cells)}
+        for k, score in enumerate(scores):
+            own: dict[str, Any] = {
+                field: {lines[cell]: value for cell, value in getattr(score, field).items() if cell in lines}
+                for field in ("values", "mean", "low", "high", "null")
+            }
+            axes = axes_at(figure, names + k * (wide + 0.3), top + head, wide, len(cells) * lane)
+            axes.hlines(np.arange(0.5, len(cells)), 0, 1, FAINT, linewidth=0.4, transform=axes.get_yaxis_transform())
+            _draw_score(axes, replace(score, **own), list(lines.values()), 1, lane)
+            axes.set_ylim(len(cells), 0)
+            axes.set_yticks(np.arange(0.5, len(cells)), [columns[c] if k == 0 else "" for _, c in cells])
+            axes.tick_params(axis="y", length=0, labelsize=9)
+        top += len(cells) * lane + head + foot
+    _key(figure, _MARKS, planes=False)
+    return figure
+
+
+def _key(figure: Figure, extra: Sequence[tuple[Any, str]] = (), *, planes: bool = True) -> None:
+    """The legend of figures with planes, or of scores alone: one line at the bottom right."""
     ramp = tuple(Rectangle((0, 0), 1, 1, facecolor=c / 255.0, linewidth=0) for c in heat_colours(7)[1:])
     real = Line2D([], [], color=REAL, linewidth=1.2)
-    entries = [(real, "real density"), (ramp, "generated density (full colour: real peak)"), *extra]
+    entries: list[tuple[Any, str]] = [(real, "real density"), (ramp, "generated density (full colour: real peak)")]
+    entries = [*(entries if planes else ()), *extra]
     w, h = figure.get_size_inches()
     handles, labels = [handle for handle, _ in entries], [label for _, label in entries]
     where: Any = {"loc": "lower right", "bbox_to_anchor": (1 - 0.1 / w, 0.04 / h), "borderaxespad": 0}

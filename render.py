@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DRAWING = ("charts", "plotting", "labcharts", "spectra")  # where the functions of figures are looked for, in turn
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
+MANY = 12  # settings of one target, beyond which they are compared by their scores alone, a line each
 MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
@@ -335,6 +336,8 @@ def _comparison(results: Results, look: Look) -> list[Picture]:
                     null={cell: results.null[i][name][0] for cell, i in has.items()},
                 )
             )
+    if len(columns) > MANY:
+        return [Picture("comparison.png", "forest_figure", {"rows": rows, "columns": columns, "scores": scores})]
     pictures = [Picture("comparison.png", "comparison_figure", {**shared, "planes": planes, "scores": scores})]
     if _moves(results):
         frames = np.arange(results.frame_steps.shape[1])

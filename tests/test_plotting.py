@@ -20,7 +20,7 @@ import colours
 import figures
 import plotting
 from charts import Clock, Line, Panel, Track
-from plotting import Plane, Score, generated_density, grid_points
+from plotting import Plane, Score, forest_figure, generated_density, grid_points
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -771,3 +771,21 @@ def test_drawing_needs_neither_pyplot_nor_torch_nor_scipy():
     code = "import render, animation, charts, sys; print({'torch', 'matplotlib.pyplot', 'scipy'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_many_settings_are_a_line_each():
+    """Seeds and means of every setting stand on its own line, in the block of its target, whose axes they share."""
+    cells = [(0, 0), (0, 1), (0, 2), (1, 1)]
+    values = {cell: np.array([cell[0] + 0.1, cell[1] + 0.2]) for cell in cells}
+    mean = {cell: value.mean() for cell, value in values.items()}
+    score = Score("JSD", "nats", values, mean, mean, mean, dict.fromkeys(cells, 0.5))
+    figure = forest_figure(["one", "two"], ["a", "b", "c"], [score, score])
+    first, _, second, _ = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == ["a", "b", "c"]
+    assert [label.get_text() for label in second.get_yticklabels()] == ["b"]
+    means = first.collections[3].get_offsets()  # lines, perfect, intervals, means, then each setting's seeds
+    np.testing.assert_allclose(means, [(mean[0, column], column + 0.5) for column in range(3)])
+    for column, seeds in enumerate(first.collections[4:7]):
+        places = seeds.get_offsets()
+        np.testing.assert_allclose(places[:, 0], values[0, column])
+        assert (np.floor(places[:, 1]) == column).all()

@@ -9,18 +9,22 @@ import pytest
 import torch
 from PIL import Image
 
+import diracgame
 import game
 import losses
 import main as command_line
+import minigames
 import penalties
 import updates
 import verify
+from diracgame import METHODS
 from GAN import MLP
 from losses import LOSSES
+from minigames import Row
 from penalties import PENALTIES
 from reference import AutogradStack
 from updates import OPTIMIZERS, UPDATES
-from verify import METHODS, RULES, Found, Row
+from verify import RULES, Found
 
 
 def failed(rows):
@@ -154,13 +158,13 @@ def test_values_in_words(value, text):
 )
 def test_verdicts(path, verdict):
     n = np.arange(501.0)
-    assert verify.verdict_of((path(n) * np.array([np.cos(n / 9), np.sin(n / 9)])).T) == verdict
-    assert verify.verdict_of(np.full((501, 2), 1.4)) == "settles elsewhere"
-    assert verify.verdict_of(np.full((501, 2), np.nan)) == "diverges"
+    assert diracgame.verdict_of((path(n) * np.array([np.cos(n / 9), np.sin(n / 9)])).T) == verdict
+    assert diracgame.verdict_of(np.full((501, 2), 1.4)) == "settles elsewhere"
+    assert diracgame.verdict_of(np.full((501, 2), np.nan)) == "diverges"
 
 
 def test_the_noise_is_normal_and_exact_in_its_moments():
-    noise = verify.Fixed(2, 31).normal("instance_noise", 31, 1)
+    noise = minigames.Fixed(2, 31).normal("instance_noise", 31, 1)
     assert noise.shape == (2, 31, 1)
     assert noise.mean().abs() < 1e-15
     assert noise.square().mean().item() == pytest.approx(1, abs=1e-15)
@@ -254,16 +258,16 @@ def test_optimisers_and_averages_that_are_broken_fail(monkeypatch):
 
 
 def test_a_broken_loss_fails(monkeypatch):
-    assert failed(verify.losses()) == set()
+    assert failed(diracgame.losses()) == set()
     wrong = replace(LOSSES["nonsaturating"], generator=losses.minimax_generator)
     monkeypatch.setitem(LOSSES, "nonsaturating", wrong)
     monkeypatch.setattr(game, "label_smoothing", lambda *those: 2 * penalties.label_smoothing(*those))
-    assert failed(verify.losses()) == {"nonsaturating", "label smoothing 0.2"}
+    assert failed(diracgame.losses()) == {"nonsaturating", "label smoothing 0.2"}
 
 
 def test_the_linear_rows_hold():
-    assert failed(verify.dirac({})) == set()
-    assert failed(verify.more()) == set()
+    assert failed(diracgame.dirac({})) == set()
+    assert failed(diracgame.more()) == set()
     assert failed(verify.terms()) == set()
 
 
@@ -285,18 +289,18 @@ def scaled(name, factor):
 def test_a_broken_penalty_fails(name, instead, methods, monkeypatch):
     monkeypatch.setitem(PENALTIES, name, instead())
     assert failed(verify.terms()) == {name}
-    assert failed(verify.dirac({})) == methods
+    assert failed(diracgame.dirac({})) == methods
 
 
 def test_a_consensus_of_the_wrong_sign_fails(monkeypatch):
     monkeypatch.setattr(game, "consensus", lambda *those: -penalties.consensus(*those))
-    assert failed(verify.dirac({})) == {"consensus 1"}
+    assert failed(diracgame.dirac({})) == {"consensus 1"}
     assert failed(verify.terms()) == {"consensus"}
 
 
 def test_noise_of_another_size_fails(monkeypatch):
     monkeypatch.setattr(game, "noise_std", lambda weight, step, anneal: weight / 2)
-    assert failed(verify.dirac({})) == {"instance noise 0.7"}
+    assert failed(diracgame.dirac({})) == {"instance noise 0.7"}
     assert failed(verify.terms()) == {"instance_noise"}
 
 
@@ -313,22 +317,26 @@ def test_spectral_normalisation_that_does_not_follow_fails(monkeypatch):
 
 def test_clip_and_gp_broken_fail_where_they_lead(monkeypatch):
     """A bound twice as wide, and a target that is not the setting's: the Jacobian does not tell."""
-    monkeypatch.setattr(verify, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)})
+    monkeypatch.setattr(
+        diracgame, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)}
+    )
     names = ("WGAN clip 1", "WGAN-GP 1")
-    assert failed(verify.dirac(verify.walks(names))) == set()
+    assert failed(diracgame.dirac(diracgame.walks(names))) == set()
     monkeypatch.setattr(game, "clip", lambda flat, weight: penalties.clip(flat, 2 * weight))
     term = PENALTIES["gp"].term
     wrong = replace(PENALTIES["gp"], term=lambda judge, points: term(judge, points._replace(slope=1.0)))
     monkeypatch.setitem(PENALTIES, "gp", wrong)
-    assert failed(verify.dirac(verify.walks(names))) == set(names)
+    assert failed(diracgame.dirac(diracgame.walks(names))) == set(names)
     assert failed(verify.terms()) == {"clip", "gp"}
 
 
 def test_players_at_once_that_alternate_fail_on_the_dirac_game(monkeypatch):
-    monkeypatch.setattr(verify, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)})
-    monkeypatch.setattr(verify, "ROUNDS", 200)
+    monkeypatch.setattr(
+        diracgame, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)}
+    )
+    monkeypatch.setattr(diracgame, "ROUNDS", 200)
     monkeypatch.setattr(updates.Simultaneous, "descend_g", updates.Alternating.descend_g)
-    rows = verify.dirac(verify.walks(("R1 0.3",)))
+    rows = diracgame.dirac(diracgame.walks(("R1 0.3",)))
     assert {row.what.partition(":")[0] for row in rows if not row.passed} >= {"area a round", "radius a round"}
 
 
