@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from comparisons import write_tables
+from experiments import get_parts
 from files import NotARun
 from joint import join
+from parts import Part
 from progress import Progress, silent
 from render import check, plan, plan_joint, render
 from report import Told, write_report
@@ -61,13 +63,14 @@ def run(
         write_tables(results, folder)
         known = results
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
+        parts = _parts(results)
         if look is not None:
-            pictures = plan(results, look)
+            pictures = plan(results, look, parts)
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        write_report(results, folder, [Told(folder.path.name, folder, results, facts)])
+        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)])
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=folder.made()))
     except BaseException as error:
@@ -94,7 +97,8 @@ def redraw(
     results, facts = load(folder), folder.read_json(MANIFEST)
     look = _look(folder, facts, changes or {})
     dataclasses.replace(results.study, workers=workers)  # checked
-    pictures = plan(results if frames is None else thinned(results, frames), look)
+    parts = _parts(results)  # of all frames
+    pictures = plan(results if frames is None else thinned(results, frames), look, parts)
     folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
     try:
         with progress("drawing", len(pictures)) as advance:
@@ -111,8 +115,14 @@ def rewrite_report(path: Path) -> None:
 
 def _rewrite(folder: RunFolder) -> None:
     results, facts = load(folder), folder.read_json(MANIFEST)
-    write_report(results, folder, [Told(folder.path.name, folder, results, facts)])
+    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))])
     folder.write_json(MANIFEST, {**facts, "files": folder.made()})
+
+
+def _parts(results: Results) -> list[Part]:
+    """What the run's study, if it is a named one, makes of the results for the report."""
+    make = get_parts(results.study.name)
+    return make(results) if make else []
 
 
 def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progress: Progress = silent) -> None:
@@ -122,7 +132,10 @@ def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progr
     """
     folders = [RunFolder.open(path) for path in paths]
     names = _distinct(paths)
-    runs = [Told(name, f, load(f), f.read_json(MANIFEST)) for name, f in zip(names, folders, strict=True)]
+    runs = []
+    for name, folder in zip(names, folders, strict=True):
+        results = load(folder)
+        runs.append(Told(name, folder, results, folder.read_json(MANIFEST), _parts(results)))
     joint, sources = join([told.results for told in runs], names)
     home = RunFolder.create(out, force=force)
     try:

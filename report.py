@@ -15,6 +15,8 @@ from urllib.parse import quote
 import jinja2
 
 from observations import observe
+from parts import Part
+from render import MANY, grid
 from results import Results, target_name
 from settings import FIELDS, Setting
 from store import RunFolder
@@ -24,13 +26,14 @@ from tables import SCORES, budget_words, columns_of, counted, legend, rows_of, t
 class Told(NamedTuple):
     """A run as a report tells of it: its folder, its results, and what run.json says of how it went.
 
-    The facts: command, versions, device, threads, seconds; what is missing is left out.
+    The facts: command, versions, device, threads, seconds; what is missing is left out. `parts` are its study's own.
     """
 
     name: str
     folder: RunFolder
     results: Results
     facts: Mapping[str, Any]
+    parts: Sequence[Part] = ()
 
 
 def write_report(results: Results, folder: RunFolder, runs: Sequence[Told]) -> None:
@@ -118,6 +121,7 @@ CURVES = (
 COMPARISONS = {
     "comparison.gif": "Generated samples against the real density, every setting on one clock, animated",
     "comparison.png": "All settings: final samples against the real density, and scores with intervals",
+    "many": "All settings: scores with intervals",  # the same file
 }
 SUFFIXES = {".png": "image/png", ".gif": "image/gif"}
 
@@ -136,12 +140,25 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
 
     leads = []
     for told in runs:
-        moves = told.results.frame_steps.shape[1] > 1  # one moment is no animation
+        # one moment is no animation, and very many settings have none side by side
+        moves = told.results.frame_steps.shape[1] > 1 and not _many(told.results)
         if moves and (lead := picture(told.folder, "comparison.gif", COMPARISONS["comparison.gif"])):
             leads.append((told.name if joint else "", lead))
-    comparison = picture(folder, "comparison.png", COMPARISONS["comparison.png"])
+    many = _many(results)
+    comparison = picture(folder, "comparison.png", COMPARISONS["many" if many else "comparison.png"])
     if not leads and comparison:
         leads, comparison = [("", comparison)], None
+    own_parts = [
+        {
+            "title": f"{told.name}, {part.title}" if joint else part.title,
+            "sentence": part.sentence,
+            "picture": picture(told.folder, part.picture, part.shows or part.title),
+            "columns": list(part.table[0]) if part.table else [],
+            "rows": [[str(value) for value in row.values()] for row in part.table],
+        }
+        for told in runs
+        for part in told.parts
+    ]
     targets = []
     for target, indices in results.targets.items():
         kinds = []
@@ -181,6 +198,8 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
         "legend": legend(results, "perfect generator"),
         "leads": leads,
         "comparison": comparison,
+        "own_parts": own_parts,
+        "many": many,
         "parts": observe(results),
         "targets": targets,
         "missing": sum(missing),
@@ -211,6 +230,11 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
             for told in runs
         ],
     }
+
+
+def _many(results: Results) -> bool:
+    """Whether there are so many settings that they are compared by their scores alone."""
+    return len(grid(results.labels)[1]) > MANY
 
 
 def _kind(heading: str, caption: str, pictures: list[tuple[str, Picture]], layout: str) -> dict[str, Any]:

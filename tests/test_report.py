@@ -24,6 +24,7 @@ from PIL import Image
 from comparisons import difference_rows
 from intervals import paired_difference
 from observations import observations, observe
+from parts import Part
 from report import Told, _markdown
 from report import write_report as write
 from results import SWINGS, Member, Results
@@ -651,6 +652,110 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     write_report(results, RunFolder(tmp_path / "run"), FACTS)
     assert (tmp_path / "run/report.html").read_text(encoding="utf-8") == first[0]
     assert (tmp_path / "run/report.md").read_text(encoding="utf-8") == first[1]
+
+
+# --- a study's own parts ------------------------------------------------------------------------------------
+
+OWN = [
+    Part(
+        "1. One alone",
+        "It is 2.0 [1.5, 2.5].",
+        "part-1-one.png",
+        "panels_figure",
+        {},
+        [{"c": "1", "L": "2 [1, 3]"}],
+        "Two",
+    ),
+    Part("2. Both", "No difference is shown.", "part-2-both.png", "panels_figure", {}),
+]
+
+
+def with_parts(path: Path, parts: Sequence[Part], pictures: Sequence[str]) -> tuple[str, str]:
+    results = made((mixture(2), GOOD, ["converged"] * 4))
+    folder = RunFolder.create(path / "run")
+    draw(folder, results)
+    for picture in pictures:
+        Image.new("RGB", (120, 40)).save(folder.path / picture)
+    write(results, folder, [Told("run", folder, results, FACTS, parts)])
+    return tuple((folder.path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))  # type: ignore[return-value]
+
+
+def test_a_part_has_its_title_sentence_picture_and_table(tmp_path: Path) -> None:
+    html, markdown = with_parts(tmp_path, OWN, ["part-1-one.png", "part-2-both.png"])
+    page = Page(html)
+    for part in OWN:
+        assert part.sentence in page.text
+        assert part.sentence in markdown
+        assert page.text.index(part.sentence) < page.text.rindex("All settings") < page.text.rindex("How it was")
+    assert "\n## 1\\. One alone\n" in markdown
+    assert "\n## 2\\. Both\n" in markdown
+    # a picture says what it shows, or else which part it is of
+    assert [i["alt"] for i in page.every("img")][:2] == ["Two", "2. Both"]
+    assert all(str(i["src"]).startswith("data:image/png") for i in page.every("img")[:2])
+    assert "![Two](part-1-one.png)" in markdown
+    assert r"![2\. Both](part-2-both.png)" in markdown
+    assert [" ".join(cell.replace("\u00a0", " ").split()) for cell in page.cells[:4]] == ["c", "L", "1", "2 [1, 3]"]
+    assert "\n| c | L |\n|---|---|\n| 1 | 2 [1, 3] |\n" in markdown
+    assert "pictures" not in page.text
+
+
+def test_links_lead_to_the_parts(tmp_path: Path) -> None:
+    page = Page(with_parts(tmp_path, OWN, ["part-1-one.png", "part-2-both.png"])[0])
+    anchors = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {"part-1", "part-2", "settings"} <= anchors
+    assert {str(a["href"])[1:] for a in page.every("a") if str(a["href"]).startswith("#")} <= anchors
+
+
+def test_a_parts_missing_picture_is_missed(tmp_path: Path) -> None:
+    html, markdown = with_parts(tmp_path, OWN, ["part-1-one.png"])
+    for text in (Page(html).text, markdown):
+        assert "1 of this run's 8 pictures is not in its folder." in text
+        assert "No difference is shown." in text
+
+
+def test_hostile_parts_are_harmless(tmp_path: Path) -> None:
+    part = Part(EVIL, EVIL, "part.png", "f", {}, [{EVIL: f"{EVIL} | *b*"}], EVIL)
+    html, markdown = with_parts(tmp_path, [part], ["part.png"])
+    page = Page(html)
+    assert not any("onerror" in attributes for _, attributes in page.tags)
+    assert page.every("img")[0]["alt"] == EVIL
+    assert "<img" not in markdown
+    assert r"\| \*b\* |" in markdown
+
+
+def test_without_parts_there_is_no_heading_of_theirs(tmp_path: Path) -> None:
+    html, markdown = with_parts(tmp_path, [], [])
+    assert "All settings" not in Page(html).text
+    assert "## All settings" not in markdown
+
+
+def test_runs_beside_one_another_have_their_own_parts(tmp_path: Path) -> None:
+    results = made((mixture(2), GOOD, ["converged"] * 4), (mixture(1), BAD, ["collapsed"] * 4))
+    homes = []
+    for name in ("a", "b"):
+        home = RunFolder.create(tmp_path / name)
+        Image.new("RGB", (120, 40)).save(home.path / "part-1-one.png")
+        homes.append(home)
+    out = RunFolder.create(tmp_path / "joint")
+    one = made((mixture(2), GOOD, ["converged"] * 4))
+    two = made((mixture(1), BAD, ["collapsed"] * 4))
+    write(results, out, [Told(n, h, r, FACTS, OWN[:1]) for n, h, r in zip("ab", homes, (one, two), strict=True)])
+    markdown = (out.path / "report.md").read_text(encoding="utf-8")
+    for name in "ab":
+        assert f"\n## {name}, 1. One alone\n\nIt is 2.0 [1.5, 2.5].\n\n![Two](../{name}/part-1-one.png)\n" in markdown
+
+
+def test_very_many_settings_have_no_animation_side_by_side_and_none_is_missed(tmp_path: Path) -> None:
+    for count, many in ((12, False), (13, True)):
+        results = made(*((mixture(d + 1), GOOD[:1], ["converged"]) for d in range(count)))
+        folder = RunFolder.create(tmp_path / str(count))
+        draw(folder, results)
+        (folder.path / "comparison.gif").unlink()
+        write_report(results, folder, FACTS)
+        page = Page((folder.path / "report.html").read_text(encoding="utf-8"))
+        assert ("not in its folder" in page.text) is not many
+        assert ("A line a setting" in page.text) is many
+        assert ("Left: final samples" in page.text) is not many
 
 
 # --- in a browser -------------------------------------------------------------------------------------------

@@ -1,0 +1,276 @@
+"""D alone: how steep it becomes, bounded by clipping, by a gradient penalty, or by nothing, and what it tells of W₁."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from budget import updates
+from intervals import mean_interval
+from parts import Part
+from results import Results
+from tables import counted
+
+from . import _lab as lab
+
+if TYPE_CHECKING:
+    from labcharts import Line, Panel
+
+BOUNDS: dict[str, tuple[str, str | int]] = {  # score -> its name in figures, its colour
+    "lipschitz_upper": ("product of spectral norms (≥ L)", 1),
+    "lipschitz_grid": ("largest slope on a grid (≤ L)", "D"),
+    "lipschitz_secant": ("largest secant of samples (≤ L)", 2),
+}
+DISTANCES: dict[str, tuple[str, str | int]] = {
+    "w1": ("exact W₁", "generated"),
+    "w1_critic": ("critic's, over the slope found", "D"),
+    "w1_lower": ("critic's, over spectral norms", 1),
+}
+PENALTIES = {  # penalty -> its words in a title, what it asks of a slope, the end of its picture's name
+    "gp": ("gradient penalty", "", "gp"),
+    "gp_one_sided": ("one-sided gradient penalty", "at most ", "gp-one-sided"),
+}
+FREE = ("penalty", "penalty_weight")
+SLOPE, DISTANCE = "slope of D, per data unit", "W₁, data units"
+
+
+# --- with a bound on its slope ---------------------------------------------------------------------------------------
+
+
+def clipped(results: Results) -> list[Part]:
+    """Part 1: weight clipping, over the bound of the weights."""
+    made = []
+    chosen = [i for i, s in enumerate(results.study.settings) if lab.critic(s, "d", "clip")]
+    for family in lab.families(results, chosen, FREE):
+        bounds = np.array([lab.weight(results, i) for i in family.indices])
+        names = [f"c = {c:g}" for c in bounds]
+        said = [
+            _trained(results, family.indices[0], "every weight clipped to [−c, c] after each"),
+            _between(results, family.indices, names),
+            _power(results, family.indices, bounds),
+            _estimates(results, family.indices, names),
+        ]
+        title = f"1. D alone, weights clipped{family.words}"
+        how = _drawn(results, title, family.indices, bounds, ("bound c of every weight", "c"))
+        made.append(Part(title, lab.joined(results, said), f"part-1-clip{family.file}.png", "panels_figure", **how))
+    return made
+
+
+def penalised(results: Results) -> list[Part]:
+    """Part 2: the gradient penalty, over its weight."""
+    made = []
+    for penalty, (words, limit, file) in PENALTIES.items():
+        chosen = [i for i, s in enumerate(results.study.settings) if lab.critic(s, "d", penalty)]
+        for family in lab.families(results, chosen, FREE):
+            weights = np.array([lab.weight(results, i) for i in family.indices])
+            asked = results.study.settings[family.indices[0]].slope
+            names = [f"λ = {weight:g}" for weight in weights]
+            said = [
+                _trained(results, family.indices[0], f"with a penalty λ on slopes that are not {limit}{asked:g}"),
+                _between(results, family.indices, names),
+                _against_asked(results, family.indices, names, asked),
+                _estimates(results, family.indices, names),
+            ]
+            title = f"2. D alone, {words}{family.words}"
+            axis = "weight λ of the gradient penalty"
+            how = _drawn(results, title, family.indices, weights, (axis, "λ"), asked)
+            path = f"part-2-{file}{family.file}.png"
+            made.append(Part(title, lab.joined(results, said), path, "panels_figure", **how))
+    return made
+
+
+def _trained(results: Results, index: int, how: str) -> str:
+    steps = updates(results.study.settings[index], int(results.snapshot_steps[index, -1]))
+    return f"G stays as it was drawn, and D takes {counted(steps, 'step')}, {how}."
+
+
+def _between(results: Results, indices: Sequence[int], names: Sequence[str]) -> str:
+    """Between what the Lipschitz constant lies at the first and the last setting, and how far apart its bounds are."""
+    said = []
+    for index, name in {indices[0]: names[0], indices[-1]: names[-1]}.items():
+        low, high = (lab.geometric(results.final(score, index)) for score in ("lipschitz_grid", "lipschitz_upper"))
+        said.append(f"at {name} at least {lab.words(low)} and at most {lab.words(high)}")
+    logs = {name: [np.log(lab.positive(results.final(name, i))) for i in indices] for name in BOUNDS}
+    apart = {
+        name: lab.exp(mean_interval(np.mean(logs[name], 0) - np.mean(logs["lipschitz_grid"], 0)))
+        for name in ("lipschitz_secant", "lipschitz_upper")
+    }
+    return (
+        f"Its Lipschitz constant L, per data unit, as geometric means, is {'; '.join(said)}. Of the largest slope on a"
+        f" grid, which is the lower bound, the largest secant between samples is {lab.words(apart['lipschitz_secant'])}"
+        f" and the product of spectral norms, the upper one, {lab.words(apart['lipschitz_upper'])} times as much."
+    )
+
+
+def _power(results: Results, indices: Sequence[int], bounds: np.ndarray) -> str:
+    """The power of c that the slope grows as, seed by seed, beside the number of D's matrices."""
+    if len(bounds) < 2:
+        return ""
+    slopes = np.log(lab.positive(np.array([results.final("lipschitz_grid", i) for i in indices])))  # (values, seeds)
+    away = np.log(bounds) - np.log(bounds).mean()
+    powers = (away[:, None] * slopes).sum(0) / (away**2).sum()
+    matrices = results.study.settings[indices[0]].discriminator_shape[1] + 1
+    ((difference, p),) = lab.tests([(powers, np.full(len(powers), float(matrices)))])
+    found = lab.found(difference, p, "more", "less")
+    return (
+        f"That slope grows as c to the power {lab.words(mean_interval(powers))}, by a line through its logarithm within"
+        f" each seed; {matrices} matrices whose weights all grow as c would make it c to the power {matrices}:"
+        f" {f'it is {found}' if found else 'no difference from that is shown'}."
+    )
+
+
+def _against_asked(results: Results, indices: Sequence[int], names: Sequence[str], asked: float) -> str:
+    """Whether the largest slope found is what the penalty asks, at each weight."""
+    if asked <= 0:
+        return ""
+    logs = [np.log(lab.positive(results.final("lipschitz_grid", i))) for i in indices]
+    places: dict[str, list[str]] = {"above": [], "below": [], "": []}
+    for name, (d, p) in zip(names, lab.tests([(a, np.full(len(a), np.log(asked))) for a in logs]), strict=True):
+        places[lab.found(d, p, "above", "below").partition(" ")[0]].append(name)
+    said = [f"the largest found is {word} that at {lab.listed(at)}" for word, at in places.items() if word and at]
+    said += [f"no difference of the largest found from that is shown at {lab.listed(places[''])}"] if places[""] else []
+    return f"The penalty asks for a slope of {asked:g}: {'; '.join(said)}."
+
+
+def _estimates(results: Results, indices: Sequence[int], names: Sequence[str]) -> str:
+    """The critic's estimate of W₁ beside the exact one, within seeds, setting by setting."""
+    tests = lab.tests([(results.final("w1_critic", i), results.final("w1", i)) for i in indices])
+    said = []
+    for name, (d, p) in zip(names, tests, strict=True):
+        found = lab.found(d, p, "more", "less", by=True)
+        said.append(f"{found or f'no difference shown ({lab.words(d.estimate)})'} at {name}")
+    return (
+        f"The exact distance between the same points is W₁ = {lab.words(results.estimate('w1', indices[0]))} data"
+        " units. Beside it the critic's estimate, the difference of its means over the largest slope found:"
+        f" {'; '.join(said)}."
+    )
+
+
+def _drawn(
+    results: Results,
+    title: str,
+    indices: Sequence[int],
+    at: np.ndarray,
+    labels: tuple[str, str],
+    asked: float | None = None,
+) -> dict[str, Any]:
+    """A part's figure and table: bounds and distances against the option's values `at`, and over training."""
+    label, short = labels
+    values = [f"{short} = {value:g}" for value in at]
+    slopes: Panel = {
+        "title": "Lipschitz constant L at the end",
+        "x": label,
+        "y": SLOPE,
+        "scales": ("log", "log"),
+        "lines": [lab.dose(results, n, indices, at, *how, log=True) for n, how in BOUNDS.items()],
+        "dots": True,
+    }
+    distances: Panel = {
+        "title": "W₁ at the end",
+        "x": label,
+        "y": DISTANCE,
+        "scales": ("log", "linear"),
+        "lines": [lab.dose(results, n, indices, at, *how) for n, how in DISTANCES.items()],
+        "dots": True,
+    }
+    steeper = lab.over_steps(results, "lipschitz_grid", indices, values, "Largest slope on a grid", SLOPE, log=True)
+    told = lab.over_steps(results, "w1_critic", indices, values, "Critic's, over the slope found", DISTANCE)
+    told["level"] = (results.estimate("w1", indices[0]).value, "exact W₁")
+    if asked:
+        slopes["level"] = steeper["level"] = (asked, f"asked: {asked:g}")
+    table = [
+        {short: f"{value:g}"}
+        | {name: lab.words(lab.geometric(results.final(score, i))) for score, (name, _) in BOUNDS.items()}
+        | {name: lab.words(results.estimate(score, i)) for score, (name, _) in DISTANCES.items()}
+        for value, i in zip(at, indices, strict=True)
+    ]
+    remarks = [f"{lab.drawn(results)} · slopes: geometric means"]
+    return {
+        "arguments": {"title": title, "remarks": remarks, "rows": [[slopes, steeper], [distances, told]]},
+        "table": table,
+        "shows": f"Bounds of D's Lipschitz constant and estimates of the Wasserstein-1 distance, against the {label}"
+        " and over training",
+    }
+
+
+# --- without one -----------------------------------------------------------------------------------------------------
+
+
+def unbounded(results: Results) -> list[Part]:
+    """Part 5a: the standard GAN's D, and beside it the critics of parts 1 and 2, on one axis."""
+    made, settings = [], results.study.settings
+    usual = [i for i, s in enumerate(settings) if lab.standard(s, "d")]
+    critics = [i for i, s in enumerate(settings) if lab.critic(s, "d", "clip", "gp")]
+    for family in lab.families(results, [*usual, *critics], ("loss", *FREE)) if usual else []:
+        index = next((i for i in usual if i in family.indices), None)
+        if index is None:
+            continue
+        bounded = {
+            penalty: [i for i in family.indices if lab.critic(settings[i], "d", penalty)] for penalty in ("clip", "gp")
+        }
+        everyone = [index, *bounded["clip"], *bounded["gp"]]
+        half = results.snapshot_steps.shape[1] // 2
+        tests = lab.tests([_growth(results, i, half) for i in everyone])
+        growth = [lab.found(d, p, "grown", "shrunk") for d, p in tests]
+        names = [lab.kind(settings[i]) for i in everyone]
+        loss = mean_interval(results.curves["d_loss"][results.of_setting(index), -1])
+        times = lab.words(lab.exp(tests[0][0].estimate))
+        end = lab.words(lab.geometric(results.final("lipschitz_grid", index)))
+        own = f"it has {growth[0]}" if growth[0] else "no difference is shown"
+        said = [
+            _trained(results, index, "with no penalty"),
+            f"Its loss ends at {lab.words(loss)} nats, and its largest slope on a grid, as a geometric mean, at {end}"
+            f" per data unit, {times} times that of half-way: {own}.",
+        ]
+        if everyone[1:]:
+            kinds: dict[str, list[str]] = {}
+            for name, word in zip(names[1:], growth[1:], strict=True):
+                kinds.setdefault(word.partition(" ")[0], []).append(name)
+            told = [f"that of {lab.listed(of)} has {word}" for word, of in kinds.items() if word]
+            told += [f"no change is shown of that of {lab.listed(kinds[''])}"] if "" in kinds else []
+            said.append(f"Since half-way, of the bounded critics' slopes, {'; '.join(told)}.")
+        table = [
+            {
+                "D": name,
+                **{words: lab.words(lab.geometric(results.final(score, i))) for score, (words, _) in BOUNDS.items()},
+                "slope on a grid, over that of half-way": lab.words(lab.exp(difference.estimate)),
+            }
+            for name, i, (difference, _) in zip(names, everyone, tests, strict=True)
+        ]
+        lines: list[Line] = [lab.course(results, n, index, *how, log=True) for n, how in BOUNDS.items()]
+        first: Panel = {
+            "title": "Standard GAN",
+            "x": lab.STEPS,
+            "y": SLOPE,
+            "scales": ("linear", "log"),
+            "lines": lines,
+            "dots": False,
+        }
+        panels = [first]
+        for penalty, words, short in (("clip", "Weights clipped", "c"), ("gp", "Gradient penalty", "λ")):
+            if of := bounded[penalty]:
+                values = [f"{short} = {lab.weight(results, i):g}" for i in of]
+                heading = f"{words}: slope on a grid"
+                panels.append(lab.over_steps(results, "lipschitz_grid", of, values, heading, SLOPE, log=True))
+        title = f"5a. D alone, standard GAN{family.words}"
+        remarks = [f"{lab.drawn(results)} · geometric means"]
+        made.append(
+            Part(
+                title,
+                lab.joined(results, said),
+                f"part-5a-standard{family.file}.png",
+                "panels_figure",
+                {"title": title, "remarks": remarks, "rows": [panels]},
+                table,
+                "Slopes of the standard GAN's D over training, beside those of clipped and penalised critics",
+            )
+        )
+    return made
+
+
+def _growth(results: Results, index: int, half: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of the largest slope found at the end and half-way, of each seed."""
+    logs = np.log(lab.positive(results.scores["lipschitz_grid"][results.of_setting(index)]))
+    return logs[:, -1], logs[:, half]

@@ -1,0 +1,207 @@
+"""What the parts of a laboratory's report are made of: their settings, what is said, and the lines that are drawn.
+
+Numbers that are multiples of one another by nature (slopes, and how far samples run) are averaged as logarithms: a
+geometric mean with the interval of its logarithm's mean. A difference within seeds is said to be one where its 95 %
+interval leaves out 0 and its p-value, corrected for all comparisons that are made beside it, is below 5 %; else none is
+shown.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from intervals import Difference, Estimate, max_t, mean_interval, paired_difference, smallest_p
+from results import Results
+from settings import FIELDS, Setting
+from tables import interval, number
+
+if TYPE_CHECKING:
+    from labcharts import Line, Panel
+
+STEPS = "generator steps"  # which training is counted by where G stands still too
+LEVEL = 0.05
+
+# --- which settings --------------------------------------------------------------------------------------------------
+
+
+class Family(NamedTuple):
+    """Settings that are alike in all but what a part varies."""
+
+    indices: list[int]  # by the weight of their penalty
+    words: str  # what tells the family from others, for a title; "" for one alone
+    file: str  # the same for the name of a file
+
+
+def families(results: Results, chosen: Sequence[int], free: Sequence[str]) -> list[Family]:
+    """The chosen settings, split by every option but the `free` ones: the largest families alone.
+
+    Smaller ones are there for another part's sake, and all are in the report's table.
+    """
+    groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    for i in chosen:
+        groups.setdefault(rest(results.study.settings[i], free), []).append(i)
+    most = max(map(len, groups.values()), default=0)
+    groups = {key: indices for key, indices in groups.items() if len(indices) == most}
+    told = [name for name, _ in next(iter(groups), ()) if len({dict(key)[name] for key in groups}) > 1]
+    found = []
+    for number_of, (key, indices) in enumerate(groups.items(), 1):
+        words = ", ".join(f"{name.replace('_', ' ')} {_plain(dict(key)[name])}" for name in told)
+        indices.sort(key=functools.partial(weight, results))
+        found.append(Family(indices, f": {words}" if words else "", f"-{number_of}" if words else ""))
+    return found
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else "default" if value is None else str(value)
+
+
+def rest(setting: Setting, free: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+    """Every option of a setting but the free ones, and its value."""
+    return tuple((name, getattr(setting, name)) for name in FIELDS[Setting] if name not in free)
+
+
+def critic(s: Setting, train: str, *penalties: str) -> bool:
+    """Whether a setting is a Wasserstein GAN with one of these penalties alone."""
+    return (
+        s.loss == "wasserstein" and s.train == train and len(s.penalties) == 1 and next(iter(s.penalties)) in penalties
+    )
+
+
+def standard(s: Setting, train: str) -> bool:
+    """Whether a setting is a GAN of the usual, logarithmic loss, with nothing beside it."""
+    return s.loss in ("nonsaturating", "minimax") and s.train == train and not s.penalties
+
+
+def weight(results: Results, index: int) -> float:
+    """Of a setting's first penalty; 0 without any."""
+    return next(iter(results.study.settings[index].penalties.values()), 0.0)
+
+
+def kind(s: Setting) -> str:
+    """What a setting's D is, in short."""
+    terms = [f"{name.replace('_', ' ')} {size:g}" for name, size in s.penalties.items()]
+    names = {"wasserstein": "critic", "nonsaturating": "standard GAN", "minimax": "minimax GAN"}
+    return " · ".join([names.get(s.loss, s.loss), *terms])
+
+
+# --- numbers and words -----------------------------------------------------------------------------------------------
+
+
+def positive(values: np.ndarray) -> np.ndarray:
+    """The values, nan where they have no logarithm."""
+    values = np.asarray(values, float)
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def exp(e: Estimate) -> Estimate:
+    """The estimate of what a mean logarithm is the logarithm of."""
+    with np.errstate(over="ignore"):
+        return Estimate(float(np.exp(e.value)), float(np.exp(e.low)), float(np.exp(e.high)), e.n)
+
+
+def geometric(values: np.ndarray) -> Estimate:
+    """Geometric mean of the positive values (n,)."""
+    return exp(mean_interval(np.log(positive(values))))
+
+
+def tests(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Difference, float]]:
+    """Of each pair (n,), (n,) over the same seeds, the difference and its p-value, corrected for all of them."""
+    rows = []
+    for a, b in pairs:
+        known = np.isfinite(a) & np.isfinite(b)
+        # halves: the difference of two finite numbers may not be
+        rows.append(np.where(known, np.where(known, a, 0) / 2 - np.where(known, b, 0) / 2, np.nan))
+    corrected = max_t(np.array(rows)).tolist() if rows else []
+    return [(paired_difference(a, b), p) for (a, b), p in zip(pairs, corrected, strict=True)]
+
+
+def shown(difference: Difference, p: float) -> bool:
+    return difference.n > 1 and (difference.low > 0 or difference.high < 0) and p < LEVEL
+
+
+def found(difference: Difference, p: float, more: str, less: str, *, by: bool = False) -> str:
+    """'more by 0.2 [0.1, 0.3] (p 0.008)', without the size unless `by`; nothing where no difference is shown."""
+    if not shown(difference, p):
+        return ""
+    e = difference.estimate
+    size = e if e.value > 0 else Estimate(-e.value, -e.high, -e.low, e.n)
+    level = "below 0.001" if p < 0.0005 else number(p, 3)
+    return f"{more if e.value > 0 else less}{f' by {words(size)}' if by else ''} (p {level})"
+
+
+def words(e: Estimate) -> str:
+    """The value and its interval, to three digits of the value, or of its interval's ends where those may be of either
+    sign."""
+    size = e.value if e.low > 0 else max((abs(v) for v in e[:3] if np.isfinite(v)), default=0.0)
+    digits = int(np.clip(2 - np.floor(np.log10(abs(size))), 0, 6)) if np.isfinite(size) and size else 2
+    return f"{number(e.value, digits)} {interval(e, digits)}".rstrip()
+
+
+def listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def joined(results: Results, sentences: Sequence[str]) -> str:
+    """A part's paragraph, with what so few seeds cannot show."""
+    n = results.study.seeds
+    needed = next(seeds for seeds in range(1, 64) if smallest_p(seeds) < LEVEL)
+    few = [f"So few seeds cannot show a difference: that takes {needed}."] if n < needed else []
+    return " ".join(filter(None, [*sentences, *few]))
+
+
+# --- what figures show -----------------------------------------------------------------------------------------------
+
+
+def drawn(results: Results) -> str:
+    seeds = results.study.seeds
+    return f"means of {seeds} seeds with 95 % intervals" if seeds > 1 else "one seed"
+
+
+def dose(
+    results: Results,
+    score: str,
+    indices: Sequence[int],
+    at: np.ndarray,
+    name: str,
+    colour: str | int,
+    *,
+    log: bool = False,
+    seeds: bool = False,
+) -> Line:
+    """A score's last values against an option's values `at`: `log` for geometric means, `seeds` for each seed's own."""
+    values = [results.final(score, i) for i in indices]
+    line = _line(name, colour, at, values, log)
+    if seeds:
+        line["seeds"] = np.stack(values, 1)
+    return line
+
+
+def course(results: Results, score: str, index: int, name: str, colour: str | int, *, log: bool = False) -> Line:
+    """A score over training."""
+    values = results.scores[score][results.of_setting(index)]
+    return _line(name, colour, results.snapshot_steps[index], list(values.T), log)
+
+
+def _line(name: str, colour: str | int, at: np.ndarray, values: Sequence[np.ndarray], log: bool) -> Line:
+    of = np.array([(geometric if log else mean_interval)(v)[:3] for v in values])
+    return {"name": name, "colour": colour, "at": at, "value": of[:, 0], "low": of[:, 1], "high": of[:, 2]}
+
+
+def over_steps(
+    results: Results,
+    score: str,
+    indices: Sequence[int],
+    names: Sequence[str],
+    title: str,
+    label: str,
+    *,
+    log: bool = False,
+) -> Panel:
+    """A score over training, a line for each setting."""
+    lines = [course(results, score, i, n, k, log=log) for k, (i, n) in enumerate(zip(indices, names, strict=True))]
+    scales = ("linear", "log" if log else "linear")
+    return {"title": title, "x": STEPS, "y": label, "scales": scales, "lines": lines, "dots": False}
