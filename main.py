@@ -17,14 +17,21 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Annotated, Any
 
-import typer
+# Typer's help imports a parser of Markdown and a printer of tracebacks, a third of the time that --help takes, and uses
+# neither here: Markdown is not asked for, and tracebacks are not shown
+for _module, _name in (("rich.markdown", "Markdown"), ("rich.traceback", "Traceback")):
+    _unused = ModuleType(_module)
+    setattr(_unused, _name, None)
+    sys.modules.setdefault(_module, _unused)
 
-from options import Asked, read_options
-from settings import FIELDS, NAMES, VERSION, Look, OptionError, Setting, Study, flag, metadata, near, parse
-from settings import default as default_of
+import typer  # noqa: E402
+
+from options import Asked, read_options  # noqa: E402
+from settings import FIELDS, NAMES, VERSION, Look, OptionError, Setting, Study, flag, metadata, near, parse  # noqa: E402
+from settings import default as default_of  # noqa: E402
 
 app = typer.Typer(
     add_completion=False,
