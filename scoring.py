@@ -1,7 +1,9 @@
 """A stack looked at: every score that is asked for, of all its members at one snapshot.
 
 metrics.py scores samples by the modes and density that they should have, transport.py by how far they would have to be
-moved, critic.py the discriminator by the best one. Here they come together, by the groups of `settings.SCORE_GROUPS`.
+moved, critic.py the discriminator by the best one, lipschitz.py how steep it is, spectrum.py how the game turns. They
+come together here, by the groups of `settings.SCORE_GROUPS`, and "ema": the samples' scores of the average of G's
+weights, where a setting keeps one.
 """
 
 from __future__ import annotations
@@ -13,21 +15,26 @@ import numpy as np
 import torch
 
 import metrics
+import spectrum
 from critic import critic_scores, slope_scores
-from GAN import MLP, make_pair
+from lipschitz import lipschitz_scores
 from sample import Target, draw_real, make_target
 from settings import Setting
 from streams import Streams
 from train import Snapshot
-from transport import sliced_w2, w2
+from transport import sliced_w2, w1_between, w2
 
 SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores; "" is always measured
     "": tuple(metrics.SCORES),
+    "ema": tuple(f"ema_{name}" for name in metrics.SCORES),  # where a setting keeps an average
     "transport": ("w2", "sliced_w2"),
     "critic": ("critic_gap", "g_loss_optimal", "g_loss_gap"),
     "slopes": ("d_slope", "d_slope_max", "d_angle", "d_gradient", "g_gradient"),
+    "lipschitz": ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1", "w1_critic", "w1_lower"),
+    "spectrum": spectrum.SCORES,
 }
 _PROBE = 256  # points of the batches that gradients are taken at
+_MATCHED = 50  # draws of a perfect generator that are matched point by point: each takes 10 ms
 
 
 def score_names(groups: Sequence[str]) -> list[str]:
@@ -64,14 +71,23 @@ class Scorer:
             if measured.mass is not None and measured.shape is not None:
                 count = measured.mass.shape[1]
                 found["mode_mass"][rows, :count], found["mode_shape"][rows, :count] = measured.mass, measured.shape
-            for name, values in (measured.scores | self._transport(samples, target)).items():
+            scores = measured.scores | self._transport(samples, target)
+            if "ema" in self.groups and snapshot.averaged is not None:
+                averaged = metrics.measure(snapshot.averaged[rows], target)
+                scores |= {f"ema_{name}": values for name, values in averaged.scores.items()}
+            for name, values in scores.items():
                 found[name][rows] = values
-        if "critic" in self.groups or "slopes" in self.groups:
-            G, D = self._on_cpu(snapshot.G, snapshot.D)
+        if {"critic", "slopes", "lipschitz"} & set(self.groups):
+            G, D = snapshot.G.on_cpu(), snapshot.D.on_cpu()
             if "critic" in self.groups:
                 found |= critic_scores(G, D, self.settings)
             if "slopes" in self.groups:
                 found |= slope_scores(G, D, self.settings, *self._probe)
+            if "lipschitz" in self.groups:
+                found |= lipschitz_scores(G, D, self.settings, *self._probe)
+        if "spectrum" in self.groups:
+            how = (self.settings, self.seeds, snapshot.step)
+            found |= spectrum.spectrum_scores(snapshot.players, snapshot.rates(), *how)
         return found
 
     @functools.cached_property
@@ -86,22 +102,21 @@ class Scorer:
             return {}
         return {"w2": w2(samples, target), "sliced_w2": sliced_w2(samples, target)}
 
-    def _on_cpu(self, G: MLP, D: MLP) -> tuple[MLP, MLP]:
-        if G.flat.device.type == "cpu":
-            return G, D
-        pair = make_pair(self.settings[0], self.seeds)
-        for copy, network in zip(pair, (G, D), strict=True):
-            copy.flat.copy_(network.flat)
-        return pair
-
 
 @functools.lru_cache(maxsize=64)
 def null_scores(target: Target, groups: tuple[str, ...]) -> Mapping[str, tuple[float, float]]:
     """Mean and standard deviation of each score of perfect generators; NaN for scores of the discriminator."""
-    nulls = dict.fromkeys(score_names(groups), (np.nan, np.nan)) | dict(metrics.null_scores(target))
+    own = dict(metrics.null_scores(target))
+    nulls = dict.fromkeys(score_names(groups), (np.nan, np.nan)) | own
+    if "ema" in groups:
+        nulls |= {f"ema_{name}": pair for name, pair in own.items()}
     if "transport" in groups:
         samples = metrics.null_samples(target)
         for name, distance in (("w2", w2), ("sliced_w2", sliced_w2)):
             values = distance(samples, target)
             nulls[name] = (float(values.mean()), float(values.std(ddof=1)))
+    if "lipschitz" in groups:  # two batches of a draw, as those of real and generated points are
+        samples = metrics.null_samples(target)[:_MATCHED]
+        values = w1_between(samples[:, :_PROBE], samples[:, _PROBE : 2 * _PROBE])
+        nulls["w1"] = (float(values.mean()), float(values.std(ddof=1)))
     return nulls

@@ -97,7 +97,7 @@ SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
     "critic": "D beside the best discriminator of the moment, and what G's loss owes to either",
     "slopes": "the gradients of D and of both players' losses",
     "lipschitz": "how steep D is, between bounds, and what it makes of the Wasserstein-1 distance",
-    "spectrum": "how the game turns about where it is, and how fast; a second or more a look, so not among all",
+    "spectrum": "how the game turns about where it is, and how fast; seconds a look, so not among all",
 }
 SLOW_SCORES = ("spectrum",)  # groups that "all" leaves out: they take longer than the training
 

@@ -13,7 +13,7 @@ from intervals import Estimate
 from results import Results
 
 NONE = "–"  # in place of a number that does not exist
-COLUMNS = ("modes_covered", "high_quality", "jsd")  # scores of the table
+COLUMNS = ("modes_covered", "high_quality", "jsd", "ema_modes_covered", "ema_jsd")  # scores of the table
 SPENT = {  # budget -> what it counts, and how
     "updates": ("updates of D and G together", updates),
     "samples": ("real samples seen by D", samples_seen),
@@ -87,7 +87,49 @@ SCORES = {
     "d_angle": Score("agreement of D", "", 2, "mean cosine between the gradients of D and of the best D, at samples"),
     "d_gradient": Score("gradient of D's loss", "", 3, "its norm, with respect to D's parameters"),
     "g_gradient": Score("gradient of G's loss", "", 3, "its norm, with respect to G's parameters"),
+    "lipschitz_grid": Score(
+        "slope of D seen", "per data unit", 2, "the largest of D's gradient at its points and on a grid: D's is no less"
+    ),
+    "lipschitz_secant": Score(
+        "slope between points", "per data unit", 2, "the largest that two of D's points show: D's is no less"
+    ),
+    "lipschitz_upper": Score(
+        "bound on D's slope",
+        "per data unit",
+        2,
+        "product of its layers' spectral norms and its activations' largest slopes: D's is no more",
+    ),
+    "w1": Score(
+        "Wasserstein-1",
+        "data units",
+        3,
+        "between the 256 real and 256 generated points that D is given, exact; above 0 for a perfect generator too",
+    ),
+    "w1_critic": Score(
+        "D's Wasserstein-1",
+        "data units",
+        3,
+        "mean of D at these real points less that at the generated ones, over the largest slope of D seen",
+    ),
+    "w1_lower": Score(
+        "least Wasserstein-1", "data units", 3, "the same over the bound on D's slope: the distance is no less"
+    ),
+    "spectrum_rotation": Score(
+        "rotation", "radians a round", 3, "angle of the game's leading pair of multipliers, by which differences turn"
+    ),
+    "spectrum_contraction": Score(
+        "left after a round", "", 4, "size of that pair: what a round leaves of a difference; above 1 it grows"
+    ),
+    "spectrum_period": Score("predicted period", "rounds", 0, "2π over the rotation"),
+    "spectrum_expansion": Score("expansion", "", 4, "largest size of a multiplier, turning or not, less 1"),
 }
+SCORES |= {  # of the average of G's weights, where one is kept
+    f"ema_{name}": SCORES[name]._replace(
+        title=f"{SCORES[name].title}, average", meaning="the same of G with the average of its weights"
+    )
+    for name in ("modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread")
+}
+MODE_COUNTS = ("modes_covered", "ema_modes_covered")
 
 
 class Row(NamedTuple):
@@ -106,7 +148,7 @@ def text_table(results: Results) -> str:
     titles = {}
     for target, indices in results.targets.items():
         titles[len(lines)] = target
-        for row in rows_of(results, indices, perfect="perfect G", digits={"modes_covered": 1}):
+        for row in rows_of(results, indices, perfect="perfect G", digits=dict.fromkeys(MODE_COUNTS, 1)):
             cells = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
             verdicts = row.verdicts or [""]
             lines.append([f" {row.label}", row.seeds, *cells, verdicts[0]])
@@ -132,7 +174,9 @@ def tex_table(results: Results) -> str:
     ]
     for target, indices in results.targets.items():
         lines.append("\\midrule")
-        for number, row in enumerate(rows_of(results, indices, perfect="perfect G", digits={"modes_covered": 1})):
+        for number, row in enumerate(
+            rows_of(results, indices, perfect="perfect G", digits=dict.fromkeys(MODE_COUNTS, 1))
+        ):
             scores = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
             cells = [target if number == 0 else "", row.label, row.seeds, *scores, ", ".join(row.verdicts)]
             lines.append(" & ".join(map(_tex, cells)) + r" \\")
@@ -218,7 +262,7 @@ def rows_of(
     null = []
     for name in columns:
         value = results.null[indices[0]][name][0]
-        null.append((number(value, 0 if name == "modes_covered" and value % 1 == 0 else places[name]), ""))
+        null.append((number(value, 0 if name in MODE_COUNTS and value % 1 == 0 else places[name]), ""))
     return [*rows, Row(perfect, "", null, [])]
 
 

@@ -1,6 +1,7 @@
 """Methods beside one baseline: what does each, at its usual weight, change where modes are tight?"""
 
 import dataclasses
+from typing import Any
 
 from settings import Setting, Study
 
@@ -8,7 +9,7 @@ BASELINE = Setting()
 ONE_STEP = dataclasses.replace(BASELINE, d_steps=1)  # what rules by which both players step at once are compared with
 
 # each changes one thing of its baseline, or is a published combination
-_OF_TWO: tuple[dict[str, object], ...] = (
+_OF_TWO: tuple[dict[str, Any], ...] = (
     {},
     *({"loss": loss} for loss in ("minimax", "lsgan", "hinge", "wasserstein", "relativistic")),
     {"loss": "alpha", "alpha_d": 0.5},
@@ -42,7 +43,7 @@ _OF_TWO: tuple[dict[str, object], ...] = (
     {"beta1": 0.0},
     {"optimizer": "rmsprop"},
 )
-_OF_ONE: tuple[dict[str, object], ...] = (
+_OF_ONE: tuple[dict[str, Any], ...] = (
     {},
     *({"update": update} for update in ("simultaneous", "extragradient", "optimistic", "unrolled")),
 )
@@ -51,7 +52,7 @@ STUDY = Study(
     name="methods",
     question="What does each method, at its usual weight, change on tight modes?",
     settings=tuple(
-        dataclasses.replace(base, mode=mode, **changes)  # type: ignore[arg-type]
+        dataclasses.replace(base, mode=mode, **changes)
         for mode in ("mixture_4", "ring_8")
         for base, several in ((BASELINE, _OF_TWO), (ONE_STEP, _OF_ONE))
         for changes in several
