@@ -244,7 +244,16 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
             ("w2", "exact, 256 samples", GENERATED),
             ("sliced_w2", "sliced, all samples", COLUMNS[1]),
         ],
+        "Lipschitz constant": [
+            ("lipschitz_upper", "at most", COLUMNS[0]),
+            ("lipschitz_grid", "at least: a gradient", D),
+            ("lipschitz_secant", "at least: a secant", COLUMNS[1]),
+        ],
+        "Wasserstein-1, data units": [("w1", "exact, 256 samples", GENERATED), ("w1_critic", "D's estimate", D)],
+        "period, rounds": [("spectrum_period", "of the leading pair, predicted", COLUMNS[0])],
     }
+    if np.isfinite(scores.get("ema_jsd", np.nan)).any():
+        panels["JSD, nats"] = [("jsd", "G", G), ("ema_jsd", "average of its weights", COLUMNS[1])]
     found = []
     for label, lines in panels.items():
         known = [

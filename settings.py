@@ -312,7 +312,7 @@ class Study:
     seed: int = option(0, "the first seed", least=0, most=2**63 - 1)
     snapshots: int = option(50, "how often each member is scored, beside its start", least=1, most=100_000)
     frames: int = option(50, "animation frames, beside the start; 0 for none", least=0, most=10_000)
-    scores: str = option("none", "what is scored beside the samples: groups with commas, all or none")
+    scores: str = option("none", "what is scored beside the samples: groups with commas, all (but spectrum) or none")
     headings: Mapping[str, str] = field(default_factory=dict)  # of what is observed of an option; "": of each target
     weights: str = option("shown", "kept at every frame for pictures of D: those of the shown seed, of all, none")
     from_run: str | None = option(
