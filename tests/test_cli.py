@@ -153,7 +153,7 @@ def test_an_unknown_name_is_met_with_the_known_ones(name, refused):
         (["study", "homework", "--sedes", "3"], ["--sedes", "did you mean --seeds?"]),
         (["--no-figure"], ["--no-figure", "did you mean --no-figures?"]),
         (["stdy", "homework"], ["stdy", "study", "list", "render", "report", "did you mean study?"]),
-        (["study", "homewrok"], ["study homewrok", "homework, ratios", "did you mean homework?"]),
+        (["study", "homewrok"], ["study homewrok", "homework, methods", "did you mean homework?"]),
         (["study"], ["name"]),
         (["study", "homework", "ratios"], ["ratios"]),
         (["render"], ["run"]),
@@ -412,6 +412,7 @@ def test_nothing_at_all_is_the_homework(asked):
         "scores": "none",
         "headings": study["study"]["headings"],
         "weights": "shown",
+        "from_run": None,
         "snapshots": 50,
         "frames": 50,
         "device": "",
@@ -1095,16 +1096,21 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from experiments import STUDIES
     from GAN import ACTIVATIONS, INITS
     from losses import LOSSES
+    from penalties import PENALTIES
+    from presets import PRESETS
     from sample import TARGETS
     from settings import SCORE_GROUPS
-    from updates import OPTIMIZERS
+    from updates import OPTIMIZERS, UPDATES
 
     registries = {
-        "targets": TARGETS,
+        "targets": [*TARGETS, "NAME.csv", "NAME.png"],
         "losses": LOSSES,
+        "penalties": PENALTIES,
+        "updates": UPDATES,
         "optimizers": OPTIMIZERS,
         "activations": ACTIVATIONS,
         "inits": INITS,
+        "presets": PRESETS,
         "scores": SCORE_GROUPS,
         "studies": STUDIES,
     }

@@ -43,6 +43,7 @@ class Network(nn.Module):
     def __init__(self, function, sizes=(2, 1)):
         super().__init__()
         self.function, self.sizes, self.flat = function, sizes, torch.zeros(1, 1, dtype=torch.float64)
+        self.batch_std = False
 
     def forward(self, x):
         return self.function(x)
@@ -84,6 +85,8 @@ def expected(loss, mean, std, output):
 OPTIMAL = {
     "nonsaturating": lambda x, t: t,
     "minimax": lambda x, t: t,
+    "alpha": lambda x, t: t,
+    "alpha_minimax": lambda x, t: t,
     "lsgan": lambda x, t: special.expit(t),
     "hinge": lambda x, t: np.sign(t),
 }
@@ -335,7 +338,8 @@ def test_gradient_norms_are_those_of_a_member_alone(loss):
         G.zero_grad()
         D.zero_grad()
         fake = G(z)
-        LOSSES[loss].generator(D(fake).squeeze(-1))[m].backward()
+        logits = [D(x).squeeze(-1) for x in ((fake, real) if LOSSES[loss].paired else (fake,))]
+        LOSSES[loss].generator(*logits)[m].backward()
         norm = sum(p.grad.square().sum() for p in G.parameters()).sqrt()
         assert found["g_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
         D.zero_grad()
