@@ -207,10 +207,7 @@ class MLP(nn.Module):
                 # a variance of 0 would have no slope
                 spread = (x.var(1, unbiased=False, keepdim=True) + 1e-8).sqrt().mean(2, keepdim=True)
                 x = torch.cat([x, spread.expand(-1, x.shape[1], -1)], 2)
-            weight = matrix[:, :inputs]
-            if self.spectral is not None:
-                u, v = self.directions[layer]
-                weight = weight * torch.where(self.spectral > 0, self.spectral / (u @ weight @ v), 1)
+            weight = self._scaled(layer, matrix[:, :inputs])
             if self._normalised(layer):
                 x = torch.bmm(x, weight)
                 x = (x - x.mean(1, keepdim=True)) * (x.var(1, unbiased=False, keepdim=True) + _SMALL).rsqrt()
@@ -218,13 +215,23 @@ class MLP(nn.Module):
             else:
                 x = torch.baddbmm(matrix[:, -1:], x, weight)
             if not last:
-                x = self.act(x if self.pieces == 1 else x.unflatten(2, (-1, self.pieces)).amax(3))
+                x = self._activated(x)
         return x
 
+    def _scaled(self, layer: int, weight: Tensor) -> Tensor:
+        """A layer's W as it is used."""
+        if self.spectral is None:
+            return weight
+        u, v = self.directions[layer]
+        return weight * torch.where(self.spectral > 0, self.spectral / (u @ weight @ v), 1)
+
+    def _activated(self, x: Tensor) -> Tensor:
+        return self.act(x if self.pieces == 1 else x.unflatten(2, (-1, self.pieces)).amax(3))
+
     def follow(self) -> None:
-        """One step of power iteration of every layer's directions, at the present weights."""
+        """One step of power iteration of every layer's directions, where there are any, at the present weights."""
         with torch.no_grad():
-            for (u, v), matrix, (inputs, _) in zip(self.directions, self.matrices, self.weights, strict=True):
+            for (u, v), matrix, (inputs, _) in zip(self.directions, self.matrices, self.weights, strict=False):
                 weight = matrix[:, :inputs]
                 v.copy_(functional.normalize((u @ weight).transpose(1, 2), dim=1, eps=1e-12))
                 u.copy_(functional.normalize((weight @ v).transpose(1, 2), dim=2, eps=1e-12))
@@ -246,17 +253,13 @@ class MLP(nn.Module):
             for layer, (matrix, to, (inputs, _)) in enumerate(
                 zip(self.layers(own), made.layers(made.flat), self.weights, strict=True)
             ):
-                weight, bias = matrix[:, :inputs], matrix[:, -1:]
-                if self.spectral is not None:
-                    u, v = self.directions[layer]
-                    weight = weight * torch.where(self.spectral > 0, self.spectral / (u @ weight @ v), 1)
+                weight, bias = self._scaled(layer, matrix[:, :inputs]), matrix[:, -1:]
                 if self._normalised(layer):
                     assert x is not None
                     product = torch.bmm(x, weight)
                     scale = matrix[:, -2:-1] * (product.var(1, unbiased=False, keepdim=True) + _SMALL).rsqrt()
                     weight, bias = weight * scale, bias - product.mean(1, keepdim=True) * scale
-                    x = torch.baddbmm(bias, x, weight)
-                    x = self.act(x if self.pieces == 1 else x.unflatten(2, (-1, self.pieces)).amax(3))
+                    x = self._activated(torch.baddbmm(bias, x, weight))
                 to[:, :-1], to[:, -1:] = weight, bias
         return made
 

@@ -178,8 +178,11 @@ class FastStack:
             tapes = [tape.part(lane) for tape in (g_tape, d_tape, look)]
             self.groups.append(_Group(self.G, self.D, here, settings[here], seeds[here], curves, tapes))
 
-    def warm_up(self) -> None:
-        """Nothing comes before the first step of a plain game."""
+    def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
+        """What comes before the first generator step: G's and D's parameters, if given."""
+        for network, flat in zip((self.G, self.D), start, strict=True):
+            if flat is not None:
+                network.flat.copy_(flat)
 
     def networks(self) -> tuple[MLP, MLP]:
         """G and D as they are."""

@@ -197,12 +197,13 @@ class Game:
         """Whether a player learns."""
         return player in self.learners
 
-    def warm_up(self, steps: int) -> None:
-        """So many D steps, whoever learns afterwards."""
+    def begin(self, warmup: int) -> None:
+        """So many D steps, whoever learns afterwards; then the update rule begins, with the players as they are."""
         learners, self.learners = self.learners, "d"
-        for _ in range(steps):
+        for _ in range(warmup):
             self.descend("d", self.gradient("d", self.g, self.d, self.d_batch()))
         self.learners = learners
+        self.rule = UPDATES[self.setting.rule](self)
 
     def descend(self, player: str, gradient: Tensor) -> None:
         """One step of a player's optimiser, if it learns."""

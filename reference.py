@@ -44,7 +44,9 @@ class AutogradStack:
     # --- random numbers: what `game.Source` asks for -----------------------------------------------------------------
 
     def stream(self, purpose: str) -> Streams:
-        return self.streams.setdefault(purpose, Streams(self.seeds, purpose))
+        if purpose not in self.streams:  # its keys are hashes of every seed
+            self.streams[purpose] = Streams(self.seeds, purpose)
+        return self.streams[purpose]
 
     def normal(self, purpose: str, *shape: int) -> Tensor:
         return torch.from_numpy(self.stream(purpose).normal(*shape)).to(self.device, self.dtype)
@@ -75,9 +77,14 @@ class AutogradStack:
 
     # --- training ----------------------------------------------------------------------------------------------------
 
-    def warm_up(self) -> None:
-        """What comes before the first generator step."""
-        self.game.warm_up(self.setting.warmup)
+    def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
+        """What comes before the first generator step: G's and D's parameters if given, and D's own first steps."""
+        for network, flat in zip((self.G, self.D), start, strict=True):
+            if flat is not None:
+                network.flat.copy_(flat)
+                network.follow()
+        self.game.begin(self.setting.warmup)
+        self.average.copy_(self.G.flat)
 
     def advance(self, start: int, stop: int) -> None:
         """Train from generator step `start` to `stop`."""

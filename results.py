@@ -15,7 +15,7 @@ import numpy as np
 from curves import CURVES
 from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
-from settings import FIELDS, FILES, Setting, Study, default
+from settings import FIELDS, Setting, Study, default, is_file
 from store import MANIFEST, RunFolder
 
 FORMAT = 3  # of the run folder; a reader refuses one it does not know
@@ -207,7 +207,7 @@ def target_name(setting: Setting) -> str:
 
 def _mode_name(mode: str) -> str:
     """What a mode is called: a file, by its name alone."""
-    return os.path.basename(mode) if mode.lower().endswith(FILES) else mode
+    return os.path.basename(mode) if is_file(mode) else mode
 
 
 def _short(value: Any) -> str:

@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from settings import is_file
 from streams import Streams
-from userdata import SMOOTH, DataError, Grid, Points, is_file, read
+from userdata import SMOOTH, DataError, Grid, Points, read
 
 
 class Modes(NamedTuple):

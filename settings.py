@@ -422,6 +422,11 @@ FIELDS[Study] = _option_types(Study)
 FIELDS[Look] = _option_types(Look)
 
 
+def is_file(mode: Any) -> bool:
+    """Whether the name of a mode is that of a user's file: it ends in .csv or .png, in capitals or not."""
+    return isinstance(mode, str) and mode.lower().endswith(FILES)
+
+
 def names_of(option: str) -> tuple[str, ...] | None:
     """The names that an option takes one of; None for any other option."""
     if option == "penalty":  # several
@@ -478,7 +483,7 @@ def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     said = said or f"{flag(name)} {value}"
     if (names := names_of(name)) is not None:
-        if value not in names and not (name == "mode" and isinstance(value, str) and value.lower().endswith(FILES)):
+        if value not in names and not (name == "mode" and is_file(value)):
             raise OptionError(f"{said}: must be {allowed(cls, name)}{near(str(value), names)}")
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)

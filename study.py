@@ -45,10 +45,8 @@ class Stack:
     modes: int  # columns of what is measured by mode: of the study's target that has most
     device: str
     weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
-    start: tuple[np.ndarray | None, np.ndarray | None] = (
-        None,
-        None,
-    )  # G's and D's parameters (members, P) to begin with
+    # G's and D's parameters (members, P) to begin with
+    start: tuple[np.ndarray | None, np.ndarray | None]
 
 
 def resolve(study: Study) -> Study:

@@ -89,10 +89,7 @@ def train_stack(
         captured = device.type == "cuda" and fast is None and settings[0].plain
         kind = CapturedStack if captured else AutogradStack
         stack = kind(settings, seeds, curves, evaluation, device, dtype)
-    for network, flat in zip((stack.G, stack.D), start, strict=True):
-        if flat is not None:
-            network.flat.copy_(flat)
-    stack.warm_up()
+    stack.begin(start)
     done = 0
     for step in sorted(set(snapshot_steps) | {steps}):
         stack.advance(done, step)

@@ -21,8 +21,6 @@ import numpy as np
 
 from settings import OptionError
 
-SUFFIXES = (".csv", ".png")
-
 MOST_ROWS = 10_000_000
 MOST_BYTES = 1_000_000_000
 MOST_PIXELS = 40_000_000
@@ -64,11 +62,6 @@ class Grid:
     side: float  # data units
     std: float  # a kernel's default, data units
     note: str
-
-
-def is_file(mode: str) -> bool:
-    """Whether the name of a mode is that of a user's file: it ends in .csv or .png, in capitals or not."""
-    return mode.lower().endswith(SUFFIXES)
 
 
 def stamp(path: str) -> tuple[int, int]:

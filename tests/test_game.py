@@ -15,6 +15,7 @@ from losses import LOSSES, alpha_loss, make_loss
 from penalties import PENALTIES, Points, clip, noise_std
 from reference import AutogradStack
 from settings import NAMES, OptionError, Setting
+from streams import Streams
 from train import train_stack
 from updates import UPDATES
 
@@ -30,7 +31,7 @@ def make(settings, seeds):
 
 def trained(settings, seeds, steps=2):
     stack = make(settings, seeds)
-    stack.warm_up()
+    stack.begin()
     stack.advance(0, steps)
     return stack
 
@@ -335,9 +336,33 @@ def test_warming_up_is_training_d_alone():
     for _ in range(7):
         alone.game.rule.descend_d()
     warm = make([dataclasses.replace(SMALL, train="g", warmup=7)], [0])
-    warm.warm_up()
+    warm.begin()
     assert torch.equal(warm.D.flat, alone.D.flat)
     assert torch.equal(warm.G.flat, alone.G.flat)
+
+
+def test_what_a_rule_remembers_begins_where_the_game_does():
+    """Looking back, with next to no share of the way kept, is back at the players that the game began with: those that
+    were given, D after its warm-up. The average of G's weights begins there too."""
+    setting = dataclasses.replace(SMALL, update="lookahead", lookahead_alpha=1e-12, warmup=4, ema=1 - 1e-12)
+    given = make([SMALL], [9]).G.flat
+    stack = make([setting], [0])
+    stack.begin((given, None))
+    begun = stack.D.flat.clone()
+    assert torch.equal(stack.G.flat, given)
+    stack.advance(0, 2)  # --lookahead-k rounds
+    torch.testing.assert_close(stack.G.flat, given, rtol=0, atol=1e-11)
+    torch.testing.assert_close(stack.D.flat, begun, rtol=0, atol=1e-11)
+    torch.testing.assert_close(stack.average, given, rtol=0, atol=1e-11)
+    stack.advance(2, 3)
+    assert (stack.G.flat - given).abs().max() > 1e-4
+
+
+def test_a_stream_is_made_once(monkeypatch):
+    made = []
+    monkeypatch.setattr("reference.Streams", lambda seeds, purpose: made.append(purpose) or Streams(seeds, purpose))
+    make([SMALL], [0]).advance(0, 5)
+    assert sorted(made) == ["choice", "evaluation", "latent", "noise"]
 
 
 def test_a_fixed_data_set_is_drawn_from():

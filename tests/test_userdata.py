@@ -19,8 +19,8 @@ from PIL import Image
 from scipy import stats
 
 import userdata
-from settings import OptionError
-from userdata import DataError, Grid, Points, is_file, read
+from settings import OptionError, is_file
+from userdata import DataError, Grid, Points, read
 
 ROOT = Path(__file__).parent.parent
 
