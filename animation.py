@@ -317,12 +317,19 @@ class Sheet:
                     stamp(canvas, x - 7 - word.shape[1], end - place - len(word) // 2, word)
 
     def _words(self, cramped: bool) -> dict[str, dict[Cell, Sequence[str]]]:
-        """The kinds of words over the planes, and what each cell has of them; small planes have no notes."""
+        """The kinds of words over the planes, and what each cell has of them.
+
+        Small planes have no notes, and those that whole notes do not fit only the notes' first parts.
+        """
         ending = "{}" if cramped else "ends: {}"
         scenes = self.scenes.items()
+        size = max(9, round(0.8 * (self.font - 2)))
+        notes = {c: list(s.plane.notes) for c, s in scenes}
+        if fitting([note for several in notes.values() for note in set(several)], size, self.block) < size:
+            notes = {c: [note.partition(", ")[0] for note in several] for c, several in notes.items()}
         return {
             "label": {c: [s.plane.title if self.labelled else ""] for c, s in scenes},
-            "note": {c: [""] * len(s.plane.notes) if cramped else s.plane.notes for c, s in scenes},
+            "note": {c: [""] * len(several) if cramped else several for c, several in notes.items()},
             "verdict": {c: [ending.format(s.verdict) if s.verdict else ""] for c, s in scenes},
         }
 
@@ -407,7 +414,8 @@ def _over(words: Mapping[str, Mapping[Cell, Sequence[str]]], room: int, font: in
     """The lines of words over the planes, each one or two kinds of words, and their font size.
 
     `words[kind][cell]` are all that are ever shown there. Two kinds share a line where at no less than 4/5 of the
-    wanted size both have room in every cell. The note comes last: what changes is to be near the plane.
+    wanted size both have room in every cell, and so have all others. The note comes last: what changes is to be near
+    the plane.
     """
     longest = {
         kind: {cell: max(dict.fromkeys(several), key=font_of(font, False).getlength) for cell, several in cells.items()}
@@ -417,9 +425,11 @@ def _over(words: Mapping[str, Mapping[Cell, Sequence[str]]], room: int, font: in
     lines: list[tuple[str, ...]] = [(kind,) for kind in ("label", "verdict", "note") if kind in kinds]
     if len(kinds) > 1:
         a, b = kinds[0], kinds[-1]
+        alone = [text for kind in kinds if kind not in (a, b) for text in longest[kind].values()]
         for size in range(font, max(9, round(0.8 * font)) - 1, -1):
             bold, plain = font_of(size, a == "label").getlength, font_of(size, False).getlength
-            if all(bold(longest[a][cell]) + plain(longest[b][cell]) + size <= room for cell in longest[a]):
+            fits = all(bold(longest[a][cell]) + plain(longest[b][cell]) + size <= room for cell in longest[a])
+            if fits and all(plain(text) <= room for text in alone):
                 return [(a, b), *(line for line in lines if line[0] not in (a, b))], size
     sizes = [fitting(list(longest[kind].values()), font, room, kind == "label") for kind in kinds]
     return lines, min(sizes, default=font)

@@ -7,6 +7,7 @@ spent as much, so no setting trains longer. All are looked at as often, at equal
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -28,6 +29,7 @@ def steps_of(study: Study) -> tuple[int, ...]:
     return tuple(max(1, round(study.steps * least / cost)) for cost in costs)
 
 
+@functools.lru_cache(maxsize=256)
 def spread_steps(steps: int, count: int) -> tuple[int, ...]:
     """0 and `count` steps evenly up to `steps`, the last included; fewer where there are fewer; of none, the last."""
     return tuple(sorted({round(Fraction(steps * k, count)) for k in range(count + 1)})) if count else (steps,)
@@ -36,13 +38,15 @@ def spread_steps(steps: int, count: int) -> tuple[int, ...]:
 def snapshot_steps(study: Study) -> list[tuple[int, ...]]:
     """Of each setting, the generator steps after which it is scored: as many for all."""
     steps = steps_of(study)
-    return [spread_steps(n, min(study.snapshots, min(steps))) for n in steps]
+    count = min([study.snapshots, *steps])
+    return [spread_steps(n, count) for n in steps]
 
 
 def frame_steps(study: Study) -> list[tuple[int, ...]]:
     """Of each setting, the generator steps after which its samples are kept for pictures: as many for all."""
     steps = steps_of(study)
-    return [spread_steps(n, min(study.frames, min(steps))) for n in steps]
+    count = min([study.frames, *steps])
+    return [spread_steps(n, count) for n in steps]
 
 
 def holds_few_weights(study: Study) -> bool:
@@ -63,8 +67,9 @@ def _parameters(s: Setting) -> int:
 def curve_steps(study: Study) -> list[tuple[int, ...]]:
     """Of each setting, the generator steps that close the entries of its loss curves: as many for all."""
     steps = steps_of(study)
-    width = -(-min(steps) // CURVE_POINTS)
-    return [spread_steps(n, -(-min(steps) // width))[1:] for n in steps]
+    least = min(steps)
+    count = -(-least // -(-least // CURVE_POINTS))
+    return [spread_steps(n, count)[1:] for n in steps]
 
 
 def updates(setting: Setting, steps: int) -> int:

@@ -96,6 +96,12 @@ class CapturedStack(AutogradStack):
         if device.type == "cuda":
             self._capture()
 
+    block = _BLOCK
+
+    def _tensors(self) -> dict[str, Tensor]:
+        streams = {"choice": self.device_choice, "noise": self.device_noise, "latent": self.device_latent}
+        return super()._tensors() | {f"device_stream.{purpose}": stream.taken for purpose, stream in streams.items()}
+
     def latents(self) -> Tensor:
         return self.device_latent.normal(self.setting.batch_size, self.setting.latent_dim).to(self.dtype)
 

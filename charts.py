@@ -109,7 +109,8 @@ def losses_figure(
     if (off := np.mean((both < bottom) | (both > top))) > 0:
         remarks.append(f"{max(100 * off, 0.1):.1f} % of all losses off the axis")
     if not whole.all():
-        remarks.append(f"{np.sum(~whole)} of {len(d_loss)} seeds diverged")
+        first = np.flatnonzero(~np.isfinite(both).all(axis=(0, 1)))[0]
+        remarks.append(f"{np.sum(~whole)} of {len(d_loss)} seeds diverged, from step {int(steps[first])} on")
     _say(figure, [" · ".join(remarks)])
     return figure
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from budget import samples_seen, updates
-from intervals import Difference, max_t, paired_difference
-from results import SWINGS, Results, z_score
+from intervals import Difference, max_t, mean_interval, paired_difference
+from results import SWINGS, Results, options_told, z_score
 from settings import Setting
 from store import RunFolder
 
@@ -32,7 +32,7 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
         steps = int(results.snapshot_steps[index, -1])
         row: dict[str, Any] = {
             "setting": folder,
-            **dataclasses.asdict(setting),
+            **options_told(setting),
             "seeds": len(results.of_setting(index)),
             "steps": steps,
             "updates": updates(setting, steps),
@@ -122,15 +122,14 @@ def differences(results: Results) -> list[Compared]:
             both = np.isfinite(a) & np.isfinite(b)
             if score in SWINGS and not both.any():  # too short a run to swing
                 continue
-            means = (float(a[both].mean()), float(b[both].mean())) if both.any() else (np.nan, np.nan)
+            means = (mean_interval(a[both]).value, mean_interval(b[both]).value)
             difference = paired_difference(a, b)
             if score == "collapsed":  # the difference of two shares
                 difference = difference._replace(low=max(difference.low, -1.0), high=min(difference.high, 1.0))
             found.append(Compared(pair, score, len(seeds), means, difference, np.nan))
             row = np.full(len(places), np.nan)
-            row[[places[s] for s in seeds]] = np.where(
-                both, a / 2 - b / 2, np.nan
-            )  # halves: their difference is finite
+            # halves: their difference is finite
+            row[[places[s] for s in seeds]] = np.subtract(a / 2, b / 2, out=np.full(len(seeds), np.nan), where=both)
             by_seed.append(row)
     corrected = max_t(np.array(by_seed).reshape(len(found), len(places)))
     return [c._replace(p_corrected=float(p)) for c, p in zip(found, corrected, strict=True)]

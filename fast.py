@@ -16,12 +16,13 @@ forward pass. `AutogradStack` in reference.py is the slow, obvious reference; a 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from arrays import fits
 from curves import Curves
 from GAN import MLP, make_pair
 from losses import make_loss
@@ -161,7 +162,7 @@ class FastStack:
         evaluation: int,
         dtype: torch.dtype,
     ) -> None:
-        setting = settings[0]
+        setting, self.curves = settings[0], curves
         self.G, self.D = make_pair(settings, seeds, "cpu", dtype)
         for p in (*self.G.parameters(), *self.D.parameters()):
             p.requires_grad_(False)
@@ -202,6 +203,42 @@ class FastStack:
             for group in self.groups:
                 for step in range(start, stop, _BLOCK):
                     group.train(step, min(_BLOCK, stop - step))
+
+    block = _BLOCK  # generator steps, counted from a look, that are not to be cut
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
+        return {
+            **{name: tensor.numpy().copy() for name, tensor in self._tensors().items()},
+            **{name: np.array(stream.taken, np.int64) for name, stream in self._streams().items()},
+            "curves": self.curves.sums.copy(),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Be what a stack of the same settings and seeds was when it gave this state.
+
+        Raises ``ValueError``, and changes nothing, for a state that lacks something or is of another stack.
+        """
+        fits(state, self.state())
+        for name, tensor in self._tensors().items():
+            tensor.copy_(torch.from_numpy(state[name]))
+        for name, stream in self._streams().items():
+            stream.taken = int(state[name])
+        self.curves.sums[:] = state["curves"]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {"g": self.G.flat, "d": self.D.flat}
+        for k, group in enumerate(self.groups):
+            for player, optimizer in (("g", group.g_optimizer), ("d", group.d_optimizer)):
+                found |= {f"optimizer_{player}.{k}.{i}": tensor for i, tensor in enumerate(optimizer.state)}
+        return found
+
+    def _streams(self) -> dict[str, Streams]:
+        return {
+            f"stream.{purpose}.{k}": stream
+            for k, group in enumerate(self.groups)
+            for purpose, stream in (("choice", group.choice), ("noise", group.noise), ("latent", group.latent))
+        }
 
     def samples(self, G: MLP) -> np.ndarray:
         """(M, N, 2): every member's G at its evaluation latents."""

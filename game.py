@@ -84,7 +84,8 @@ class Game:
     def state(self) -> dict[str, State]:
         """Everything that a step changes: what a game is resumed from, beside its random numbers."""
         directions = tuple(tensor for pair in getattr(self.D, "directions", ()) for tensor in pair)
-        own = {"g": (self.g,), "d": (self.d,), "directions": directions, "rule": self.rule.state}
+        means = (self.d_means, self.g_mean)
+        own = {"g": (self.g,), "d": (self.d,), "directions": directions, "rule": self.rule.state, "means": means}
         return own | {f"optimizer_{player}": optimizer.state for player, optimizer in self.optimizers.items()}
 
     # --- batches -----------------------------------------------------------------------------------------------------

@@ -9,29 +9,41 @@ from __future__ import annotations
 import contextlib
 import datetime
 import inspect
+import io
 import json
+import keyword
+import logging
 import os
 import re
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Annotated, Any
 
-# Typer's help imports a parser of Markdown and a printer of tracebacks, a third of the time that --help takes, and uses
-# neither here: Markdown is not asked for, and tracebacks are not shown
-for _module, _name in (("rich.markdown", "Markdown"), ("rich.traceback", "Traceback")):
-    _unused = ModuleType(_module)
-    setattr(_unused, _name, None)
-    sys.modules.setdefault(_module, _unused)
+import typer
 
-import typer  # noqa: E402
-
-from options import Asked, read_options  # noqa: E402
-from settings import FIELDS, NAMES, VERSION, Look, OptionError, Setting, Study, flag, metadata, near, parse  # noqa: E402
-from settings import default as default_of  # noqa: E402
+from interrupts import SIGNALS, Stopped, stop
+from options import Asked, read_options
+from settings import (
+    FIELDS,
+    NAMES,
+    VERSION,
+    Look,
+    OptionError,
+    Setting,
+    Study,
+    cut,
+    flag,
+    metadata,
+    near,
+    one_line,
+    parse,
+)
+from settings import default as default_of
 
 app = typer.Typer(
     add_completion=False,
@@ -45,19 +57,26 @@ app = typer.Typer(
 # --- options ---------------------------------------------------------------------------------------------------------
 
 
-def _text_option(cls: type, name: str, aliases: tuple[str, ...] = ()) -> inspect.Parameter:
+def _text_options(cls: type, name: str, aliases: tuple[str, ...] = ()) -> list[inspect.Parameter]:
+    """An option and its other names, each a parameter of its own: a complaint names the one that was written."""
     meta = metadata(cls, name)
     words = meta["help"]
     if (value := default_of(cls, name)) is not None:
         words += f" ({value:g})" if isinstance(value, float) else f" ({value})"
     metavar = "|".join(NAMES[name]) if 0 < len(NAMES.get(name, ())) < 7 else FIELDS[cls][name].__name__.upper()
     panel = {Setting: "Setting: one value or several, comma-separated", Study: "Study", Look: "Pictures"}[cls]
-    option = typer.Option(
-        flag(name), *meta["aliases"], *aliases, help=words, metavar=metavar, rich_help_panel=panel, show_default=False
-    )
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
-    )
+    found = []
+    for written in (flag(name), *meta["aliases"], *aliases):
+        option = typer.Option(written, help=words, metavar=metavar, rich_help_panel=panel, show_default=False)
+        called = written.removeprefix("--").replace("-", "_")
+        called += "_" if keyword.iskeyword(called) else ""  # from, which is a word of Python's
+        found.append(
+            inspect.Parameter(
+                called, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+            )
+        )
+        words = f"the same as {flag(name)}"
+    return found
 
 
 def _plain_option(name: str, kind: Any, help: str, default: Any = None, panel: str = "Output") -> inspect.Parameter:
@@ -79,11 +98,11 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "square of --std, instead of it",
         panel="Setting: one value or several, comma-separated",
     )
-    setting = [_text_option(Setting, name) for name in FIELDS[Setting]]
+    setting = [option for name in FIELDS[Setting] for option in _text_options(Setting, name)]
     setting.insert(2, variance)
     preset = _plain_option("preset", str | None, "a published protocol: its options, where flags say nothing else")
     setting.append(preset)
-    study = [_text_option(Study, name) for name in FIELDS[Study]]
+    study = [option for name in FIELDS[Study] for option in _text_options(Study, name)]
     output = [
         _plain_option("out", str | None, "run folder (runs/NAME-DATE)"),
         _plain_option("force", bool, "replace the run in a folder that is not empty", False),
@@ -93,7 +112,7 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
         _plain_option("quiet", bool, "errors and results only", False),
         _plain_option("json", bool, "results as one JSON object on stdout", False),
     ]
-    look = [_text_option(Look, name) for name in FIELDS[Look]]
+    look = [option for name in FIELDS[Look] for option in _text_options(Look, name)]
     function.__signature__ = inspect.Signature([*own, *setting, *study, *look, *output])  # type: ignore[attr-defined]
     return function
 
@@ -120,7 +139,8 @@ def product(
     if context.invoked_subcommand is None:
         carry_out(None, options)
     elif given:
-        raise OptionError(f"{flag(given[0])}: give it after {context.invoked_subcommand}, not before")
+        written = flag(given[0].removesuffix("_"))
+        raise OptionError(f"{written}: give it after {context.invoked_subcommand}, not before")
 
 
 @app.command("study")
@@ -179,7 +199,7 @@ def with_look(function: Callable[..., Any]) -> Callable[..., Any]:
         if p.kind is not inspect.Parameter.VAR_KEYWORD
     ]
     # a run's --layers are those of its networks
-    look = [_text_option(Look, name, ("--layers",) if name == "show" else ()) for name in FIELDS[Look]]
+    look = [o for name in FIELDS[Look] for o in _text_options(Look, name, ("--layers",) if name == "show" else ())]
     function.__signature__ = inspect.Signature([*own, *look])  # type: ignore[attr-defined]
     return function
 
@@ -199,10 +219,30 @@ def render_run(
     from pipeline import redraw
     from progress import progress_on
 
-    changes = {name: parse(Look, name, value) for name, value in options.items() if value is not None}
-    signal.signal(signal.SIGTERM, _terminate)
+    changes = {}
+    for written, value in options.items():
+        if value is not None:
+            name = "show" if written == "layers" else written
+            if name in changes:
+                raise OptionError("--show and --layers: give one of them")
+            changes[name] = parse(Look, name, value, flag(written))
     with _drawing_fails():
         redraw(Path(run), changes, frames, workers, progress_on(sys.stderr, quiet))
+
+
+@app.command("resume")
+def resume_run(
+    run: Annotated[str, typer.Argument(help="a run folder")],
+    quiet: Annotated[bool, typer.Option("--quiet", help="errors and results only")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="results as one JSON object on stdout")] = False,
+) -> None:
+    """Go on with a run that was stopped, or train again what failed in it, to the same files."""
+    with _resumable(Path(run)):
+        from pipeline import resume
+        from progress import progress_on
+
+        results, folder = resume(Path(run), progress_on(sys.stderr, quiet), _note)
+    _print_outcome(results, folder.path, as_json)
 
 
 @app.command("report")
@@ -222,7 +262,6 @@ def report_runs(
         rewrite_report(Path(runs[0]))
         print(Path(runs[0]) / "report.html")
         return
-    signal.signal(signal.SIGTERM, _terminate)
     home = Path(out or f"runs/report-{datetime.datetime.now():%Y%m%d-%H%M%S}")
     with _drawing_fails():
         joint_report([Path(run) for run in runs], home, force=force, progress=progress_on(sys.stderr, quiet))
@@ -303,14 +342,10 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
     if asked.dry_run:
         _print_plan(asked)
         return
-    from comparisons import comparison_rows
     from pipeline import run
     from progress import progress_on
-    from store import strict
-    from tables import text_table
 
-    signal.signal(signal.SIGTERM, _terminate)
-    with _drawing_fails():
+    with _resumable(Path(asked.out)):
         results, folder = run(
             asked.study,
             Path(asked.out),
@@ -318,21 +353,26 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             look=None if asked.no_figures else asked.look,
             command=shlex.join(["python", "main.py", *sys.argv[1:]]),
             progress=progress_on(sys.stderr, asked.quiet),
+            tell=_note,
         )
-    if asked.json:
-        outcome = {
-            "run": str(folder.path),
-            "comparison": comparison_rows(results),
-            "failures": results.failures,
-        }
+    _print_outcome(results, folder.path, asked.json)
+
+
+def _print_outcome(results: Any, path: Path, as_json: bool) -> None:
+    """A finished run's outcome on stdout. Raises `RunFailed` where members have none."""
+    from comparisons import comparison_rows
+    from store import strict
+    from tables import text_table
+
+    if as_json:
+        outcome = {"run": str(path), "comparison": comparison_rows(results), "failures": results.failures}
         print(json.dumps(strict(outcome), ensure_ascii=False, allow_nan=False))
     else:
         print(text_table(results))
-        print(f"\nreport: {folder.path / 'report.html'}")
+        print(f"\nreport: {path / 'report.html'}")
     if results.failures:
-        raise RunFailed(
-            f"{sum(len(f['members']) for f in results.failures)} GANs failed: {results.failures[0]['error']}"
-        )
+        count = sum(len(failure["members"]) for failure in results.failures)
+        raise RunFailed(f"{count} GANs failed: {results.failures[0]['error']}; to try them again: {_again(path)}")
 
 
 def _print_plan(asked: Asked) -> None:
@@ -364,8 +404,12 @@ class RunFailed(Exception):
     """A run that ended without all of its members or pictures."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM."""
+class Interrupted(Exception):
+    """A run that was stopped by a signal; its exit status is 128 and the signal's number."""
+
+    def __init__(self, error: KeyboardInterrupt, words: str = "") -> None:
+        self.number = error.number if isinstance(error, Stopped) else int(signal.SIGINT)
+        super().__init__(("interrupted" if self.number == signal.SIGINT else "terminated") + words)
 
 
 @contextlib.contextmanager
@@ -378,8 +422,48 @@ def _drawing_fails() -> Iterator[None]:
         raise RunFailed(str(error)) from None
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+@contextlib.contextmanager
+def _resumable(path: Path) -> Iterator[None]:
+    """Whatever stops a run tells how to go on with it."""
+    from store import MANIFEST
+
+    try:
+        with _drawing_fails():
+            yield
+    except KeyboardInterrupt as error:
+        there = (path / MANIFEST).exists()
+        raise Interrupted(error, f"; to go on: {_again(path)}" if there else "") from None
+    except (RunFailed, OSError) as error:
+        if not (path / MANIFEST).exists():
+            raise
+        raise RunFailed(
+            f"{_of_system(error) if isinstance(error, OSError) else error}; to go on: {_again(path)}"
+        ) from None
+
+
+def _again(path: Path) -> str:
+    return shlex.join(["python", "main.py", "resume", str(path)])
+
+
+def _note(words: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"note: {' '.join(words.splitlines())}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[None]:
+    """Signals that end a process interrupt it, so that it leaves nothing half done; handlers are then as before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    changed = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]  # nohup's stay ignored
+    for number in changed:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -390,12 +474,13 @@ def main(arguments: list[str] | None = None) -> int:
         # not app(): typer turns an interrupt into a status and says nothing
         command = typer.main.get_command(app)
         status = 0
-        try:
-            with command.make_context("main.py", sys.argv[1:] if arguments is None else list(arguments)) as context:
-                command.invoke(context)
-        except typer.Exit as error:
-            status = error.exit_code
-        sys.stdout.flush()
+        with _stopping():
+            try:
+                with command.make_context("main.py", sys.argv[1:] if arguments is None else list(arguments)) as context:
+                    command.invoke(context)
+            except typer.Exit as error:
+                status = error.exit_code
+            sys.stdout.flush()
         return status
     except typer.TyperException as error:
         return _complain(_usage(error), 2)
@@ -404,15 +489,22 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head`: whoever read has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit:  # rich's, who makes one of a broken pipe
+        return 0
     except OSError as error:
-        where = error.filename2 or error.filename or "file system"
-        return _complain(f"{where}: {error.strerror or error}", 1)
+        return _complain(_of_system(error), 1)
     except RunFailed as error:
         return _complain(str(error), 1)
-    except Terminated:
-        return _complain("terminated", 143)
-    except KeyboardInterrupt:
-        return _complain("interrupted", 130)
+    except Interrupted as error:
+        return _complain(str(error), 128 + error.number)
+    except KeyboardInterrupt as error:
+        interrupted = Interrupted(error)
+        return _complain(str(interrupted), 128 + interrupted.number)
+
+
+def _of_system(error: OSError) -> str:
+    """The file, and what is wrong with it."""
+    return f"{error.filename2 or error.filename or 'file system'}: {error.strerror or error}"
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -439,9 +531,38 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _complain(words: str, status: int) -> int:
-    print(f"error: {' '.join(words.splitlines())}", file=sys.stderr)  # whatever was quoted, one line
+    with contextlib.suppress(OSError):  # a full or broken stderr: the status tells
+        print(f"error: {cut(one_line(words), 1500)}", file=sys.stderr, flush=True)  # whatever was quoted, one line
+    return status
+
+
+def program() -> int:
+    """`main` for a process of its own, whose streams may be closed (`>&-`) or know few letters (LANG=C)."""
+    # Typer's help imports a parser of Markdown and a printer of tracebacks, a third of the time that --help takes, and
+    # uses neither here: Markdown is not asked for, and tracebacks are not shown
+    for module, needed in (("rich.markdown", "Markdown"), ("rich.traceback", "Traceback")):
+        unused = ModuleType(module)
+        setattr(unused, needed, None)
+        sys.modules[module] = unused
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # its number would go to the next file that is opened
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where HOME cannot be written to, it makes do
+    try:
+        os.getcwd()
+    except OSError as error:  # torch's libraries end the process without it
+        status = _complain(f"the working directory is gone: {error.strerror}", 1)
+    else:
+        status = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # what is left in it would be tried, and complained of, once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -131,7 +131,7 @@ def _shown(results: Results, c: Compared) -> str:
 
 
 def _collapsed(results: Results, chosen: list[Compared]) -> str:
-    """How many GANs collapsed with each value of the option that the pairs differ in."""
+    """How many GANs collapsed with each value of the option that the pairs differ in; those that diverged did not."""
     members: dict[str, set[int]] = {}
     for c in chosen:
         for name, index in zip(_names(results, c.pair), c.pair[:2], strict=True):
@@ -139,7 +139,8 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
     counts = []
     for name, of_name in members.items():
         words = [results.verdicts[m] for m in of_name if results.verdicts[m] != "failed"]
-        counts.append(f"{words.count('collapsed')} of {len(words)} with {name}")
+        lost = f" ({diverged} diverged)" if (diverged := words.count("diverged")) else ""
+        counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{lost}")
     return f"{', '.join(counts)} collapsed"
 
 
@@ -184,9 +185,13 @@ def _capture(results: Results, index: int) -> str:
     seeds, modes = len(results.of_setting(index)), results.modes[index]
     if not scored:
         return f"None of {counted(seeds, 'seed')} has a score at the last snapshot."
-    said = []
+    said, lacking = [], []
     for name in names:
         e, null, score = results.estimate(name, index), results.null[index][name][0], SCORES[name]
+        if e.n == 0:
+            if not name.startswith("ema_") or results.study.settings[index].ema > 0:  # an average is kept
+                lacking.append(score.title)
+            continue
         if name == "modes_covered" and modes:
             full = int((results.final(name, index) == modes).sum())
             if modes == 1:
@@ -198,7 +203,7 @@ def _capture(results: Results, index: int) -> str:
             continue
         digits = places(score.digits, (e.low, null), (e.high, null))
         value, perfect = mean_words(e, digits), f"a perfect generator's {number(null, digits)}"
-        unit = f" {score.unit}" if score.unit else ""
+        unit = (f" {score.unit}" if score.unit else "") + (f" ({e.n} of {seeds} seeds)" if e.n < scored else "")
         title = score.title[0].upper() + score.title[1:]
         if e.n == 1:
             said.append(f"{title} is {value}{unit}, against {perfect}.")
@@ -213,6 +218,8 @@ def _capture(results: Results, index: int) -> str:
             )
         else:
             said.append(f"{title} is {value}{unit}, above {perfect}.")
+    if lacking:
+        said.append(f"No seed has {' or '.join(lacking)} at the last snapshot.")
     if scored < seeds:
         have = "has" if scored == 1 else "have"
         said.append(f"Only {scored} of {seeds} seeds {have} scores, and the means are over those.")
@@ -228,7 +235,12 @@ def _judged(results: Results, index: int) -> str:
     said = []
     swings = {n: e for n in SWINGS if (e := results.estimate(n, index)).n}
     if swings:
-        words = [f"{mean_words(e, SCORES[n].digits)}{_unit(n)} for {SWINGS_OF[n]}" for n, e in swings.items()]
+        every, least = len(results.of_setting(index)), min(e.n for e in swings.values())
+        words = [
+            f"{mean_words(e, SCORES[n].digits)}{_unit(n)} for {SWINGS_OF[n]}"
+            + (f" ({e.n} of {every} seeds)" if least < every else "")
+            for n, e in swings.items()
+        ]
         said.append(f"Swing over the last half: {', '.join(words)}.")
     if counts:
         n = sum(counts.values())

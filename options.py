@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+import re
+import stat
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from experiments import STUDIES, get_study
-from presets import preset_options
+from presets import PRESETS, preset_options
 from settings import (
+    ALIASES,
     FIELDS,
+    MOST_WORKERS,
     Look,
     OptionError,
     Setting,
@@ -20,13 +25,20 @@ from settings import (
     allowed,
     check,
     flag,
+    flagged,
+    is_path,
     near,
     not_one_of,
     parse,
     parse_several,
+    quoted,
+    shown,
 )
 
 SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
+MOST_BYTES = 2**16  # of a configuration file
+# in a line of it: Python's reader takes time and memory in proportion to the square of the parts of a dotted key
+MOST_DOTS = 200
 _VARIANCE = "of at least 0.0001 and at most 1000000: the square of a standard deviation"
 
 
@@ -47,14 +59,25 @@ class Asked:
 def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
     """The study and the switches asked for by flags (text, or True for a switch) and their `config` file.
 
-    Raises `OptionError` for anything that is not allowed.
+    An option is given by its name or by an alias of it, n_critic for d_steps; from_ stands for from, a word of
+    Python's. Raises `OptionError` for anything that is not allowed, under the name that it was given by.
     """
-    said = {name: value for name, value in given.items() if value is not None and value is not False}
+    said = {name.removesuffix("_"): value for name, value in given.items() if value is not None and value is not False}
     config = said.pop("config", None)
-    values = _from_flags(said)
+    flags, called = _from_flags(said)
+    values = flags
     if config is not None:
-        values = _from_file(config) | values
+        of_file, keys = _from_file(config)
+        values, called = of_file | flags, keys | called
+    try:
+        study, look = _resolved(study_name, values)
+    except OptionError as error:  # of several options, by their usual names
+        raise OptionError(_as_called(str(error), called, config)) from None
+    return Asked(study, look, values.get("out"), **{name: bool(values.get(name)) for name in SWITCHES})
 
+
+def _resolved(study_name: str | None, values: Mapping[str, Any]) -> tuple[Study, Look]:
+    """What options whose values were looked at one by one come to together."""
     settings = {name: values[name] for name in FIELDS[Setting] if name in values}
     if "preset" in values:
         settings |= {name: [value] for name, value in preset_options(values["preset"], settings).items()}
@@ -68,76 +91,147 @@ def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
         study = Study(name="custom", question=question, settings=(Setting(),))
     else:
         study = get_study("homework")
-    study = replace(study.with_settings(settings), **{n: values[n] for n in FIELDS[Study] if n in values})
-    look = Look(**{n: values[n] for n in FIELDS[Look] if n in values})
-    return Asked(study, look, values.get("out"), **{name: bool(values.get(name)) for name in SWITCHES})
+    study = study.with_settings(settings, **{n: values[n] for n in FIELDS[Study] if n in values})
+    return study, Look(**{n: values[n] for n in FIELDS[Look] if n in values})
 
 
-def _from_flags(said: Mapping[str, Any]) -> dict[str, Any]:
-    if "std" in said and "variance" in said:
-        raise OptionError("--std and --variance: give one of them, a variance is the square of a std")
+def _as_called(complaint: str, called: Mapping[str, str], config: str | None) -> str:
+    """A complaint with every option under the name that it was given by, and its file where it is from there."""
+    from_file = False
+    for name, written in called.items():
+        told = re.sub(rf"{flag(name)}(?![\w-])", written, complaint)
+        from_file |= told != complaint and not written.startswith("--")
+        complaint = told
+    return f"{_of_config(config)}: {complaint}" if config is not None and from_file else complaint
+
+
+def _name(written: str) -> str:
+    """The option that is given by a name, which may be another of its names."""
+    return "std" if written == "variance" else ALIASES.get(written, written)
+
+
+def _from_flags(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Option -> its value, or its list of values, and option -> the flag that it was given by."""
     values: dict[str, Any] = {}
-    for name, value in said.items():
-        if name == "variance":
-            values["std"] = [_std(part.strip(), "--variance") for part in value.split(",")]
+    called: dict[str, str] = {}
+    for written, value in said.items():
+        name, by = _name(written), flag(written)
+        if name in values:
+            why = ", a variance is the square of a std" if name == "std" else ""
+            raise OptionError(f"{called[name]} and {by}: give one of them{why}")
+        called[name] = by
+        if written == "variance":
+            values[name] = [_std(part.strip(), functools.partial(flagged, by)) for part in value.split(",")]
         elif name in FIELDS[Setting]:
-            values[name] = parse_several(Setting, name, value)
+            values[name] = parse_several(Setting, name, value, by)
         elif (cls := _class_of(name)) is not None:
-            values[name] = parse(cls, name, value)
+            values[name] = parse(cls, name, value, by)
+        elif name == "out" and not is_path(value):
+            raise OptionError(f"{flagged(by, value)}: must be a path")
         else:
             values[name] = value
-    return values
+    return values, called
 
 
-def _std(variance: Any, called: str) -> float:
+def _std(variance: Any, told: Callable[[Any], str]) -> float:
     try:
         number = float(variance) if not isinstance(variance, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 1e-4 <= number <= 1e6:
-        raise OptionError(f"{called} {variance or repr(variance)}: must be a finite number {_VARIANCE}")
+        raise OptionError(f"{told(variance)}: must be a finite number {_VARIANCE}")
     return math.sqrt(number)
 
 
-def _from_file(path: str) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise OptionError(f"--config {path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise OptionError(f"--config {path}: not a TOML file ({error})") from None
-    known = [*FIELDS[Setting], *FIELDS[Study], *FIELDS[Look], "variance", "out", "preset", *SWITCHES]
+# --- configuration files ---------------------------------------------------------------------------------------------
+
+
+def _of_config(path: str) -> str:
+    return f"--config {shown(path, 300)}"
+
+
+def _from_file(path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Option -> its value, or its list of values, and option -> the key that it was given by."""
+    known = [*FIELDS[Setting], *FIELDS[Study], *FIELDS[Look], *ALIASES, "variance", "out", "preset", *SWITCHES]
     values: dict[str, Any] = {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
-        called = f"--config {path}: {key}"
-        if name == "n_critic":
-            name = "d_steps"
-        if name not in known:
-            raise OptionError(f"{called}: no such option{near(name, known)}")
-        if name in values or (name in ("std", "variance") and "std" in values):
-            raise OptionError(f"{called}: given twice, or beside its other name")
-        if name == "variance":
-            several = value if isinstance(value, list) else [value]
+    called: dict[str, str] = {}
+    for key, value in _table(path).items():
+        written = key.replace("-", "_")
+        name, by = _name(written), f"{_of_config(path)}: {shown(key)}"
+        told = functools.partial(_assigned, by)
+        if written not in known:
+            raise OptionError(f"{by}: no such option{near(written, known)}")
+        if name in values:
+            raise OptionError(f"{by}: given twice, or beside its other name, {called[name]}")
+        called[name] = key
+        several = value if isinstance(value, list) else [value]
+        if written == "variance":
             if not several or any(isinstance(v, str) for v in several):
-                raise OptionError(f"{called} = {value!r}: must be a finite number {_VARIANCE}, or a list of such")
-            values["std"] = [_std(v, called) for v in several]
+                raise OptionError(f"{told(value)}: must be a finite number {_VARIANCE}, or a list of such")
+            values[name] = [_std(v, told) for v in several]
         elif name in FIELDS[Setting]:
-            several = value if isinstance(value, list) else [value]
             if not several:
-                raise OptionError(f"{called} = []: must be {allowed(Setting, name)}, or a list of such")
-            values[name] = [_checked(Setting, name, v, called) for v in several]
+                raise OptionError(f"{told(value)}: must be {allowed(Setting, name)}, or a list of such")
+            values[name] = list(dict.fromkeys(_checked(Setting, name, v, told) for v in several))
         elif (cls := _class_of(name)) is not None:
-            values[name] = _checked(
-                cls, name, str(value) if name == "workers" and type(value) is int else value, called
-            )
+            values[name] = _checked(cls, name, value, told)
         elif name in SWITCHES and not isinstance(value, bool):
-            raise OptionError(f"{called} = {value!r}: must be true or false")
+            raise OptionError(f"{told(value)}: must be true or false")
         elif name in ("out", "preset") and not isinstance(value, str):
-            raise OptionError(f"{called} = {value!r}: must be a {'path' if name == 'out' else 'name'}, in quotes")
+            raise OptionError(f"{told(value)}: must be a {'path' if name == 'out' else 'name'}, in quotes")
+        elif name == "out" and not is_path(value):
+            raise OptionError(f"{told(value)}: must be a path")
+        elif name == "preset" and value not in PRESETS:
+            raise OptionError(f"{told(value)}: must be one of {', '.join(PRESETS)}{near(value, PRESETS)}")
         else:
             values[name] = value
-    return values
+    return values, called
+
+
+def _table(path: str) -> dict[str, Any]:
+    """What a TOML file holds. It is read up to `MOST_BYTES`, and not at all where reading it could wait for ever."""
+    if not is_path(path):
+        raise OptionError(f"{_of_config(path)}: must be a path")
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "no plain file"
+            raise OptionError(f"{_of_config(path)}: cannot be read (it is {kind})")
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise OptionError(f"{_of_config(path)}: cannot be read ({error.strerror or error})") from None
+    if len(content) > MOST_BYTES:
+        raise OptionError(f"{_of_config(path)}: is larger than {MOST_BYTES // 1024} kB, the most that is read")
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        at = content.count(b"\n", 0, error.start) + 1
+        raise OptionError(f"{_of_config(path)}: not a TOML file (line {at} is no text in UTF-8)") from None
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.count(".") > MOST_DOTS:
+            raise OptionError(
+                f"{_of_config(path)}: line {number} has more than {MOST_DOTS} dots; break it into several"
+            )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # the reader says where; the line there says which key
+        place = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+        there = lines[int(place[1]) - 1] if place else next((line for line in reversed(lines) if line.strip()), "")
+        why = f"{shown(str(error), 200)}: {shown(there.strip())}"
+    except RecursionError:
+        why = "it is nested too deeply"
+    except ValueError as error:  # a number of more digits than Python reads
+        why = shown(str(error), 200)
+    raise OptionError(f"{_of_config(path)}: not a TOML file ({why})")
+
+
+def _assigned(by: str, value: Any) -> str:
+    """A value as it stands after its key."""
+    return f"{by} = {quoted(value)}"
 
 
 def _class_of(name: str) -> type | None:
@@ -145,6 +239,8 @@ def _class_of(name: str) -> type | None:
     return next((cls for cls in (Study, Look) if name in FIELDS[cls]), None)
 
 
-def _checked(cls: type, name: str, value: Any, called: str) -> Any:
-    check(cls, name, value, f"{called} = {value!r}")
+def _checked(cls: type, name: str, value: Any, told: Callable[[Any], str]) -> Any:
+    if name == "workers" and type(value) is int and 1 <= value <= MOST_WORKERS:  # a number, as the option's help says
+        value = str(value)
+    check(cls, name, value, told)
     return float(value) if FIELDS[cls][name] is float else value

@@ -17,7 +17,7 @@ from film import Pixels
 
 # The palette is a table of (cover, level), index cover × LEVELS + level, then what nothing is drawn over. A pixel that
 # a line covers to cover / (COVERS - 1) shows that much of REAL over its level. Index 0 is white.
-HEATS = 8  # levels of heat; the file grows with them, and 8 still look smooth
+HEATS = 7  # levels of heat; the file grows with them, and 7 look as smooth as 8
 POINT = HEATS  # a generated sample
 SIDES = 17  # levels of a diverging ramp; the middle one is white
 BELIEF = POINT + 1  # first level of D's ramp

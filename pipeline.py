@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from checkpoints import FOLDER as CHECKPOINTS
+from checkpoints import differences, remove
 from comparisons import write_tables
 from experiments import get_parts
-from files import NotARun
+from files import NotARun, held
 from joint import join
 from parts import Part
 from progress import Progress, silent
 from render import check, plan, plan_joint, render
 from report import Told, write_report
-from results import Results, load, manifest, save, thinned
+from results import Results, check_targets, keep_targets, load, manifest, save, study_of, thinned
 from settings import VERSION, Look, Study
+from stacks import circumstances
 from store import MANIFEST, RunFolder
 from study import run_study, usable_cores
+
+# of run.json: what a run came to, which is told anew when it goes on
+OUTCOME = ("seconds", "status", "error", "files", "null", "modes", "failures", "seconds_per_gan", "study", "settings")
+RECORD = (
+    *("summary.csv", "events.csv", "history.npz", "frames.npz", "weights.npz"),
+    *("comparison.csv", "comparison.tex", "differences.csv", "report.html", "report.md"),
+)
+Tell = Callable[[str], None]
+
+
+def _nobody(words: str) -> None:
+    """Tells nobody."""
 
 
 def run(
@@ -34,31 +50,74 @@ def run(
     look: Look | None = Look(),  # noqa: B008 - frozen
     command: str = "",
     progress: Progress = silent,
+    tell: Tell = _nobody,
 ) -> tuple[Results, RunFolder]:
     """Carry out a resolved study into the folder `path`; returns what was measured and the folder.
 
-    `look` is how it is drawn; None draws nothing. Raises `settings.OptionError` for a look that this study cannot have,
-    `files.FolderInUse` for a folder that holds something (unless `force`) and ``OSError`` where the file system does.
-    An exception on the way leaves run.json saying so.
+    `look` is how it is drawn; None draws nothing. `tell` is told, in a line each, what the user should know and is no
+    error. Raises `settings.OptionError` for a look that this study cannot have,
+    `files.FolderInUse` for a folder that holds something (unless `force`) or that somebody is at work in, and
+    ``OSError`` where the file system does. An exception on the way leaves run.json saying so, and what `resume` needs.
     """
     if look is not None:
         check(study, look)
-    folder = RunFolder.create(path, force=force)
-    started = time.monotonic()
-    facts: dict[str, Any] = {
-        "status": "running",
-        "command": command,
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "threads": 1,  # of every worker
-        "look": dataclasses.asdict(look or Look()),
-    }
+    RunFolder(path).check_free(force=force)
+    check_targets(study, path)
+    path.mkdir(parents=True, exist_ok=True)
+    with held(path):
+        if force:
+            remove(path / CHECKPOINTS)
+        folder = RunFolder.create(path, force=force)
+        study = keep_targets(study, folder)
+        facts: dict[str, Any] = {
+            "status": "running",
+            "command": command,
+            "started": _now(),
+            "versions": versions(),
+            "circumstances": circumstances(study.device),
+            "threads": 1,  # of every worker
+            "figures": look is not None,
+            "look": dataclasses.asdict(look or Look()),
+        }
+        return _carry_out(study, folder, facts, look, progress, tell), folder
+
+
+def resume(path: Path, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
+    """Go on with a run that was stopped, or train again what failed in it, to the files that it would have come to.
+
+    What was asked, and how it is drawn, stands in the folder. Of a run that is done nothing is done again. Raises
+    `files.NotARun` for a folder that is none, that was begun under other circumstances (program, library versions,
+    device), which would change its numbers, or whose checkpoints are of something else; `files.FolderInUse` while
+    somebody is at work there.
+    """
+    folder = RunFolder.open(path)
+    with held(path):
+        facts = folder.read_json(MANIFEST)
+        study, look = study_of(folder, facts), _look(folder, facts, {})
+        if facts.get("status") == "done":
+            remove(folder.path / CHECKPOINTS)
+            return load(folder), folder
+        if different := differences(facts.get("circumstances"), circumstances(study.device), "circumstances"):
+            raise NotARun(f"{path}: begun otherwise, so its numbers would not be the same: {'; '.join(different)}")
+        facts = {name: facts[name] for name in facts if name not in OUTCOME}
+        facts |= {"status": "running", "resumed": [*facts.get("resumed", []), _now()]}
+        return _carry_out(study, folder, facts, look if facts.get("figures", True) else None, progress, tell), folder
+
+
+def _carry_out(
+    study: Study, folder: RunFolder, facts: dict[str, Any], look: Look | None, progress: Progress, tell: Tell
+) -> Results:
+    """From the study to the report, in a folder that is held; its checkpoints stay until nothing is missing."""
+    started = time.monotonic() - facts.pop("spent", 0.0)
     known: Study | Results = study
-    folder.write_json(MANIFEST, manifest(study, **facts))
+    folder.sweep()
+    # files that it may come to, so that --force removes what it leaves if it is killed
+    folder.write_json(MANIFEST, manifest(study, **facts, files=sorted({*_own(folder), *RECORD})))
     try:
         total = study.steps * study.seeds * len(study.settings)
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
-            results = run_study(study, advance, None if look is None else look.member)
+            shown = None if look is None else look.member
+            results = run_study(study, advance, shown, keep=folder.path / CHECKPOINTS, tell=tell)
         save(results, folder)
         write_tables(results, folder)
         known = results
@@ -66,19 +125,25 @@ def run(
         parts = _parts(results)
         if look is not None:
             pictures = plan(results, look, parts)
+            names = sorted({*_own(folder), *RECORD, *(picture.path for picture in pictures)})
+            folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
         write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)])
         folder.sweep()
-        folder.write_json(MANIFEST, manifest(results, **facts, files=folder.made()))
+        folder.write_json(MANIFEST, manifest(results, **facts, files=_own(folder)))
     except BaseException as error:
         facts["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        folder.sweep()
-        folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=folder.made()))
+        facts["spent"] = round(time.monotonic() - started, 1)
+        with contextlib.suppress(OSError):  # on a full disk the one before stays, which says that it is running
+            folder.sweep()
+            folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=_own(folder)))
         raise
-    return results, folder
+    if not results.failures:
+        remove(folder.path / CHECKPOINTS)
+    return results
 
 
 def redraw(
@@ -90,33 +155,36 @@ def redraw(
 ) -> None:
     """Draw a finished run's pictures again, and its report, as it was drawn but for `changes` of its look.
 
-    `frames` is how many of the animations' kept ones, beside the first, are shown. Raises `files.NotARun`, and
-    `settings.OptionError` for what cannot be drawn of it.
+    `frames` is how many of the animations' kept ones, beside the first, are shown. Raises `files.NotARun`,
+    `files.FolderInUse`, and `settings.OptionError` for what cannot be drawn of it.
     """
     folder = RunFolder.open(path)
-    results, facts = load(folder), folder.read_json(MANIFEST)
-    look = _look(folder, facts, changes or {})
-    dataclasses.replace(results.study, workers=workers)  # checked
-    parts = _parts(results)  # of all frames
-    pictures = plan(results if frames is None else thinned(results, frames), look, parts)
-    folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
-    try:
-        with progress("drawing", len(pictures)) as advance:
-            render(pictures, folder.path, _processes(workers), advance)
-    finally:
-        folder.sweep()
-    _rewrite(folder)
+    with held(path):
+        results, facts = load(folder), folder.read_json(MANIFEST)
+        look = _look(folder, facts, changes or {})
+        dataclasses.replace(results.study, workers=workers)  # checked
+        parts = _parts(results)  # of all frames
+        pictures = plan(results if frames is None else thinned(results, frames), look, parts)
+        folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
+        try:
+            with progress("drawing", len(pictures)) as advance:
+                render(pictures, folder.path, _processes(workers), advance)
+        finally:
+            folder.sweep()
+        _rewrite(folder)
 
 
 def rewrite_report(path: Path) -> None:
-    """Write a finished run's report again. Raises `files.NotARun`."""
-    _rewrite(RunFolder.open(path))
+    """Write a finished run's report again. Raises `files.NotARun`, `files.FolderInUse`."""
+    folder = RunFolder.open(path)
+    with held(path):
+        _rewrite(folder)
 
 
 def _rewrite(folder: RunFolder) -> None:
     results, facts = load(folder), folder.read_json(MANIFEST)
     write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))])
-    folder.write_json(MANIFEST, {**facts, "files": folder.made()})
+    folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
 
 
 def _parts(results: Results) -> list[Part]:
@@ -137,17 +205,20 @@ def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progr
         results = load(folder)
         runs.append(Told(name, folder, results, folder.read_json(MANIFEST), _parts(results)))
     joint, sources = join([told.results for told in runs], names)
-    home = RunFolder.create(out, force=force)
-    try:
-        write_tables(joint, home)
-        pictures = plan_joint(joint, sources, Look())
-        with progress("drawing", len(pictures)) as advance:
-            render(pictures, home.path, usable_cores(), advance)
-        write_report(joint, home, runs)
-    finally:
-        home.sweep()
-        # what makes it a folder that --force may replace, and no run
-        home.write_json(MANIFEST, {"report": names, "files": home.made()})
+    RunFolder(out).check_free(force=force)
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out):
+        home = RunFolder.create(out, force=force)
+        try:
+            write_tables(joint, home)
+            pictures = plan_joint(joint, sources, Look())
+            with progress("drawing", len(pictures)) as advance:
+                render(pictures, home.path, usable_cores(), advance)
+            write_report(joint, home, runs)
+        finally:
+            home.sweep()
+            # what makes it a folder that --force may replace, and no run
+            home.write_json(MANIFEST, {"report": names, "files": _own(home)})
 
 
 def _distinct(paths: Sequence[Path]) -> list[str]:
@@ -171,6 +242,15 @@ def _look(folder: RunFolder, facts: Mapping[str, Any], changes: Mapping[str, Any
 
 def _processes(workers: str) -> int:
     return usable_cores() if workers == "auto" else int(workers)
+
+
+def _own(folder: RunFolder) -> list[str]:
+    """The run's own files that are there to stay."""
+    return [name for name in folder.made() if not name.startswith(f"{CHECKPOINTS}/")]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ peak, the square root keeps faint mass visible. The real density lies over it as
 never autoscaled.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -64,8 +65,8 @@ class Score:
 
     name: str  # "modes covered"
     label: str  # of the axis, with its unit: "modes", "JSD (nats)"
-    values: Mapping[Cell, Array]  # (S,) one value per seed
-    mean: Mapping[Cell, float]
+    values: Mapping[Cell, Array]  # (S,) one value per seed, nan where it has none
+    mean: Mapping[Cell, float]  # over the seeds that have one; this and the next two lack a cell where none has
     low: Mapping[Cell, float]  # ends of the mean's 95 % interval
     high: Mapping[Cell, float]
     null: Mapping[Cell, float]  # what a perfect generator scores with as many samples
@@ -134,7 +135,10 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
         raise ValueError(f"{len(steps)} steps for {len(plane.samples)} moments")
     across = -(-len(steps) // 2) if len(steps) > 3 else len(steps)
     down = -(-len(steps) // across)
-    side, gap, head = 1.85, 0.12, 0.46 if any(plane.notes) else 0.28
+    side, gap = 1.85, 0.12
+    notes = [_wrapped(note, side + gap, 10) for note in plane.notes]
+    lines = max(map(len, notes))
+    head = 0.31 + 0.15 * lines if lines else 0.28
     left, top = 0.65, 0.45
     figure = new_figure(max(left + across * (side + gap), 6.2), top + down * (side + head) + 0.85, plane.title)
     peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
@@ -147,9 +151,9 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
             axes.set_xlabel("$x_1$", labelpad=1)
         if column == 0:
             axes.set_ylabel("$x_2$", labelpad=-4)
-        pad = 18 if any(plane.notes) else 4
+        pad = 7 + 11 * lines if lines else 4
         axes.set_title(f"step {int(step)}", loc="left", fontsize=11, fontweight="bold", y=1, pad=pad)
-        axes.text(0, 1.03, plane.notes[moment], transform=axes.transAxes, fontsize=10)
+        axes.text(0, 1.03, "\n".join(notes[moment]), transform=axes.transAxes, fontsize=10, linespacing=1.1)
     _key(figure)
     return figure
 
@@ -166,15 +170,18 @@ def comparison_figure(
     """Settings side by side: last moments on the left, each row's scores beside it on axes shared by all.
 
     A column keeps one colour in all scores. Cells missing from `planes` or from a score stay empty; a seed
-    beyond a score's axis is a triangle at its edge.
+    beyond a score's axis is a triangle at its edge; a line names how many seeds have scores where not all do. The
+    planes' last notes stand in them.
     """
     down, across = len(rows), len(columns)
+    cells = sorted(planes) or [(r, c) for r in range(down) for c in range(across)]
+    lanes = _lane_names(cells, columns, scores)
     side, gap = float(np.clip(min(8.0 / down, 7.5 / across), 0.95, 2.6)), 0.12
     # a column's name takes a line a part where it is wider than its planes
     heads = [name.replace(" · ", "\n") if max(map(len, columns)) * 0.08 > side + gap else name for name in columns]
     left, top = 0.95, (0.85 if title else 0.5) + 0.17 * max(head.count("\n") for head in heads)
     right = left + across * (side + gap)
-    names = 0.25 + 0.09 * max(map(len, columns)) if scores else 0.0
+    names = 0.25 + 0.09 * max(map(len, lanes)) if scores else 0.0
     wide = 2.1 if len(scores) < 4 else 1.8
     width = max(right + names + len(scores) * (wide + 0.3) + 0.15, 8.6 if scores else 5.4)
     figure = new_figure(width, top + down * (side + gap) + 0.9, title)
@@ -185,6 +192,7 @@ def comparison_figure(
         first = all((row, before) not in planes for before in range(column))
         peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
         _draw_plane(axes, plane, -1, half_width, peak, contours, lowest, first)
+        _write_in(axes, plane.notes[-1], side)
     size = 11 if max(len(line) for head in heads for line in head.split("\n")) * 0.1 < side else 9
     for column, head in enumerate(heads):
         words_at(figure, left + column * (side + gap) + side / 2, top - 0.1, head, fontsize=size, va="bottom", **bold)
@@ -196,13 +204,12 @@ def comparison_figure(
     for k, score in enumerate(scores):
         # Half a gap more at either end, so that a row's lanes stand exactly beside its planes.
         box = (right + names + k * (wide + 0.3), top - gap / 2, wide, down * (side + gap))
-        cells = sorted(planes) or [(r, c) for r in range(down) for c in range(across)]
         axes = axes_at(figure, *box)
         _draw_score(axes, score, cells, across, side / across)
         axes.hlines(range(1, down), 0, 1, FAINT, linewidth=0.6, transform=axes.get_yaxis_transform())
         axes.set_ylim(down, 0)
-        axes.set_yticks([r + (c + 0.5) / across for r, c in cells], [columns[c] if k == 0 else "" for _, c in cells])
-        axes.tick_params(axis="y", length=0, labelsize=9)
+        axes.set_yticks([r + (c + 0.5) / across for r, c in cells], lanes if k == 0 else [""] * len(cells))
+        axes.tick_params(axis="y", length=0, labelsize=min(9, 68 * (side + gap) / across))
     _key(figure, _MARKS if scores else ())
     return figure
 
@@ -214,17 +221,20 @@ _MARKS: tuple[tuple[Any, str], ...] = (
 )
 
 
+@matplotlib.rc_context(STYLE)
 def forest_figure(
     rows: Sequence[str], columns: Sequence[str], scores: Sequence[Score], title: str = "", lane: float = 0.27
 ) -> Figure:
     """Many settings, a line each: every seed, the mean with its interval and the perfect generator; targets below one
     another, each with axes of its own. `lane` is a line's height in inches."""
-    blocks = [sorted({cell for score in scores for cell in score.mean if cell[0] == row}) for row in range(len(rows))]
-    names, wide, head, foot = 0.3 + 0.07 * max(map(len, columns)), 2.4, 0.75, 0.55
+    blocks = [sorted({cell for score in scores for cell in score.values if cell[0] == row}) for row in range(len(rows))]
+    named = [_lane_names(cells, columns, scores) for cells in blocks]
+    longest = max(len(name) for lanes in [columns, *named] for name in lanes)
+    names, wide, head, foot = 0.3 + 0.07 * longest, 2.4, 0.75, 0.55
     height = sum(len(cells) * lane + head + foot for cells in blocks) + (0.35 if title else 0) + 0.3
     figure = new_figure(names + len(scores) * (wide + 0.3) + 0.15, height, title)
     top = 0.35 if title else 0.0
-    for name, cells in zip(rows, blocks, strict=True):
+    for name, cells, lanes in zip(rows, blocks, named, strict=True):
         words_at(figure, 0.15, top + 0.32, name, fontsize=12, fontweight="bold", va="center")
         lines = {cell: (line, 0) for line, cell in enumerate(cells)}
         for k, score in enumerate(scores):
@@ -236,11 +246,42 @@ def forest_figure(
             axes.hlines(np.arange(0.5, len(cells)), 0, 1, FAINT, linewidth=0.4, transform=axes.get_yaxis_transform())
             _draw_score(axes, replace(score, **own), list(lines.values()), 1, lane)
             axes.set_ylim(len(cells), 0)
-            axes.set_yticks(np.arange(0.5, len(cells)), [columns[c] if k == 0 else "" for _, c in cells])
+            axes.set_yticks(np.arange(0.5, len(cells)), lanes if k == 0 else [""] * len(cells))
             axes.tick_params(axis="y", length=0, labelsize=9)
         top += len(cells) * lane + head + foot
     _key(figure, _MARKS, planes=False)
     return figure
+
+
+def _lane_names(cells: Sequence[Cell], columns: Sequence[str], scores: Sequence[Score]) -> list[str]:
+    """Names of lines: the cell's column, and how many of its seeds have scores where not all do."""
+    names = []
+    for cell in cells:
+        seeds = [np.ravel(score.values[cell]) for score in scores if cell in score.values]
+        counts = sorted({f(np.isfinite(v).sum() for v in seeds) for f in (min, max)}) if seeds else []
+        lacking = f" ({' to '.join(map(str, counts))} of {len(seeds[0])} seeds)" if seeds else ""
+        names.append(columns[cell[1]] + (lacking if seeds and counts != [len(seeds[0])] else ""))
+    return names
+
+
+def _wrapped(note: str, width: float, size: float) -> list[str]:
+    """A note in lines of at most about `width` inches, its comma-separated parts whole where they fit."""
+    room = int(72 * width / (0.6 * size))  # letters
+    parts = [note] if len(note) <= room else note.split(", ")
+    return [line for part in parts for line in textwrap.wrap(part, room)]
+
+
+def _write_in(axes: Axes, note: str, side: float) -> None:
+    """A note in the upper left corner of a plane, `side` inches: a line or more for each of its parts.
+
+    A small plane, which it would hide, has only the first.
+    """
+    if not note:
+        return
+    size, parts = (10, note.split(", ")) if side > 1.5 else (8, [note.partition(", ")[0]])
+    lines = [line for part in parts for line in _wrapped(part, side - 0.15, size)]
+    box: Any = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
+    axes.text(0.05, 0.95, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=size, bbox=box, zorder=3)
 
 
 def _key(figure: Figure, extra: Sequence[tuple[Any, str]] = (), *, planes: bool = True) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from arrays import fits
 from curves import Curves
 from fast import flushed_denormals
 from game import Game
 from GAN import MLP, make_pair
 from sample import draw_real, make_target
 from settings import Setting
-from streams import Streams
+from streams import TRAINING, Streams
 
 
 class AutogradStack:
@@ -106,6 +107,38 @@ class AutogradStack:
             self.average.lerp_(self.G.flat, 1 - self.decay)
         d_loss, d_real, d_fake = self.game.d_means
         return torch.stack([d_loss, self.game.g_mean, d_real, d_fake])
+
+    # --- to be resumed from ------------------------------------------------------------------------------------------
+
+    block = 1  # generator steps, counted from a look, that are not to be cut: their sums would be rounded otherwise
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
+        taken = {purpose: self.streams[purpose].taken if purpose in self.streams else 0 for purpose in TRAINING}
+        return {
+            **{name: tensor.cpu().numpy().copy() for name, tensor in self._tensors().items()},
+            **{f"stream.{purpose}": np.array(count, np.int64) for purpose, count in taken.items()},
+            "curves": self.curves.sums.copy(),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Be what a stack of the same settings and seeds was when it gave this state.
+
+        Raises ``ValueError``, and changes nothing, for a state that lacks something or is of another stack.
+        """
+        fits(state, self.state())
+        for name, tensor in self._tensors().items():
+            tensor.copy_(torch.from_numpy(state[name]))
+        for purpose in TRAINING:
+            if taken := int(state[f"stream.{purpose}"]):
+                self.stream(purpose).taken = taken
+        self.curves.sums[:] = state["curves"]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {"average": self.average}
+        for name, tensors in self.game.state.items():
+            found |= {f"{name}.{i}": tensor for i, tensor in enumerate(tensors)}
+        return found
 
     # --- what is seen of it ------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ to import than most pictures to draw.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -130,7 +131,7 @@ def plan(results: Results, look: Look, parts: Sequence[Part] = ()) -> list[Pictu
 def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Look) -> list[Picture]:
     """The pictures of several runs beside one another: `sources[i]` is where setting i of `joint` comes from."""
     curves = _curves(sources, joint.targets, [column for _, column in joint.labels])
-    return _in_formats([*_comparison(joint, look), *curves], look)
+    return _in_formats([*_comparison(joint, look, sources), *curves], look)
 
 
 def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
@@ -313,27 +314,29 @@ def grid(labels: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], dict[
     return rows, columns, {i: (rows.index(r), columns.index(c)) for i, (r, c) in enumerate(labels)}
 
 
-def _comparison(results: Results, look: Look) -> list[Picture]:
+def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, int]] = ()) -> list[Picture]:
+    """The settings side by side. `sources` is as `plan_joint` has it: joint results have no frame but the last."""
     from plotting import Score
 
     rows, columns, cells = grid(results.labels)
     half_width = max(target_of(s).half_width for s in results.study.settings)
-    last = np.array([results.frame_steps.shape[1] - 1])
     labels, shown = results.labels, [_shown(results, i, look) for i in range(len(results.labels))]
     shared = {"rows": rows, "columns": columns, "half_width": half_width}
-    planes = {
-        cell: plane(results, shown[index], last, half_width, " · ".join(labels[index])) for index, cell in cells.items()
-    }
+    planes = {}
+    for index, cell in cells.items():
+        own, setting = sources[index] if sources else (results, index)
+        member = own.of_setting(setting)[results.of_setting(index).index(shown[index])]
+        last = np.array([own.frame_steps.shape[1] - 1])
+        made = plane(own, member, last, half_width, " · ".join(labels[index]))
+        # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view
+        told = made.notes[0].endswith(("modes", "nats"))
+        planes[cell] = dataclasses.replace(made, notes=[""]) if told else made
     scores = []
     for name in COMPARED:
-        # a score that a setting's target cannot have, or that no seed of it has, is left out
-        has = {
-            cell: i
-            for i, cell in cells.items()
-            if results.estimate(name, i).n and np.isfinite(results.null[i][name][0])
-        }
-        if has:
-            estimates = {cell: results.estimate(name, i) for cell, i in has.items()}
+        # a score that a setting's target cannot have is left out, and one that no seed has altogether
+        has = {cell: i for i, cell in cells.items() if np.isfinite(results.null[i][name][0])}
+        estimates = {cell: e for cell, i in has.items() if (e := results.estimate(name, i)).n}
+        if estimates:
             scores.append(
                 Score(
                     name=_words(name),

@@ -1,29 +1,54 @@
-"""What a study measured: arrays by member, and both ways between them and a run folder."""
+"""What a study measured: arrays by member, and both ways between them and a run folder.
+
+A run folder may come from anywhere: `load` takes what `save` and `manifest` wrote, and refuses whatever does not fit
+the study that run.json tells of, so that whoever reports on results or draws them need not look twice.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import os
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from arrays import fits
+from budget import CURVE_POINTS, steps_of
 from curves import CURVES
 from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
-from settings import FIELDS, Setting, Study, default, is_file
-from store import MANIFEST, RunFolder
+from settings import FIELDS, Look, OptionError, Setting, Study, default, is_file
+from store import MANIFEST, RunFolder, is_inside, printable, reason
+from userdata import KEPT, equal, keep, kept, safe_name, told
 
 FORMAT = 3  # of the run folder; a reader refuses one it does not know
 MEASURES = ("sample_mean", "mode_mass", "mode_shape")
+SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores: those of scoring.SCORES, which needs torch
+    "": ("modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"),
+    "ema": ("ema_modes_covered", "ema_modes_hit", "ema_high_quality", "ema_reverse_kl", "ema_jsd", "ema_spread"),
+    "transport": ("w2", "sliced_w2"),
+    "critic": ("critic_gap", "g_loss_optimal", "g_loss_gap"),
+    "slopes": ("d_slope", "d_slope_max", "d_angle", "d_gradient", "g_gradient"),
+    "lipschitz": ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1", "w1_critic", "w1_lower"),
+    "spectrum": ("spectrum_rotation", "spectrum_contraction", "spectrum_period", "spectrum_expansion"),
+}
+WORDS = ("converged", "collapsed", "oscillating", "diverged", "still learning", "failed")  # those of verdicts, and none
+EVENTS = ("won", "lost", "hopped")
 EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
 SWINGS = {"jsd_swing": "jsd", "d_loss_swing": "d_loss", "g_loss_swing": "g_loss"}  # -> score or curve
 _FEW = 8  # points from which no swing is told
 _MANY = 2  # options varied, of which a name always has all
+_LONG, _CUT = 200, 180  # bytes of a setting's name: a file system takes 255
+_MOST_SETTINGS = 5000
+_MOST_SAMPLES = 2**14  # of a member at a frame; there are 2048
 
 
 @dataclass(frozen=True)
@@ -173,41 +198,47 @@ def thinned(results: Results, frames: int) -> Results:
 
 
 def setting_names(settings: Sequence[Setting]) -> list[str]:
-    """A folder name for each setting: mode, std and D steps, then whatever else tells it from the others."""
+    """A folder name for each setting: mode, std and D steps, then whatever else tells it from the others.
+
+    Every system takes it for one: no part of it is a user's words but a file's name, as `userdata.safe_name` has it.
+    """
+    varied = _varied(settings)
     return [
-        "-".join([target_name(s), f"d{s.d_steps}", *(f"{n}{_slug(getattr(s, n))}" for n in _others(s, settings))])
+        _cut("-".join([target_name(s), f"d{s.d_steps}", *(f"{n}{_slug(getattr(s, n))}" for n in _others(s, varied))]))
         for s in settings
     ]
 
 
 def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
     """(row, column) of each setting in a grid: its target, and the rest of what tells settings apart."""
-    labels = []
+    varied, labels = _varied(settings), []
     for s in settings:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
-        words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, settings)]
-        labels.append((f"{_mode_name(s.mode)} · std {_short(s.std)}", " · ".join(words)))
+        words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, varied)]
+        labels.append((f"{mode_name(s.mode)} · std {_short(s.std)}", " · ".join(words)))
     return labels
 
 
-def _others(setting: Setting, settings: Sequence[Setting]) -> list[str]:
-    """Options beside those always named that settings differ in; where these are many, those not at their default."""
+def _varied(settings: Sequence[Setting]) -> list[str]:
+    """Options that settings differ in, beside those that are always named."""
     shown = ("mode", "std", "d_steps")
-    varied = [n for n in FIELDS[Setting] if n not in shown and len({getattr(s, n) for s in settings}) > 1]
-    if len(varied) <= _MANY:
-        return varied
-    return [n for n in varied if getattr(setting, n) != default(Setting, n)]
+    return [n for n in FIELDS[Setting] if n not in shown and len({getattr(s, n) for s in settings}) > 1]
+
+
+def _others(setting: Setting, varied: Sequence[str]) -> Sequence[str]:
+    """Of the options that settings differ in those that are named; where these are many, those not at their default."""
+    return varied if len(varied) <= _MANY else [n for n in varied if getattr(setting, n) != default(Setting, n)]
 
 
 def target_name(setting: Setting) -> str:
     """A file's name for a setting's target."""
-    name = re.sub(r"[^\w.-]", "_", _mode_name(setting.mode))
+    name = re.sub(r"[^\w.-]", "_", mode_name(setting.mode))
     return f"{name}-std{_short(setting.std)}"
 
 
-def _mode_name(mode: str) -> str:
-    """What a mode is called: a file, by its name alone."""
-    return os.path.basename(mode) if is_file(mode) else mode
+def mode_name(mode: str) -> str:
+    """What a mode is called: a user's file, by its name alone."""
+    return safe_name(mode) if is_file(mode) else mode
 
 
 def _short(value: Any) -> str:
@@ -218,7 +249,84 @@ def _short(value: Any) -> str:
 
 def _slug(value: Any) -> str:
     """The same for the name of a folder."""
-    return _short(value).replace(":", "=")
+    return re.sub(r"[^\w.+=-]", "_", _short(value).replace(":", "="))
+
+
+def _cut(name: str) -> str:
+    """A name that would be too long, cut, and told from others by eight digits of its SHA-256."""
+    data = name.encode()
+    if len(data) <= _LONG:
+        return name
+    return f"{data[:_CUT].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:8]}"
+
+
+def clash(settings: Sequence[Setting]) -> str | None:
+    """What two of the settings' folders, or two users' files, would both be called; None where all differ.
+
+    By a file system that does not tell capitals from small letters, nor one spelling of é from another.
+    """
+    modes = dict.fromkeys(s.mode for s in settings if is_file(s.mode))
+    for names in (setting_names(settings), [mode_name(mode) for mode in modes]):
+        alike = [unicodedata.normalize("NFC", name).casefold() for name in names]
+        if len(set(alike)) < len(alike):
+            return next(name for name, word in zip(names, alike, strict=True) if alike.count(word) > 1)
+    return None
+
+
+def options_told(setting: Setting) -> dict[str, Any]:
+    """Every option of a setting as tables have it: a run's own copy of a user's file by its place in the run folder."""
+    return {**dataclasses.asdict(setting), "mode": told(setting.mode)}
+
+
+# --- users' files ----------------------------------------------------------------------------------------------------
+
+
+def check_targets(study: Study, path: Path) -> None:
+    """Raise `OptionError` where a user's file lies in the folder `path`, whose run is about to be replaced."""
+    home = os.path.realpath(path)
+    for mode in (s.mode for s in study.settings if is_file(s.mode)):
+        if Path(os.path.realpath(mode)).is_relative_to(home):
+            raise OptionError(f"--mode {printable(mode)}: lies in {path}, whose run is replaced; copy it first")
+
+
+def keep_targets(study: Study, folder: RunFolder) -> Study:
+    """The study with each user's file in its settings copied into the folder, and that copy in its place.
+
+    What is shown of settings stays as it was. Raises `OptionError` for a file that cannot be read, or two of one name,
+    and ``OSError`` where the file system does.
+    """
+    if (name := clash(study.settings)) is not None:
+        raise OptionError(f"--mode: two files would both be called {name}; rename one")
+    copies = {mode: mode for mode in (s.mode for s in study.settings)}
+    for mode in filter(is_file, copies):
+        folder.inside(f"{KEPT}/{safe_name(mode)}")
+        copies[mode] = keep(mode, str(folder.path))
+    return _with_modes(study, copies)
+
+
+def same_targets(runs: Sequence[Results]) -> list[Results]:
+    """The results of several runs, with their copies of one user's file under one path, so that they are compared.
+
+    Raises `NotARun` for different files of one name.
+    """
+    first: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    for mode in dict.fromkeys(s.mode for run in runs for s in run.study.settings):
+        copies[mode] = first.setdefault(mode_name(mode), mode) if is_file(mode) else mode
+        if copies[mode] != mode and not equal(mode, copies[mode]):
+            name = printable(mode_name(mode))
+            raise NotARun(f"{_home(mode)}: its target {name} is another than that of {_home(copies[mode])}")
+    return [dataclasses.replace(run, study=_with_modes(run.study, copies)) for run in runs]
+
+
+def _with_modes(study: Study, modes: Mapping[str, str]) -> Study:
+    settings = tuple(dataclasses.replace(s, mode=modes[s.mode]) for s in study.settings)
+    return dataclasses.replace(study, settings=settings)
+
+
+def _home(copy: str) -> str:
+    """The run folder that a copy is in."""
+    return os.path.dirname(os.path.dirname(os.path.normpath(copy)))
 
 
 # --- a member's record -----------------------------------------------------------------------------------------------
@@ -230,7 +338,7 @@ def summary_rows(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "setting": names[member.setting],
-            **dataclasses.asdict(results.study.settings[member.setting]),
+            **options_told(results.study.settings[member.setting]),
             "seed": member.seed,
             "steps": int(results.snapshot_steps[member.setting, -1]),
             **{name: float(values[m, -1]) for name, values in results.scores.items()},
@@ -281,7 +389,7 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
     study = results_or_study.study if isinstance(results_or_study, Results) else results_or_study
     asked = {f.name: getattr(study, f.name) for f in dataclasses.fields(study) if f.name != "settings"}
     settings = [
-        {"folder": name, **dataclasses.asdict(s)}
+        {"folder": name, **options_told(s)}
         for name, s in zip(setting_names(study.settings), study.settings, strict=True)
     ]
     made = {"format": FORMAT, "study": asked, "settings": settings, **facts}
@@ -322,57 +430,259 @@ def save(results: Results, folder: RunFolder) -> None:
     folder.write_npz("weights.npz", {"member": np.array(list(results.weights), np.int64), **flat})
 
 
+def study_of(folder: RunFolder, run: Any) -> Study:
+    """The study that a folder's run.json tells of; its users' files are the folder's copies.
+
+    Raises `NotARun`, also where what run.json says beside the study is not of the kind that it should be.
+    """
+    with _sound(folder):
+        if run["format"] != FORMAT:
+            raise NotARun(f"{folder.path}: the run has format {run['format']!r:.20}, this program reads {FORMAT}")
+        settings = []
+        expect(len(run["settings"]) <= _MOST_SETTINGS, f"{len(run['settings'])} settings are too many")
+        for said in run["settings"]:
+            options = {name: value for name, value in said.items() if name != "folder"}
+            settings.append(Setting(**{**options, "mode": _kept(folder, options["mode"])}))
+        study = Study(settings=tuple(settings), **run["study"])
+        texts = [study.name, study.question, *study.headings, *study.headings.values()]
+        expect(all(isinstance(text, str) for text in texts), "the study's name, question and headings must be texts")
+        expect(all(s.std is not None for s in settings), "a setting has no std")
+        for said, name in zip(run["settings"], setting_names(settings), strict=True):
+            expect(said.get("folder", name) == name, f"the folder of {name} is given as another")
+        _check_facts(run)
+        return study
+
+
+def _kept(folder: RunFolder, mode: Any) -> Any:
+    """A mode as run.json has it, as one that can be drawn: of a user's file, the path of the folder's own copy."""
+    if not is_file(mode):
+        return mode
+    copy = f"{KEPT}/{safe_name(mode)}"
+    if mode != copy:
+        raise NotARun(
+            f"{folder.path}: its target {printable(mode)} is not in the run folder, where a run keeps a copy as"
+            f" {KEPT}/NAME; train it again"
+        )
+    if not folder.inside(copy).is_file():
+        raise NotARun(f"{folder.path}: the run has no {copy}, which it was trained on")
+    return kept(mode, str(folder.path))
+
+
+@contextlib.contextmanager
+def _sound(folder: RunFolder) -> Iterator[None]:
+    """Whatever is wrong with what a foreign file says, in one line."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        kind = "" if type(error) in (ValueError, OptionError) else f"{type(error).__name__}: "
+        raise NotARun(f"{folder.path}: not a finished run ({kind}{reason(error)})") from None
+
+
+def expect(holds: bool, words: str) -> None:
+    if not holds:
+        raise ValueError(words)
+
+
 def load(folder: RunFolder) -> Results:
     """Read a run back. Raises `NotARun` for a folder that is none, is unfinished, or has another format."""
     run = folder.read_json(MANIFEST)
+    study = study_of(folder, run)
+    with _sound(folder):
+        null = [_null(scores, study) for scores in run["null"]]
+        rows = folder.read_csv("summary.csv", ("setting", "seed", "verdict", "why", "diverged_at"))
+        return _results(folder, run, study, null, rows)
+
+
+def _results(
+    folder: RunFolder, run: Mapping[str, Any], study: Study, null: list[dict[str, Any]], rows: list[dict[str, str]]
+) -> Results:
+    names = setting_names(study.settings)
+    expect(len(rows) == len(names) * study.seeds > 0, "summary.csv has not a row for each member")
+    members = [Member(index, seed) for index in range(len(names)) for seed in study.seed_list]
+    called = [(row["setting"], row["seed"]) for row in rows]
+    expect(called == [(names[m.setting], str(m.seed)) for m in members], "summary.csv tells of other members")
+    for name in ("null", "modes", "seconds_per_gan"):
+        expect(len(run[name]) == len(names), f"{name} is not told of each setting")
+    modes, last = run["modes"], steps_of(study)
+    expect(all(n is None or (type(n) is int and 0 < n <= 10_000) for n in modes), "modes must be numbers of modes")
+
+    # sizes, each of all settings: what is looked at is, equally often
+    least, place = min(last), [m.setting for m in members]
+    count, looks, frames = len(members), min(study.snapshots, least) + 1, min(study.frames, least) + 1
+    entries = -(-least // -(-least // CURVE_POINTS))
+    most = max((n for n in modes if n is not None), default=0)
+    history = {
+        "setting": np.array(names)[place],
+        "seed": np.array([m.seed for m in members]),
+        "curve_step": _like(np.int64, count, entries),
+        **{name: _like(np.float32, count, entries) for name in CURVES},
+        "snapshot_step": _like(np.int64, count, looks),
+        **{name: _like(np.float64, count, looks) for name in _score_names(study)},
+        "sample_mean": _like(np.float64, count, looks, 2),
+        "mode_mass": _like(np.float64, count, looks, most),
+        "mode_shape": _like(np.float64, count, looks, most),
+    }
+    found = _arrays(folder, "history.npz", history)
+    for name in ("setting", "seed"):
+        expect(np.array_equal(found[name], history[name]), f"history.npz tells of another {name}")
+    samples = {"step": _like(np.int64, count, frames), "samples": _like(np.float16, frames, count, _MOST_SAMPLES, 2)}
+    shown = _arrays(folder, "frames.npz", samples, varies="samples")
+    return Results(
+        study=study,
+        members=members,
+        curve_steps=_steps(found["curve_step"], place, last),
+        curves={name: found[name] for name in CURVES},
+        snapshot_steps=_steps(found["snapshot_step"], place, last, first=0),
+        scores={name: found[name] for name in _score_names(study)},
+        measures={name: found[name] for name in MEASURES},
+        frame_steps=_steps(shown["step"], place, last, first=0 if frames > 1 else None),
+        samples=shown["samples"],
+        null=null,
+        modes=modes,
+        verdicts=[_one_of(row["verdict"], WORDS) for row in rows],
+        details=[row["why"] for row in rows],
+        events=_events(folder, names, members, modes, last),
+        diverged_at=[
+            _whole(row["diverged_at"], last[m.setting]) if row["diverged_at"] else None
+            for row, m in zip(rows, members, strict=True)
+        ],
+        failures=[_failure(failure, count) for failure in run["failures"]],
+        weights=_weights(folder, study, members, frames),
+        seconds=[np.nan if s is None else float(_number(s)) for s in run["seconds_per_gan"]],
+    )
+
+
+def _like(kind: Any, *shape: int) -> np.ndarray:
+    """An array to compare others with, that takes no room."""
+    return np.broadcast_to(np.zeros((), kind), shape)
+
+
+def _arrays(
+    folder: RunFolder, name: str, wanted: Mapping[str, np.ndarray], *, varies: str | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of a file, if they are these. The one called `varies` has its number of samples from itself."""
+    found = folder.read_npz(name, limit=sum(a.nbytes + 1024 for a in wanted.values()))
+    if varies is not None and varies in found and found[varies].ndim == 4:
+        wanted = {**wanted, varies: wanted[varies][:, :, : found[varies].shape[2]]}
+        expect(found[varies].shape[2] > 0, f"{name}: {varies} are none")
     try:
-        if run["format"] != FORMAT:
-            raise NotARun(f"{folder.path}: the run has format {run['format']}, this program reads {FORMAT}")
-        settings = tuple(Setting(**{k: v for k, v in s.items() if k != "folder"}) for s in run["settings"])
-        study = Study(settings=settings, **run["study"])
-        null = [{name: (pair[0], pair[1]) for name, pair in scores.items()} for scores in run["null"]]
-        null = [{n: (np.nan if a is None else a, np.nan if b is None else b) for n, (a, b) in s.items()} for s in null]
-        rows = folder.read_csv("summary.csv")
-        history, frames, weights = (folder.read_npz(f"{name}.npz") for name in ("history", "frames", "weights"))
-        names = setting_names(settings)
-        members = [Member(names.index(row["setting"]), int(row["seed"])) for row in rows]
-        first = [[m.setting for m in members].index(index) for index in range(len(settings))]
-        return Results(
-            study=study,
-            members=members,
-            curve_steps=history["curve_step"][first],
-            curves={name: history[name] for name in CURVES},
-            snapshot_steps=history["snapshot_step"][first],
-            scores={name: history[name] for name in null[0]},
-            measures={name: history[name] for name in MEASURES},
-            frame_steps=frames["step"][first],
-            samples=frames["samples"],
-            null=null,
-            modes=run["modes"],
-            verdicts=[row["verdict"] for row in rows],
-            details=[row["why"] for row in rows],
-            events=_events(folder, names, rows),
-            diverged_at=[int(row["diverged_at"]) if row["diverged_at"] else None for row in rows],
-            failures=run["failures"],
-            weights={m: (weights[f"g{m}"], weights[f"d{m}"]) for m in weights["member"].tolist()},
-            seconds=[np.nan if s is None else float(s) for s in run["seconds_per_gan"]],
-        )
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise NotARun(f"{folder.path}: not a finished run ({type(error).__name__}: {error})") from None
+        fits(found, wanted)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return found
+
+
+def _steps(found: np.ndarray, place: Sequence[int], last: Sequence[int], first: int | None = None) -> np.ndarray:
+    """Rows of steps, one a setting, from rows of members; they ascend, from `first` where it is said, to the end."""
+    of_setting = found[np.searchsorted(place, range(len(last)))]  # members are in the order of their settings
+    expect(np.array_equal(found, of_setting[place]), "members of one setting have different steps")
+    expect(bool((np.diff(of_setting, axis=1) > 0).all()), "steps must ascend")
+    expect(bool((of_setting[:, 0] >= 0).all()), "steps must not be negative")
+    expect(first is None or bool((of_setting[:, 0] == first).all()), f"steps must begin with {first}")
+    expect(of_setting[:, -1].tolist() == list(last), "steps must end where the study does")
+    return of_setting
+
+
+def _score_names(study: Study) -> list[str]:
+    return [name for group in ("", *study.score_groups) for name in SCORES[group]]
+
+
+def _null(said: Mapping[str, Any], study: Study) -> dict[str, tuple[float, float]]:
+    """A target's null as JSON has it, with NaN for what is not there."""
+    names = _score_names(study)
+    expect(sorted(said) == sorted(names), "null is not that of the study's scores")
+    pairs = {name: [np.nan if x is None else float(_number(x)) for x in said[name]] for name in names}
+    return {name: (mean, std) for name, (mean, std) in pairs.items()}
+
+
+def _number(value: Any) -> Any:
+    expect(isinstance(value, int | float) and not isinstance(value, bool), f"{value!r:.40} is no number")
+    return value
+
+
+def _whole(text: str, most: int, least: int = 0) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+    if number is None or not least <= number <= most:
+        raise ValueError(f"{text!r:.40} is no such number")
+    return number
+
+
+def _one_of(text: str, words: Sequence[str]) -> str:
+    expect(text in words, f"{text!r:.40} is not one of {', '.join(words)}")
+    return text
+
+
+def _failure(said: Any, count: int) -> dict[str, Any]:
+    members = said["members"]
+    expect(all(type(m) is int and 0 <= m < count for m in members), "a failure is of members that there are not")
+    expect(isinstance(said["error"], str), "a failure's error must be a text")
+    return dict(said)
+
+
+def _check_facts(run: Mapping[str, Any]) -> None:
+    """What run.json says of how a run went and is drawn, as far as it is there."""
+    kinds: dict[str, Any] = {
+        **dict.fromkeys(("status", "command", "started", "error", "device"), str),
+        **dict.fromkeys(("versions", "circumstances", "look"), Mapping),
+        **dict.fromkeys(("files", "resumed"), list),
+        "threads": int,
+        "figures": bool,
+    }
+    for name, kind in kinds.items():
+        expect(isinstance(run.get(name), kind | None), f"{name} is no {kind.__name__}")
+    Look(**(run.get("look") or {}))
+    seconds = run.get("seconds", {})
+    for value in [*(seconds.values() if isinstance(seconds, Mapping) else [seconds]), run.get("spent", 0.0)]:
+        _number(value)
+    for file in run.get("files") or []:
+        expect(isinstance(file, str) and is_inside(file), f"files names {file!r:.60}, which is not in the folder")
+
+
+def _weights(
+    folder: RunFolder, study: Study, members: Sequence[Member], frames: int
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    sizes = [parameters(setting) for setting in study.settings]
+    most = sum(2 * frames * sum(sizes[m.setting]) + 1024 for m in members)
+    found = folder.read_npz("weights.npz", limit=most + 8 * len(members) + 1024)
+    kept = found.get("member", np.zeros(0)).tolist()
+    expect(all(type(m) is int and 0 <= m < len(members) for m in kept), "weights.npz is of members that there are not")
+    expect(len(set(kept)) == len(kept), "weights.npz has a member twice")
+    wanted = {"member": _like(np.int64, len(kept))}
+    for m in kept:
+        for player, size in zip("gd", sizes[members[m].setting], strict=True):
+            wanted[f"{player}{m}"] = _like(np.float16, frames, size)
+    try:
+        fits(found, wanted)
+    except ValueError as error:
+        raise ValueError(f"weights.npz: {error}") from None
+    return {m: (found[f"g{m}"], found[f"d{m}"]) for m in kept}
+
+
+def parameters(s: Setting) -> tuple[int, int]:
+    """How many numbers G's and D's `flat` have, normalisations folded in: see GAN.MLP, which needs torch."""
+    hidden, layers, activation = s.discriminator_shape
+
+    def width(inputs: int, hidden: int, layers: int, outputs: int, activation: str, batch_std: int = 0) -> int:
+        pieces = s.pieces if activation == "maxout" else 1
+        rows = [inputs, *[hidden] * layers]
+        columns = [*[hidden * pieces] * layers, outputs]
+        used = sum((i + 1) * o for i, o in zip(rows, columns, strict=True)) + batch_std * outputs
+        return -(-used // 64) * 64
+
+    g = width(s.latent_dim, s.hidden, s.layers, 2, s.activation)
+    return g, width(2 * s.packing, hidden, layers, 1, activation, s.minibatch_std)
 
 
 def _events(
-    folder: RunFolder, names: list[str], members: list[dict[str, str]]
+    folder: RunFolder, names: list[str], members: Sequence[Member], modes: list[int | None], last: Sequence[int]
 ) -> list[tuple[int, int, int, str, int | None]]:
     """The ledgers of events.csv, with members by their place."""
-    place = {(row["setting"], row["seed"]): m for m, row in enumerate(members)}
-    return [
-        (
-            place[row["setting"], row["seed"]],
-            int(row["step"]),
-            int(row["mode"]),
-            row["event"],
-            int(row["to"]) if row["to"] else None,
-        )
-        for row in folder.read_csv("events.csv")
-    ]
+    place = {(names[member.setting], str(member.seed)): m for m, member in enumerate(members)}
+    found = []
+    for row in folder.read_csv("events.csv", EVENT_COLUMNS):
+        m = place[row["setting"], row["seed"]]
+        index = members[m].setting
+        most = modes[index] or 0
+        mode, other = _whole(row["mode"], most, 1), _whole(row["to"], most, 1) if row["to"] else None
+        found.append((m, _whole(row["step"], last[index]), mode, _one_of(row["event"], EVENTS), other))
+    return found

@@ -47,7 +47,7 @@ def sketch(
 ) -> Sketch:
     """One member at the given frames, over the plane [-half_width, half_width]², with or without curves below it."""
     index, seed = results.members[member].setting, results.members[member].seed
-    weights = results.weights.get(member)
+    weights, kept = results.weights.get(member), held(results, member)[frames]
     return Sketch(
         plane=plane(results, member, frames, half_width, title),
         half_width=half_width,
@@ -55,7 +55,7 @@ def sketch(
         strip=_strip(results, member) if strip else (),
         setting=results.study.settings[index],
         seed=seed,
-        weights=None if weights is None else (weights[0][frames], weights[1][frames]),
+        weights=None if weights is None else (weights[0][kept], weights[1][kept]),
     )
 
 
@@ -96,28 +96,65 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     return dataclasses.replace(made, **found)
 
 
+def held(results: Results, member: int) -> np.ndarray:
+    """Which frame is drawn for each of a member's F frames, (F,): its own, or if that is not finite the last that is.
+
+    Results keep what was measured, NaN and all; here alone a diverged member is stood still. Until it has diverged,
+    only NaN counts: an infinite sample may be one that is too far away for float16. A frame with no finite one before
+    it stays what it is.
+    """
+    arrays = [results.samples[:, member], *results.weights.get(member, ())]
+    lost = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays], axis=0)
+    if (step := results.diverged_at[member]) is not None:
+        infinite = np.any([~np.isfinite(a).reshape(len(a), -1).all(1) for a in arrays], axis=0)
+        lost |= infinite & (results.frame_steps[results.members[member].setting] >= step)
+    places = np.arange(len(lost))
+    last = np.maximum.accumulate(np.where(lost, -1, places))
+    return np.where(last < 0, places, last)
+
+
 def plane(results: Results, member: int, frames: np.ndarray, half_width: float, title: str) -> Plane:
-    """A member's samples at the given frames, and what its scores were."""
+    """A member's samples at the given frames, the last finite ones where it has diverged, and what its scores were."""
     from plotting import Plane
 
-    index = results.members[member].setting
+    index, kept = results.members[member].setting, held(results, member)[frames]
     density = real_density(results.study.settings[index], half_width)
-    # the last snapshot at or before a frame has its scores
-    steps = results.frame_steps[index, frames]
-    at = np.searchsorted(results.snapshot_steps[index], steps, side="right") - 1
-    modes = results.modes[index]
-    notes = []
-    for covered, jsd in zip(
-        results.scores["modes_covered"][member, at], results.scores["jsd"][member, at], strict=True
-    ):
-        if not np.isfinite(jsd):
-            notes.append("not finite")
-        elif modes and modes > 1:
-            notes.append(f"{covered:.0f} of {modes} modes")
-        else:
-            notes.append(f"JSD {jsd:.2f} nats")
-    samples = results.samples[frames, member].astype(np.float32)
+    samples = results.samples[kept, member].astype(np.float32)
+    away = ~(np.abs(samples) < half_width).all(2).any(1) & ~np.isnan(samples).all((1, 2))
+    notes = _notes(results, member, frames, kept, away)
     return Plane(title, density, samples, notes, _bandwidth(density, half_width, samples.shape[1]))
+
+
+def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, away: np.ndarray) -> list[str]:
+    """What is said of a member at each of the given frames, in parts with commas between.
+
+    Frame kept[i] is drawn for frame frames[i]; away[i] tells that none of its samples is in view.
+    """
+    if results.verdicts[member] == "failed":
+        return ["failed"] * len(frames)
+    index, diverged_at = results.members[member].setting, results.diverged_at[member]
+    steps, modes = results.frame_steps[index], results.modes[index]
+    # the last snapshot at or before a frame has its scores
+    at = np.searchsorted(results.snapshot_steps[index], steps[frames], side="right") - 1
+    covered, jsd = (results.scores[name][member, at] for name in ("modes_covered", "jsd"))
+    notes = []
+    for moment, (frame, drawn) in enumerate(zip(frames, kept, strict=True)):
+        if diverged_at is not None and steps[frame] >= diverged_at:
+            words = [f"diverged at step {diverged_at}"]
+        elif not np.isfinite(jsd[moment]):
+            words = ["not finite"]
+        elif away[moment]:
+            words = []
+        elif modes and modes > 1:
+            words = [f"{covered[moment]:.0f} of {modes} modes"]
+        else:
+            words = [f"JSD {jsd[moment]:.2f} nats"]
+        if away[moment]:
+            words.append("out of view")
+        elif drawn != frame:
+            words.append(f"shown: step {steps[drawn]}")
+        notes.append(", ".join(words))
+    return notes
 
 
 def _strip(results: Results, member: int) -> list[Strip]:

@@ -41,6 +41,12 @@ def score_names(groups: Sequence[str]) -> list[str]:
     return [name for group in ("", *groups) for name in SCORES[group]]
 
 
+def measured_shapes(groups: Sequence[str], modes: int) -> dict[str, tuple[int, ...]]:
+    """Everything that `Scorer` measures of one member: name -> shape."""
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(score_names(groups), ())
+    return shapes | {"sample_mean": (2,), "mode_mass": (modes,), "mode_shape": (modes,)}
+
+
 def mode_count(settings: Sequence[Setting]) -> int:
     """Modes of the target that has most, 0 where none has any."""
     targets = (make_target(s.mode, s.std) for s in settings)
@@ -60,9 +66,8 @@ class Scorer:
 
     def __call__(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         members = len(self.settings)
-        found = {name: np.full(members, np.nan) for name in score_names(self.groups)}
-        found["sample_mean"] = np.full((members, 2), np.nan)
-        found |= {name: np.full((members, self.modes), np.nan) for name in ("mode_mass", "mode_shape")}
+        shapes = measured_shapes(self.groups, self.modes)
+        found = {name: np.full((members, *shape), np.nan) for name, shape in shapes.items()}
         for target in dict.fromkeys(self.targets):
             rows = [m for m, t in enumerate(self.targets) if t is target]
             samples = snapshot.samples[rows]

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import reprlib
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -63,6 +66,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "budget": ("steps", "updates", "samples"),
     "spacing": ("log", "linear"),
     "across": ("auto", "settings", "targets"),
+    "device": ("auto", "cpu", "cuda", "mps"),
     "weights": ("shown", "all", "none"),
 }
 
@@ -100,6 +104,18 @@ SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
     "spectrum": "how the game turns about where it is, and how fast; seconds a look, so not among all",
 }
 SLOW_SCORES = ("spectrum",)  # groups that "all" leaves out: they take longer than the training
+
+# options of words with commas: those that go together, and those that stand alone
+SEVERAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "scores": (tuple(SCORE_GROUPS), ("all", "none")),
+    "show": (LAYERS, ("default",)),
+    "animation": (ANIMATIONS, ()),
+    "format": (FIGURES, ()),
+}
+
+MOST_SETTINGS = 5000  # of a study
+MOST_MEMBERS = 100_000  # settings × seeds: two days on two cores
+MOST_WORKERS = 1024
 
 
 class OptionError(ValueError):
@@ -196,7 +212,7 @@ class Setting:
         if (reason := _against(self)) is not None:
             raise OptionError(reason)
 
-    @property
+    @functools.cached_property
     def structure(self) -> tuple[Any, ...]:
         """What members of one stack must have in common."""
         own = (getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata["per_member"])
@@ -245,23 +261,28 @@ class Setting:
         return self.lr if self.lr_d is None else self.lr_d
 
 
-def _penalty_terms(text: str) -> dict[str, float | None]:
-    """Name -> weight, or None where none is said, of an option such as r1 or gp:0.1+spectral; raises `OptionError`."""
+def _penalty_terms(text: str, told: Callable[[str], str] | None = None) -> dict[str, float | None]:
+    """Name -> weight, or None where none is said, of an option such as r1 or gp:0.1+spectral.
+
+    Raises `OptionError`; `told` puts the option, or one term of it, as the user did.
+    """
+    told = told or functools.partial(flagged, "--penalty")
     found: dict[str, float | None] = {}
     if text == "none":
         return found
     for term in text.split("+"):
         name, colon, number = term.partition(":")
         if name not in NAMES["penalty"]:
-            raise OptionError(not_one_of("--penalty", name or repr(text), ("none", *NAMES["penalty"])))
+            known = ("none", *NAMES["penalty"])
+            raise OptionError(f"{told(name)}: must be one of {', '.join(known)}{near(name, known)}")
         if name in found:
-            raise OptionError(f"--penalty {text}: {name} stands in it twice")
+            raise OptionError(f"{told(text)}: {name} stands in it twice")
         try:
             weight = float(number) if colon else None
         except ValueError:
             weight = math.nan
         if weight is not None and not 0 <= weight < math.inf:
-            raise OptionError(f"--penalty {term}: the weight must be a finite number of at least 0")
+            raise OptionError(f"{told(term)}: the weight must be a finite number of at least 0")
         found[name] = weight
     return found
 
@@ -272,7 +293,8 @@ def _against(s: Setting) -> str | None:
     slopes = [name for name in SLOPE_PENALTIES if name in penalties]
     labelled = "label_smoothing" in penalties
     cases = {
-        f"--penalty {s.penalty}: a label is smoothed by less than 1": labelled and penalties["label_smoothing"] >= 1,
+        f"--penalty {shown(s.penalty)}: a label is smoothed by less than 1": labelled
+        and penalties["label_smoothing"] >= 1,
         f"--penalty label_smoothing, --loss {s.loss}: this loss has no labels to smooth": labelled
         and s.loss in ("hinge", "wasserstein", "relativistic"),
         "--penalty gp+gp_one_sided: both hold D to the same slope, on other sides; choose one": "gp" in penalties
@@ -308,7 +330,7 @@ class Study:
     budget: str = option(
         "steps", "what all settings spend alike: generator steps, updates of both players, samples D sees"
     )
-    seeds: int = option(1, "number of seeds of every setting", least=1, most=1_000_000)
+    seeds: int = option(1, "number of seeds of every setting", least=1, most=MOST_MEMBERS)
     seed: int = option(0, "the first seed", least=0, most=2**63 - 1)
     snapshots: int = option(50, "how often each member is scored, beside its start", least=1, most=100_000)
     frames: int = option(50, "animation frames, beside the start; 0 for none", least=0, most=10_000)
@@ -320,32 +342,40 @@ class Study:
     )
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
+    checkpoint: float = option(
+        20.0, "seconds between two saves of what trains, for resume; 0: only when it is stopped", least=0, most=86400
+    )
 
     def __post_init__(self) -> None:
         for name in FIELDS[Study]:
             check(Study, name, getattr(self, name))
         if self.seed + self.seeds - 1 > 2**63 - 1:
             raise OptionError(f"--seeds {self.seeds} from --seed {self.seed} on pass the last seed, 2^63 - 1")
-        for group in () if self.scores in ("all", "none") else self.scores.split(","):
-            if group not in SCORE_GROUPS:
-                raise OptionError(not_one_of("--scores", group, ("all", "none", *SCORE_GROUPS)))
-        if self.device not in ("auto", "cpu", "cuda", "mps"):
-            raise OptionError(not_one_of("--device", self.device, ("auto", "cpu", "cuda", "mps")))
-        number = int(self.workers) if self.workers.isascii() and self.workers.isdigit() else 0
-        if self.workers != "auto" and not 1 <= number <= 1024:
-            raise OptionError(f"--workers {self.workers}: must be auto or a whole number from 1 to 1024")
+        count = len(self.settings)
+        if count * self.seeds > MOST_MEMBERS:
+            raise OptionError(
+                f"--seeds {self.seeds}: with {count} settings that is {count * self.seeds} GANs; "
+                f"a study takes at most {MOST_MEMBERS}"
+            )
 
-    def with_settings(self, changes: Mapping[str, Sequence[Any]]) -> Study:
-        """The study with every setting replaced by the product of the given values, doubles dropped."""
+    def with_settings(self, changes: Mapping[str, Sequence[Any]], **others: Any) -> Study:
+        """The study with every setting replaced by the product of the given values, doubles dropped.
+
+        `others` are the study's own options. Raises `OptionError` for more than `MOST_SETTINGS`, made or dropped.
+        """
+        count = len(self.settings) * math.prod(len(values) for values in changes.values())
+        if count > MOST_SETTINGS:
+            varied = ", ".join(flag(name) for name, values in changes.items() if len(values) > 1)
+            raise OptionError(f"{varied}: their product is {count} settings; a study takes at most {MOST_SETTINGS}")
         names = list(changes)
         made = (
             dataclasses.replace(base, **dict(zip(names, values, strict=True)))
             for base in self.settings
             for values in itertools.product(*changes.values())
         )
-        return dataclasses.replace(self, settings=tuple(dict.fromkeys(made)))
+        return dataclasses.replace(self, settings=tuple(dict.fromkeys(made)), **others)
 
-    @property
+    @functools.cached_property
     def score_groups(self) -> tuple[str, ...]:
         """The groups of `SCORE_GROUPS` that are asked for; first "ema", where a setting keeps an average of weights."""
         asked = set(self.scores.split(","))
@@ -377,13 +407,6 @@ class Look:
     def __post_init__(self) -> None:
         for name in FIELDS[Look]:
             check(Look, name, getattr(self, name))
-        several = {"show": ("default", *LAYERS), "animation": ANIMATIONS, "format": FIGURES}
-        for name, known in several.items():
-            for word in getattr(self, name).split(","):
-                if word not in known:
-                    raise OptionError(not_one_of(flag(name), word, known))
-        if self.show != "default" and "default" in self.show.split(","):
-            raise OptionError(f"--show {self.show}: default stands alone")
 
     @property
     def layers(self) -> tuple[str, ...] | None:
@@ -439,22 +462,72 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+@functools.cache
+def _declared(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    return {f.name: f for f in dataclasses.fields(cls)}
+
+
 def metadata(cls: type, name: str) -> Mapping[str, Any]:
-    return next(f.metadata for f in dataclasses.fields(cls) if f.name == name)
+    return _declared(cls)[name].metadata
 
 
 def default(cls: type, name: str) -> Any:
-    return next(f.default for f in dataclasses.fields(cls) if f.name == name)
+    return _declared(cls)[name].default
 
 
-def near(word: str, allowed: Iterable[str]) -> str:
+# another name of an option -> its name: n_critic -> d_steps
+ALIASES: dict[str, str] = {
+    alias.removeprefix("--").replace("-", "_"): name
+    for cls in FIELDS
+    for name in FIELDS[cls]
+    for alias in metadata(cls, name)["aliases"]
+}
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+
+def near(word: Any, allowed: Iterable[str]) -> str:
     """' (did you mean …?)' where a word is near, else nothing."""
-    match = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    match = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6) if isinstance(word, str) else []
     return f" (did you mean {match[0]}?)" if match else ""
 
 
 def not_one_of(what: str, value: str, allowed: Sequence[str]) -> str:
-    return f"{what} {value}: must be one of {', '.join(allowed)}{near(value, allowed)}"
+    return f"{what} {shown(value)}: must be one of {', '.join(allowed)}{near(value, allowed)}"
+
+
+def cut(text: str, most: int = 100) -> str:
+    """The text, or where it is longer its two ends."""
+    head = most * 2 // 3
+    return text if len(text) <= most else f"{text[:head]}...{text[head + 3 - most :]}"
+
+
+def one_line(text: str) -> str:
+    """The text without what cannot be printed: space for space, and an escape for all else."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+
+
+def shown(text: str, most: int = 100) -> str:
+    """What a user wrote as a part of one line, of long text the two ends."""
+    return cut(one_line(cut(text, 10 * most)) if text.strip() else ascii(text), most)
+
+
+class _Quoted(reprlib.Repr):
+    """Values as Python writes them, up to a length and a depth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict = 3, 6, 4
+        self.maxstring = self.maxother = 100
+
+    def repr_int(self, x: int, level: int) -> str:
+        return cut(repr(x) if x.bit_length() < 2000 else hex(x))  # Python refuses to write out more digits than some
+
+
+quoted: Callable[[Any], str] = _Quoted().repr
 
 
 def allowed(cls: type, name: str) -> str:
@@ -463,6 +536,10 @@ def allowed(cls: type, name: str) -> str:
         return "one of " + ", ".join(names) + (", or a file NAME.csv or NAME.png" if name == "mode" else "")
     if name == "penalty":
         return "none, or " + ", ".join(NAMES["penalty"]) + ", joined by +, each with :weight if need be"
+    if name == "workers":
+        return f"auto or a whole number from 1 to {MOST_WORKERS}"
+    if name == "from_run":
+        return "a path"
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     words = {int: "a whole number", float: "a finite number", str: "a word"}[kind]
     for key, phrase in (
@@ -476,46 +553,78 @@ def allowed(cls: type, name: str) -> str:
     return words
 
 
-def check(cls: type, name: str, value: Any, said: str | None = None) -> None:
-    """Raise `OptionError` unless the option `name` of `cls` takes `value`; `said` is how the user put it."""
+def flagged(called: str, value: Any) -> str:
+    """A value as it stands after its flag."""
+    return f"{called} {shown(value) if isinstance(value, str) else quoted(value)}"
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+
+def is_path(value: Any) -> bool:
+    """Whether a value can be the name of a file or folder."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def check(cls: type, name: str, value: Any, told: Callable[[Any], str] | None = None) -> None:
+    """Raise `OptionError` unless the option `name` of `cls` takes `value`.
+
+    `told` puts the value, or the one word of it that is wrong, as the user did.
+    """
     if value is None and default(cls, name) is None:
         return
-    kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
-    said = said or f"{flag(name)} {value}"
+    said = told or (lambda part: flagged(flag(name), part))
     if (names := names_of(name)) is not None:
         if value not in names and not (name == "mode" and is_file(value)):
-            raise OptionError(f"{said}: must be {allowed(cls, name)}{near(str(value), names)}")
-        return
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = (
-        isinstance(value, str)
-        if kind is str
-        else number
+            raise OptionError(f"{said(value)}: must be {allowed(cls, name)}{near(value, names)}")
+    elif not _fits(cls, name, value):
+        raise OptionError(f"{said(value)}: must be {allowed(cls, name)}")
+    elif name == "penalty":
+        _penalty_terms(value, said)
+    elif name in SEVERAL and value not in SEVERAL[name][1]:
+        together, alone = SEVERAL[name]
+        known = (*alone, *together)
+        for word in value.split(","):
+            if word in alone:
+                raise OptionError(f"{said(value)}: {word} stands alone")
+            if word not in together:
+                raise OptionError(f"{said(word)}: must be one of {', '.join(known)}{near(word, known)}")
+
+
+def _fits(cls: type, name: str, value: Any) -> bool:
+    """Whether a value is of an option's type, and within its limits."""
+    kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
+    if name == "workers":
+        digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9
+        return value == "auto" or (digits and 1 <= int(value) <= MOST_WORKERS)
+    if name == "from_run":
+        return is_path(value)
+    if kind is str:
+        return isinstance(value, str)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
         and (kind is float or isinstance(value, int))
-        and -math.inf < value < math.inf  # whole numbers too large for a float as well
+        and abs(value) <= sys.float_info.max  # nor a whole number too large for a float
         and (limits["above"] is None or value > limits["above"])
         and (limits["least"] is None or value >= limits["least"])
         and (limits["below"] is None or value < limits["below"])
         and (limits["most"] is None or value <= limits["most"])
     )
-    if not fits:
-        raise OptionError(f"{said}: must be {allowed(cls, name)}")
-    if name == "penalty":
-        _penalty_terms(str(value))
 
 
-def parse(cls: type, name: str, text: str) -> Any:
-    """One value of an option from its text; raises `OptionError`."""
+def parse(cls: type, name: str, text: str, called: str | None = None) -> Any:
+    """One value of an option from its text; raises `OptionError`, which calls it `called`, as the user did."""
     kind, value = FIELDS[cls][name], text.strip()
-    said = f"{flag(name)} {value or repr(text)}"
+    written = functools.partial(flagged, called or flag(name))
     try:
         parsed = kind(value)
     except ValueError:
-        raise OptionError(f"{said}: must be {allowed(cls, name)}") from None
-    check(cls, name, parsed, said)
+        raise OptionError(f"{written(value)}: must be {allowed(cls, name)}") from None
+    check(cls, name, parsed, written if kind is str else lambda number: written(value))
     return parsed
 
 
-def parse_several(cls: type, name: str, text: str) -> list[Any]:
+def parse_several(cls: type, name: str, text: str, called: str | None = None) -> list[Any]:
     """Comma-separated values of an option, doubles dropped; raises `OptionError` for an empty one."""
-    return list(dict.fromkeys(parse(cls, name, part) for part in text.split(",")))
+    return list(dict.fromkeys(parse(cls, name, part, called) for part in text.split(",")))

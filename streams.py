@@ -41,6 +41,9 @@ PURPOSES = (
     "instance_noise",  # of the points that D judges
 )
 
+# those that training goes on drawing from
+TRAINING = ("choice", "noise", "latent", "g_choice", "g_noise", "penalty_uniform", "penalty_noise", "instance_noise")
+
 GAMMA, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 SHIFTS = (30, 27, 31)
 _UPPER, _LOWER = (1, 0) if sys.byteorder == "little" else (0, 1)  # halves of a word in memory

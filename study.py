@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
+from checkpoints import DONE, Place, newest
 from curves import CURVES
 from fast import can_be_fast, lanes
 from intervals import mean_interval
 from metrics import EVALUATION
 from results import Member, Results, load, setting_names
 from sample import make_target
-from scoring import Scorer, mode_count, null_scores, score_names
+from scoring import measured_shapes, mode_count, null_scores, score_names
 from settings import FIELDS, OptionError, Setting, Study
+from stacks import Stack, about, check_checkpoint, train_task
 from store import RunFolder
-from train import train_stack
 from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
 
 STACK = 8  # members trained by autograd as one batch on a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
-
-
-@dataclass(frozen=True)
-class Stack:
-    """One task of a worker: members trained together."""
-
-    settings: tuple[Setting, ...]  # one a member
-    members: tuple[int, ...]  # their indices in the study
-    seeds: tuple[int, ...]
-    steps: int
-    curve_steps: tuple[int, ...]
-    snapshot_steps: tuple[int, ...]
-    frame_steps: tuple[int, ...]
-    score_groups: tuple[str, ...]
-    modes: int  # columns of what is measured by mode: of the study's target that has most
-    device: str
-    weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
-    # G's and D's parameters (members, P) to begin with
-    start: tuple[np.ndarray | None, np.ndarray | None]
 
 
 def resolve(study: Study) -> Study:
@@ -61,7 +44,7 @@ def resolve(study: Study) -> Study:
         dict.fromkeys(dataclasses.replace(s, std=std) for s, std in zip(study.settings, stds, strict=True))
     )
     names = setting_names(settings)
-    if twice := {name for name in names if names.count(name) > 1}:
+    if twice := {name for name, count in Counter(names).items() if count > 1}:
         raise OptionError(f"--mode: two files would both be called {min(twice)}; rename one")
     device = _device(study.device)
     workers = _workers(study.workers) if device == "cpu" or study.workers != "auto" else 1  # one process fills a GPU
@@ -113,8 +96,9 @@ def _beginnings(
     """What members begin with of `study.from_run`: G's and D's parameters, of the player that does not learn, or both.
 
     A member takes those of the run's member whose setting has most in common with its own, and its own seed if those
-    are there: a run keeps the weights of the seed that it shows (all with --weights all). Raises `OptionError` where
-    the run has no players of its shape.
+    are there: a run keeps the weights of the seed that it shows (all with --weights all). They are those of the last
+    frame at which both players were finite. Raises `OptionError` where the run has no players of its shape, or none
+    that are finite.
     """
     if study.from_run is None:
         return lambda chosen: (None, None)
@@ -132,11 +116,15 @@ def _beginnings(
                 likeness[k] = (alike, source.members[k].seed == member.seed)
         if not likeness:
             raise OptionError(f"--from {study.from_run}: the run kept no weights of players of this shape")
-        found[m] = source.weights[max(likeness, key=likeness.__getitem__)]
+        g, d = source.weights[max(likeness, key=likeness.__getitem__)]
+        finite = np.flatnonzero(np.isfinite(g).all(1) & np.isfinite(d).all(1))
+        if not finite.size:
+            raise OptionError(f"--from {study.from_run}: the weights that the run kept are not finite")
+        found[m] = g[finite[-1]], d[finite[-1]]
 
     def begin(chosen: Sequence[int]) -> tuple[np.ndarray | None, np.ndarray | None]:
         learns = study.settings[members[chosen[0]].setting].train
-        g, d = (np.stack([found[m][player][-1] for m in chosen]).astype(np.float32) for player in (0, 1))
+        g, d = (np.stack([found[m][player] for m in chosen]).astype(np.float32) for player in (0, 1))
         return None if learns == "g" else g, None if learns == "d" else d
 
     return begin
@@ -185,31 +173,55 @@ def _cost(stack: Stack) -> float:
 
 
 def run_study(
-    study: Study, progress: Callable[[float], None] = lambda amount: None, shown: int | None = None
+    study: Study,
+    progress: Callable[[float], None] = lambda amount: None,
+    shown: int | None = None,
+    *,
+    keep: Path | None = None,
+    tell: Callable[[str], None] = lambda words: None,
 ) -> Results:
     """Train a resolved study. `progress` is told generator steps × members as they are done.
 
-    `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD.
+    `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD. `keep`
+    is a folder for checkpoints: a study that was stopped there goes on where they are. `tell` is told, in words, of
+    those that cannot be used. Raises `files.NotARun` for checkpoints of something else.
     """
     members, stacks = plan(study, shown)
     results = _empty(study, members)
     seconds = np.full(len(members), np.nan)
     weights: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for index, outcome in run_tasks(train_task, stacks, int(study.workers), progress):
-        stack = stacks[index]
-        if isinstance(outcome, TaskError):
-            results.failures.append({"members": list(stack.members), "error": str(outcome)})
-            continue
+
+    def enter(stack: Stack, arrays: Mapping[str, np.ndarray]) -> None:
         rows = list(stack.members)
-        for name, values in outcome["curves"].items():
-            results.curves[name][rows] = values
-        for name, values in outcome["measured"].items():
-            (results.scores if name in results.scores else results.measures)[name][rows] = values
-        results.samples[:, rows] = outcome["samples"]
-        seconds[rows] = outcome["seconds"] / len(rows)
-        weights |= dict(
-            zip([m for m, kept in zip(rows, stack.weights, strict=True) if kept], outcome["weights"], strict=True)
-        )
+        for name, values in arrays.items():
+            kind, _, name = name.partition(".")
+            if kind == "curves":
+                results.curves[name][rows] = values
+            elif kind == "measured":
+                (results.scores if name in results.scores else results.measures)[name][rows] = values
+        results.samples[:, rows] = arrays["samples"]
+        seconds[rows] = arrays["seconds"] / len(rows)
+        for k, m in enumerate(m for m, kept in zip(rows, stack.weights, strict=True) if kept):
+            weights[m] = (arrays["weights.g"][:, k], arrays["weights.d"][:, k])
+
+    missing = []
+    for index, stack in enumerate(stacks):
+        if keep is None:
+            missing.append(stack)
+            continue
+        place = Place(keep, index, study.checkpoint, about(stack))
+        start, arrays = newest(place, functools.partial(check_checkpoint, stack), tell)
+        if start == place.path(DONE):
+            enter(stack, arrays)
+            progress(stack.steps * len(stack.members))
+        else:
+            missing.append(dataclasses.replace(stack, place=dataclasses.replace(place, start=start)))
+    for index, outcome in run_tasks(train_task, missing, int(study.workers), progress):
+        if isinstance(outcome, TaskError):
+            results.failures.append({"members": list(missing[index].members), "error": str(outcome)})
+        else:
+            enter(missing[index], outcome)
+    results.failures.sort(key=lambda failure: failure["members"])
     results.seconds = [mean_interval(seconds[results.of_setting(i)]).value for i in range(len(study.settings))]
     _judge(results)
     if shown is None:
@@ -222,63 +234,6 @@ def run_study(
     return results
 
 
-def train_task(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
-    """Train one stack and score its snapshots: the function that workers run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _train(stack, report)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, Any]:
-    looks = sorted({*stack.snapshot_steps, *stack.frame_steps})
-    scorer = Scorer(stack.settings, stack.seeds, stack.score_groups, stack.modes)
-    measured: list[dict[str, np.ndarray]] = []
-    frames, weights = [], []
-    kept = np.flatnonzero(stack.weights)
-    done, seconds = 0, 0.0
-    # a core's own seconds, which other processes don't lengthen by waiting; a GPU's are those on the clock
-    clock = time.process_time if stack.device == "cpu" else time.perf_counter
-    snapshots = train_stack(
-        stack.settings,
-        stack.seeds,
-        stack.steps,
-        looks,
-        log_every=stack.curve_steps,
-        device=stack.device,
-        start=(_tensor(stack.start[0]), _tensor(stack.start[1])),
-    )
-    started = clock()
-    for snapshot in snapshots:
-        seconds += clock() - started
-        if snapshot.step in stack.snapshot_steps:
-            measured.append(scorer(snapshot))
-        if snapshot.step in stack.frame_steps:
-            with np.errstate(over="ignore"):  # a diverged member's
-                frames.append(snapshot.samples.astype(np.float16))
-                flat = (network.flat.cpu().numpy()[kept].astype(np.float16) for network in (snapshot.G, snapshot.D))
-                weights.append(tuple(flat))
-        report((snapshot.step - done) * len(stack.members))
-        done = snapshot.step
-        started = clock()
-    shape = (0, len(stack.members), EVALUATION, 2)
-    return {
-        "curves": dict(zip(CURVES, snapshot.curves, strict=True)),
-        "measured": {name: np.stack([m[name] for m in measured], 1) for name in measured[0]},
-        "samples": np.stack(frames) if frames else np.empty(shape, np.float16),
-        "seconds": seconds,
-        "weights": [
-            tuple(np.stack([moment[k][row] for moment in weights]) for k in (0, 1)) for row in range(len(kept))
-        ],
-    }
-
-
-def _tensor(values: np.ndarray | None) -> torch.Tensor | None:
-    return None if values is None else torch.from_numpy(values)
-
-
 def _empty(study: Study, members: list[Member]) -> Results:
     curves, snapshots, frames = (
         np.array(of(study), np.int64).reshape(len(study.settings), -1)
@@ -286,17 +241,17 @@ def _empty(study: Study, members: list[Member]) -> Results:
     )
     targets = [make_target(s.mode, s.std) for s in study.settings]
     count, modes = len(members), mode_count(study.settings)
+    shapes = measured_shapes(study.score_groups, modes)
+    measured = {name: np.full((count, snapshots.shape[1], *shape), np.nan) for name, shape in shapes.items()}
+    scores = score_names(study.score_groups)
     return Results(
         study=study,
         members=members,
         curve_steps=curves,
         curves={name: np.full((count, curves.shape[1]), np.nan, np.float32) for name in CURVES},
         snapshot_steps=snapshots,
-        scores={name: np.full((count, snapshots.shape[1]), np.nan) for name in score_names(study.score_groups)},
-        measures={
-            name: np.full((count, snapshots.shape[1], width), np.nan)
-            for name, width in (("sample_mean", 2), ("mode_mass", modes), ("mode_shape", modes))
-        },
+        scores={name: measured[name] for name in scores},
+        measures={name: values for name, values in measured.items() if name not in scores},
         frame_steps=frames,
         samples=np.full((frames.shape[1], count, EVALUATION, 2), np.nan, np.float16),
         null=[dict(null_scores(target, study.score_groups)) for target in targets],

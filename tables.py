@@ -137,7 +137,8 @@ class Row(NamedTuple):
 
     label: str
     seeds: str
-    scores: list[tuple[str, str]]  # mean and interval, in the order of the columns
+    # mean and interval, in the order of the columns; then how many seeds have it, where others have another of them
+    scores: list[tuple[str, str]]
     verdicts: list[str]
 
 
@@ -206,7 +207,7 @@ def legend(results: Results, perfect: str) -> str:
         f" {perfect}: what {samples} samples of the target itself score on average. Budget: {budget_words(results)}."
     )
     rows = [row for indices in results.targets.values() for row in rows_of(results, indices)]
-    if any("/" in row.seeds for row in rows):
+    if any("/" in cell for row in rows for cell in (row.seeds, *(words for _, words in row.scores))):
         words += " Seeds m/n: m of n have scores, the means are over those."
     if results.study.seeds == 1:
         words += " One seed: there is no interval."
@@ -255,7 +256,8 @@ def rows_of(
         for name in columns:
             missing = Estimate(np.nan, np.nan, np.nan, 0)
             e = results.estimate(name, index) if has_score(results, name, index) else missing
-            scores.append((number(e.value, places[name]), interval(e, places[name])))
+            fewer = f"({e.n}/{seeds})" if 0 < e.n < scored else ""
+            scores.append((number(e.value, places[name]), f"{interval(e, places[name])} {fewer}".strip()))
         verdicts = [f"{count} {verdict}" for verdict, count in verdict_counts(results, index).items()]
         label = results.labels[index][1]
         rows.append(Row(label, str(seeds) if scored == seeds else f"{scored}/{seeds}", scores, verdicts))

@@ -12,13 +12,14 @@ to the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from arrays import fits
 from captured import CapturedStack
 from curves import Curves
 from fast import FastStack, can_be_fast
@@ -66,6 +67,8 @@ def train_stack(
     dtype: torch.dtype = torch.float32,
     fast: bool | None = None,
     start: tuple[Tensor | None, Tensor | None] = (None, None),
+    resume: tuple[int, Mapping[str, np.ndarray]] | None = None,
+    between: Callable[[int, Callable[[], dict[str, np.ndarray]]], None] = lambda step, state: None,
 ) -> Iterator[Snapshot]:
     """Train M members, `settings[m]` with `seeds[m]`, for `steps` generator steps; yield at each of `snapshot_steps`.
 
@@ -75,31 +78,66 @@ def train_stack(
     samples are made from. A member whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses
     between autograd over the whole stack (False) and backward passes written out (True); by default whichever serves
     the setting and the device best, which on CUDA is autograd captured as graphs (see captured.py). `start` are
-    parameters (M, P), as `MLP.flat` lays them out, that G and D begin with instead of their own. Raises ``ValueError``
-    for settings that cannot share a stack.
+    parameters (M, P), as `MLP.flat` lays them out, that G and D begin with instead of their own.
+
+    `between` is called every few steps with their number and a function that gives the stack's state, arrays by name;
+    `resume`, such a number and state, goes on from there as if there had been no end: the snapshots that are yielded
+    are those from that step on, its own if one is due included. Raises ``ValueError`` for settings that cannot share a
+    stack, and for a state that is not of this one.
     """
-    if any(s.structure != settings[0].structure for s in settings):
-        raise ValueError("settings of different structure cannot share a stack")
-    every = log_every if isinstance(log_every, Sequence) else [*range(log_every, steps, log_every), steps]
-    curves = Curves(len(seeds), every)
-    device = torch.device(device)
-    if fast if fast is not None else can_be_fast(settings[0], device):
-        stack: FastStack | AutogradStack = FastStack(settings, seeds, curves, evaluation, dtype)
-    else:
-        captured = device.type == "cuda" and fast is None and settings[0].plain
-        kind = CapturedStack if captured else AutogradStack
-        stack = kind(settings, seeds, curves, evaluation, device, dtype)
-    stack.begin(start)
+    stack = _stack(settings, seeds, steps, log_every, evaluation, torch.device(device), dtype, fast)
     done = 0
-    for step in sorted(set(snapshot_steps) | {steps}):
-        stack.advance(done, step)
-        done = step
+    if resume is None:
+        stack.begin(start)
+    else:
+        done, state = resume
+        stack.restore(state)
+    for step in sorted(look for look in {*snapshot_steps, steps} if look >= done):
+        while done < step:
+            stop = min(done + stack.block, step)
+            stack.advance(done, stop)
+            done = stop
+            between(done, stack.state)
         if step in snapshot_steps:
             G, D = stack.networks()
             average = stack.averaged()
             averaged = None if average is None else stack.samples(average)
             players = (stack.G, stack.D)
-            yield Snapshot(step, curves.until(step), stack.samples(G), G, D, averaged, players, stack.rates)
+            yield Snapshot(step, stack.curves.until(step), stack.samples(G), G, D, averaged, players, stack.rates)
+
+
+def check_state(
+    settings: Sequence[Setting],
+    seeds: Sequence[int],
+    steps: int,
+    state: Mapping[str, np.ndarray],
+    *,
+    log_every: int | Sequence[int] = 1,
+    device: torch.device | str = "cpu",
+) -> None:
+    """Raise ``ValueError`` unless `train_stack`, so called, could resume from this state (names, shapes, kinds)."""
+    fits(state, _stack(settings, seeds, steps, log_every, 1, torch.device(device), torch.float32, None).state())
+
+
+def _stack(
+    settings: Sequence[Setting],
+    seeds: Sequence[int],
+    steps: int,
+    log_every: int | Sequence[int],
+    evaluation: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    fast: bool | None,
+) -> FastStack | AutogradStack:
+    if any(s.structure != settings[0].structure for s in settings):
+        raise ValueError("settings of different structure cannot share a stack")
+    every = log_every if isinstance(log_every, Sequence) else [*range(log_every, steps, log_every), steps]
+    curves = Curves(len(seeds), every)
+    if fast if fast is not None else can_be_fast(settings[0], device):
+        return FastStack(settings, seeds, curves, evaluation, dtype)
+    captured = device.type == "cuda" and fast is None and settings[0].plain
+    kind = CapturedStack if captured else AutogradStack
+    return kind(settings, seeds, curves, evaluation, device, dtype)
 
 
 # --- the course's interface ------------------------------------------------------------------------------------------

@@ -3,15 +3,21 @@
 `read` takes FILE.csv or FILE.png and gives places in the plane, with no distribution yet: `sample` puts a Gaussian at
 each. Files are read in bounded memory (some 20 MB for rows; for a picture, four bytes a pixel of at most 40 million)
 and refused before they are read where they are too large. docs/targets.md states the rules to a user.
+
+A run keeps a copy of every file that it is made of, so that its folder is all that is needed later (`keep`), under a
+name that every system takes (`safe_name`).
 """
 
 from __future__ import annotations
 
+import errno
 import functools
+import hashlib
 import math
 import os
 import re
 import stat
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +25,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from files import atomic
 from settings import OptionError
 
 MOST_ROWS = 10_000_000
@@ -31,12 +38,16 @@ LEAST_STD = 0.01  # data units, as settings.Setting has it
 # A grid of Gaussians of this std, in cells, is even along either axis to 2 exp(−2π² · 0.64²), 0.06 %: no cell is seen
 SMOOTH = 0.64
 PICTURE_STD = 0.05  # data units
+KEPT = "targets"  # folder of a run, where copies are
 
 _HALF = 4.0  # a shape fills [-4, 4] along its longer side, as the built-in ones do
 _NARROW = 2.0  # points that span less than this are not left as they are
 _LARGEST = 1e100  # squares and differences of larger numbers may not be finite
 _BLOCK = 2**20  # bytes, or pixels, at once
 _LONGEST = 4096  # bytes of a row that has not ended
+_MARK = f"/./{KEPT}/"  # in the path of a copy: what comes before is the run's folder, as rsync has it
+_LONGEST_NAME, _CUT_NAME = 100, 80  # bytes
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
@@ -100,6 +111,84 @@ def _read(path: str, size: int, changed: int) -> Points | Grid:
 
 def _refused(path: str, why: str) -> DataError:
     return DataError(f"{path if path.isprintable() else ascii(path)}: {why}")
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def safe_name(path: str) -> str:
+    """What a file is called, by its name alone, such that any system takes it for that of a file, and no shell,
+    spreadsheet or figure for more than a name.
+
+    Most names are as they were. One with characters that Windows refuses or nobody sees, or with a dollar sign (which
+    begins a formula in a figure), that begins as an option, a hidden file or a spreadsheet's formula does, that is a
+    device on Windows, or is longer than 100 bytes, is changed and told from others by eight digits of its SHA-256.
+    """
+    name = unicodedata.normalize("NFC", os.path.basename(path))  # as macOS has it
+    stem, suffix = name[:-4], name[-4:]
+    clean = "".join("_" if c in '<>:"/\\|?*$' or not c.isprintable() else c for c in stem)
+    if len(name.encode(errors="replace")) > _LONGEST_NAME:
+        clean = clean.encode()[:_CUT_NAME].decode(errors="ignore")
+    if not clean or clean[0] in "-=+@.~ ":
+        clean = "_" + clean[1:]
+    if clean.split(".")[0].rstrip().lower() in _DEVICES:
+        clean = "_" + clean
+    if clean + suffix == name:
+        return name
+    return f"{clean}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}{suffix}"
+
+
+def keep(path: str, folder: str) -> str:
+    """Copy a file into `KEPT` of a run's folder, whole or not at all; returns the path of the copy, as `kept` has it.
+
+    Where an equal file is there already, it stays. Raises `DataError` for a file that cannot be read or changes on the
+    way, ``FileExistsError`` for a different one of its name, and ``OSError`` where the file system does.
+    """
+    copy = kept(path, folder)
+    if path == copy:
+        return copy
+    before = stamp(path)
+    if os.path.lexists(copy):
+        if not equal(path, copy):
+            raise FileExistsError(errno.EEXIST, "another file is there already", copy)
+        return copy
+    os.makedirs(os.path.dirname(copy), exist_ok=True)
+    with atomic(copy) as temporary, open(temporary, "wb") as to:
+        try:
+            source = open(path, "rb")  # noqa: SIM115 - closed below; errors of writing are others
+        except OSError as error:
+            raise _refused(path, f"cannot be read ({error.strerror or error})") from None
+        with source:
+            read = 0
+            while block := source.read(_BLOCK):
+                read += to.write(block)
+                if read > before[0]:
+                    break
+        if read != before[0] or stamp(path) != before:
+            raise _refused(path, "changes while it is read; try again")
+    return copy
+
+
+def kept(path: str, folder: str) -> str:
+    """The path of a run's copy of a file; of two of one name the same."""
+    return f"{os.path.realpath(folder).replace(os.sep, '/')}{_MARK}{safe_name(path)}"
+
+
+def told(mode: str) -> str:
+    """A mode as tables and run.json have it: a run's copy by its place in the run's folder, all others as they are."""
+    _, mark, name = mode.rpartition(_MARK)
+    return f"{KEPT}/{name}" if mark else mode
+
+
+def equal(path: str, other: str) -> bool:
+    """Whether two files have the same contents. Raises `DataError` for one that cannot be read."""
+    if stamp(path)[0] != stamp(other)[0]:
+        return False
+    with open(path, "rb") as one, open(other, "rb") as two:
+        while block := one.read(_BLOCK):
+            if block != two.read(_BLOCK):
+                return False
+    return True
 
 
 # --- rows of numbers --------------------------------------------------------------------------------------------------

@@ -2,7 +2,11 @@
 
 Two OpenMP threads on small tensor operations, beside any other busy process, run tens of times slower than one; a
 process a core is both faster and safe. Workers are spawned (never forked, which torch's threads do not survive) and
-import what they need once. A worker that dies takes only its task with it, which is tried once more elsewhere.
+import what they need once. A worker that dies takes only its task with it, which is tried once more elsewhere. What a
+full disk or a missing folder does to one task it does to all: an ``OSError`` ends everything.
+
+A task that can be put down and taken up again runs under `interrupts.deferred`: asked to stop, it puts down what it has
+and raises `interrupts.Stopped`, for which it is given `_GRACE` seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +24,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from interrupts import SIGNALS, Stopped
+
 Report = Callable[[float], None]
 _TRIES = 2
+_GRACE = 3.0  # seconds from the request to stop to the end of a worker
 
 
 class TaskError(Exception):
@@ -37,12 +45,14 @@ def run_tasks(
 
     `function` must be importable by name. Amounts that it reports are passed on to `progress` (negative ones take
     back what a dead worker had reported). With one worker everything happens in this process, in order. Closing the
-    iterator, or an exception in its consumer, ends all workers.
+    iterator, or an exception in its consumer, ends all workers. Raises the ``OSError`` of a task.
     """
     if workers <= 1 or len(tasks) <= 1:
         for index, task in enumerate(tasks):
             try:
                 result = function(task, progress)
+            except OSError:
+                raise
             except Exception as error:
                 result = TaskError(_in_words(error))
             yield index, result
@@ -51,7 +61,7 @@ def run_tasks(
     try:
         yield from pool.run(tasks, progress)
     finally:
-        pool.close()
+        pool.close()  # asks those that are still busy to stop
 
 
 class _Pool:
@@ -97,6 +107,8 @@ class _Pool:
                     progress(value)
                     continue
                 del busy[connection]
+                if kind == "system":
+                    raise value
                 if kind == "died":
                     progress(-reported[index])
                     if tries[index] < _TRIES:
@@ -116,20 +128,25 @@ class _Pool:
         return f"its worker was killed by signal {-code}" if code < 0 else f"its worker ended with status {code}"
 
     def close(self) -> None:
-        for process in self.processes.values():
-            process.terminate()
-        for connection, process in self.processes.items():
-            process.join(2)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            connection.close()
-        self.processes.clear()
+        try:
+            for process in self.processes.values():
+                process.terminate()
+            deadline = time.monotonic() + _GRACE
+            for process in self.processes.values():
+                process.join(max(0.0, deadline - time.monotonic()))
+        finally:  # whatever interrupts the wait
+            for connection, process in self.processes.items():
+                if process.is_alive():
+                    process.kill()
+                    process.join()
+                connection.close()
+            self.processes.clear()
 
 
 def _work(connection: Connection, function: Callable[[Any, Report], Any]) -> None:
-    # Ctrl-C reaches the whole process group: the parent decides what becomes of it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a closed terminal reach the whole process group: the parent decides what becomes of it
+    for number in set(SIGNALS) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -140,6 +157,12 @@ def _work(connection: Connection, function: Callable[[Any, Report], Any]) -> Non
             return
         try:
             answer = ("done", function(task, lambda amount: connection.send(("progress", amount))))
+        except Stopped:
+            return
+        except ConnectionError:  # the parent is gone
+            return
+        except OSError as error:
+            answer = ("system", error)
         except Exception as error:
             answer = ("failed", _in_words(error))
         try:
@@ -169,16 +192,16 @@ def _one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """SIGINT and SIGTERM wait, where signals can: one in the middle would leave half a process, which complains.
+    """Signals wait, where they can: one in the middle would leave half a process, which complains.
 
-    A process started inside never gets a SIGINT, and a SIGTERM when it asks for it.
+    A process started inside gets a SIGTERM when it asks for it, and none of the others.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # multiprocessing starts this helper with its first process, and lets signals through again afterwards
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:

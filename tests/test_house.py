@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     [
         "streams",
+        "arrays",
+        "interrupts",
         "files",
         "settings",
         "presets",
@@ -43,6 +45,7 @@ FLOORS = [
     ],
     [
         "store",
+        "checkpoints",
         "colours",
         "figures",
         "plotting",
@@ -61,6 +64,7 @@ FLOORS = [
         "parts",
         "comparisons",
         "joint",
+        "stacks",
         "study",
         "scenes",
         "render",
@@ -102,6 +106,7 @@ NEVER = {
         "options",
         "main",
         "store",
+        "checkpoints",
         "results",
         "colours",
         "plotting",

@@ -1,17 +1,43 @@
 import csv
+import dataclasses
+import io
+import itertools
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
-from comparisons import comparison_rows, write_tables
+import results as results_module
+import scoring
+from budget import curve_steps, frame_steps, snapshot_steps
+from comparisons import comparison_rows, setting_pairs, write_tables
 from files import FolderInUse, NotARun, atomic
+from GAN import make_pair
 from intervals import mean_interval, share_interval
-from results import load, manifest, save, setting_labels, setting_names, summary_rows
-from settings import OptionError, Setting, Study
+from joint import join
+from render import plan as plan_pictures
+from results import (
+    check_targets,
+    clash,
+    keep_targets,
+    load,
+    manifest,
+    parameters,
+    same_targets,
+    save,
+    setting_labels,
+    setting_names,
+    study_of,
+    summary_rows,
+)
+from settings import Look, OptionError, Setting, Study
 from store import RunFolder
 from study import plan, resolve, run_study
+from verdicts import VERDICTS
 
 TINY = {"hidden": 4, "batch_size": 8}
 
@@ -109,16 +135,16 @@ def test_equal_results_give_equal_bytes(measured, tmp_path):
 
 
 def test_a_failed_stack_costs_its_members_alone(monkeypatch, tmp_path):
-    import study
+    import stacks
 
-    real = study.train_stack
+    real = stacks.train_stack
 
     def broken(settings, *args, **how):
         if settings[0].d_steps == 2:
             raise RuntimeError("out of luck")
         return real(settings, *args, **how)
 
-    monkeypatch.setattr(study, "train_stack", broken)
+    monkeypatch.setattr(stacks, "train_stack", broken)
     results = run_study(tiny())
     assert results.verdicts[3:] == ["failed"] * 3
     assert "failed" not in results.verdicts[:3]
@@ -147,6 +173,21 @@ def test_names_tell_settings_apart():
     assert setting_names(settings)[0] == "gaussian-std0.2-d2-losshinge-lr0.001"
     assert len(set(setting_names(settings))) == len(set(setting_labels(settings))) == 4
     assert setting_labels([Setting(std=0.2)]) == [("gaussian · std 0.2", "2 D steps")]
+
+
+def test_names_that_would_be_too_long_are_cut_and_stay_apart():
+    several = {"lr_g": 0.00123, "lr_d": 0.00456, "momentum": 0.123456, "beta1": 0.123456, "beta2": 0.123456}
+    several |= {"alpha_d": 0.123456, "alpha_g": 0.123456, "lookahead_alpha": 0.12345, "slope": 0.1234, "ema": 0.123456}
+    many = [
+        dataclasses.replace(Setting(), **several, hidden=h, hidden_d=9, layers_d=3, batch_size=9) for h in (7, 8, 9)
+    ]
+    names = setting_names([Setting(), *many])
+    assert names[0] == "gaussian-stddefault-d2"
+    assert len(set(names)) == 4
+    assert max(len(name) for name in names) == 189
+    assert names == setting_names([Setting(), *many])
+    parts = setting_names([Setting(), Setting(penalty="gp:0.1+spectral"), Setting(penalty="gp:\t1e-3")])
+    assert parts[1:] == ["gaussian-stddefault-d2-penaltygp=0.1+spectral", "gaussian-stddefault-d2-penaltygp=_1e-3"]
 
 
 # --- intervals -------------------------------------------------------------------------------------------------------
@@ -227,3 +268,289 @@ def test_what_is_no_run_is_said_to_be_none(tmp_path):
 def test_a_std_that_a_mode_does_not_take_is_the_users_mistake():
     with pytest.raises(OptionError, match="--std: std of spiral must be at least"):
         resolve(Study("n", "q", (Setting(mode="spiral", std=0.01),)))
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+
+ACTIVE = ("=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''@x", "-")
+PLAIN = ("", "a=b", "'", "'a", "−1", "1 = 1", "é", "a,b", 'say "x"', "two\nlines", "a\r\nb")
+
+
+def test_no_cell_becomes_a_formula_and_texts_are_read_back(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    texts = [*ACTIVE, *PLAIN]
+    folder.write_csv("t.csv", [{"text": text, "number": -1.5, "whole": -3, "np": np.float64(-2.0)} for text in texts])
+    with open(tmp_path / "run" / "t.csv", newline="", encoding="utf-8") as file:
+        cells = list(csv.DictReader(file))
+    for text, row in zip(texts, cells, strict=True):
+        assert row["text"] == (f"'{text}" if text in ACTIVE else text)
+        assert (row["number"], row["whole"], row["np"]) == ("-1.5", "-3", "-2.0")  # numbers stay such
+    assert [row["text"] for row in folder.read_csv("t.csv")] == texts
+
+
+def test_words_that_are_no_text_become_escapes(tmp_path):
+    """As in a file's name that was not UTF-8, which the command of run.json has."""
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_json("a.json", {"command": "--mode \udcff.csv"})
+    folder.write_text("a.md", "\udcff.csv")
+    folder.write_csv("a.csv", [{"mode": "\udcff.csv"}])
+    assert folder.read_json("a.json") == {"command": "--mode \\udcff.csv"}
+    assert (tmp_path / "run" / "a.md").read_text() == "\\udcff.csv"
+    assert folder.read_csv("a.csv") == [{"mode": "\\udcff.csv"}]
+
+
+# --- what is known here and elsewhere --------------------------------------------------------------------------------
+
+
+def test_what_load_knows_without_torch_is_what_those_say_who_know():
+    assert results_module.SCORES == scoring.SCORES
+    assert (*VERDICTS, "failed") == results_module.WORDS
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"latent_dim": 3, "hidden": 5, "layers": 3, "hidden_d": 7, "layers_d": 1},
+        {"activation": "maxout", "pieces": 3, "layers": 2},
+        {"activation_d": "maxout", "activation": "tanh", "pieces": 2},
+        {"packing": 2, "batch_size": 8, "minibatch_std": 1},
+        {"norm": "batch", "penalty": "spectral"},
+    ],
+)
+def test_sizes_of_networks_are_theirs(changes):
+    setting = Setting(**({"hidden": 6} | changes))
+    z = torch.zeros(1, 8, setting.latent_dim)
+    assert parameters(setting) == tuple(network.plain(z).width for network in make_pair([setting], [0]))
+
+
+@pytest.mark.parametrize("how", [{"steps": 12}, {"steps": 501, "frames": 0}, {"steps": 3}, {"budget": "updates"}])
+def test_numbers_of_looks_are_the_budget_s(how, tmp_path):
+    """`load` checks lengths that it has from a rule: here against the steps themselves."""
+    study = tiny(**({"seeds": 1} | how))
+    folder = RunFolder.create(tmp_path / "run")
+    results = run_study(study) if study.steps < 20 else empty(study)
+    save(results, folder)
+    folder.write_json("run.json", manifest(results))
+    back = load(folder)
+    for name, of in (("curve_steps", curve_steps), ("snapshot_steps", snapshot_steps), ("frame_steps", frame_steps)):
+        assert getattr(back, name).tolist() == [list(steps) for steps in of(study)]
+
+
+def empty(study):
+    """The results of a study whose members all failed: NaN throughout."""
+    from study import _empty, _judge
+
+    members, _ = plan(study)
+    results = _empty(study, members)
+    results.failures = [{"members": list(range(len(members))), "error": "x"}]
+    results.seconds = [np.nan] * len(study.settings)
+    _judge(results)
+    return results
+
+
+# --- users' files ----------------------------------------------------------------------------------------------------
+
+POINTS = "x,y\n" + "".join(f"{k % 7},{k % 5}\n" for k in range(40))
+
+
+def of_points(path, **how):
+    settings = tuple(Setting(mode=str(path), d_steps=d, hidden=4, batch_size=8) for d in (1, 2))
+    how = {"steps": 3, "seeds": 2, "snapshots": 2, "frames": 1, "workers": "1"} | how
+    return resolve(Study("points", "q?", settings, **how))
+
+
+def carried_out(study, path):
+    """As a run is: the study with the folder's copies, the results, the folder."""
+    folder = RunFolder.create(path)
+    study = keep_targets(study, folder)
+    results = run_study(study)
+    save(results, folder)
+    write_tables(results, folder)
+    folder.write_json("run.json", manifest(results, files=folder.made()))
+    return results, folder
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A perfect generator's scores are not what these tests are of, and take seconds for every file."""
+    monkeypatch.setattr(
+        "study.null_scores", lambda target, groups: dict.fromkeys(scoring.score_names(groups), (1.0, 0.1))
+    )
+
+
+def same_results(some, others):
+    return all(np.array_equal(some.scores[name], others.scores[name], equal_nan=True) for name in some.scores)
+
+
+def test_a_run_needs_nothing_but_its_folder(tmp_path, monkeypatch, quick):
+    monkeypatch.chdir(tmp_path)
+    original = tmp_path / "elsewhere" / "my points, new.csv"
+    original.parent.mkdir()
+    original.write_text(POINTS)
+    asked = of_points("elsewhere/my points, new.csv")
+    results, folder = carried_out(asked, "runs/a")
+    assert (tmp_path / "runs/a/targets/my points, new.csv").read_text() == POINTS
+    # shown as ever
+    assert results.names == setting_names(asked.settings)
+    assert results.names[0].startswith("my_points__new.csv-std")
+    assert results.labels == setting_labels(asked.settings)
+    assert results.labels[0][0].startswith("my points, new.csv · std ")
+    # stored by its place in the folder, and no path of this machine anywhere
+    run = folder.read_json("run.json")
+    assert [s["mode"] for s in run["settings"]] == ["targets/my points, new.csv"] * 2
+    for table in ("summary.csv", "comparison.csv"):
+        assert {row["mode"] for row in folder.read_csv(table)} == {"targets/my points, new.csv"}
+    for name in folder.files():
+        if not name.endswith(".npz"):
+            assert str(tmp_path) not in (folder.path / name).read_text()
+    assert run["files"] == folder.files()
+    # without the original, from elsewhere, and moved
+    shutil.rmtree(original.parent)
+    monkeypatch.chdir("/")
+    back = load(RunFolder.open(tmp_path / "runs" / "a"))
+    assert back.study == results.study
+    assert (back.names, back.labels, back.targets) == (results.names, results.labels, results.targets)
+    assert same_results(back, results)
+    assert study_of(RunFolder(tmp_path / "runs" / "a"), run) == results.study
+    (tmp_path / "runs" / "a").rename(tmp_path / "moved")
+    moved = load(RunFolder.open(tmp_path / "moved"))
+    assert str(tmp_path / "moved") in moved.study.settings[0].mode
+    assert plan_pictures(moved, Look())
+    assert same_results(run_study(moved.study), results)  # trained again from the copy: the same
+
+
+def test_a_target_is_kept_once_and_by_nobody_else_s_name(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    for place in "ab":
+        (tmp_path / place / "points.csv").write_text(POINTS)
+    study = of_points(tmp_path / "a" / "points.csv")
+    folder = RunFolder.create(tmp_path / "run")
+    kept = keep_targets(study, folder)
+    (copy,) = (folder.path / "targets").iterdir()
+    stamp = copy.stat()
+    assert keep_targets(kept, folder) == kept == keep_targets(study, folder)
+    assert keep_targets(of_points(tmp_path / "b" / "points.csv"), folder) == kept  # the same file
+    assert (copy.stat().st_mtime_ns, copy.stat().st_ino) == (stamp.st_mtime_ns, stamp.st_ino)
+    (tmp_path / "b" / "points.csv").write_text(POINTS + "6,6\n")
+    with pytest.raises(OSError, match="another file is there already"):
+        keep_targets(of_points(tmp_path / "b" / "points.csv"), folder)
+    assert copy.read_text() == POINTS
+    (tmp_path / "a" / "points.csv").unlink()
+    with pytest.raises(OptionError, match="No such file"):
+        keep_targets(study, RunFolder.create(tmp_path / "other"))
+    assert not list((tmp_path / "other").rglob("*.csv"))
+
+
+def test_two_files_that_some_system_would_call_alike(tmp_path):
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+
+    def clash_of(*names):
+        paths = [tmp_path / place / name for place, name in zip("ab", names, strict=True)]
+        for path in paths:
+            path.write_text(POINTS)
+        settings = tuple(Setting(mode=str(path), std=0.1 * (k + 1)) for k, path in enumerate(paths))
+        if found := clash(settings):
+            with pytest.raises(OptionError, match="two files would both be called"):
+                keep_targets(Study("s", "q", settings), RunFolder.create(tmp_path / "run", force=True))
+        return found
+
+    assert clash_of("points.csv", "points.csv") == "points.csv"
+    assert clash_of("Points.csv", "points.csv") == "Points.csv"  # macOS, Windows
+    assert clash_of("é.csv", "e\u0301.csv") == "é.csv"  # macOS
+    assert clash_of("a.csv", "a.png") is None
+    assert clash_of("a:.csv", "a?.csv") is None  # told apart by their digits
+    (tmp_path / "a" / "a b.csv").write_text(POINTS)
+    alike = (
+        Setting(mode=str(tmp_path / "a" / "a b.csv"), std=0.1),
+        Setting(mode=str(tmp_path / "b" / "a_b.csv"), std=0.1),
+    )
+    assert clash(alike) == "a_b.csv-std0.1-d2"
+    assert clash([Setting(lr=lr) for lr in (0.1, 0.2)]) is None
+
+
+def test_a_file_in_the_folder_that_is_replaced(tmp_path):
+    (tmp_path / "run" / "targets").mkdir(parents=True)
+    (tmp_path / "run" / "targets" / "points.csv").write_text(POINTS)
+    (tmp_path / "link.csv").symlink_to("run/targets/points.csv")
+    for mode in ("run/targets/points.csv", "link.csv"):
+        study = Study("s", "q", (Setting(mode=str(tmp_path / mode)),))
+        with pytest.raises(OptionError, match=r"lies in .*run, whose run is replaced"):
+            check_targets(study, tmp_path / "run")
+        check_targets(study, tmp_path / "runs")
+    check_targets(Study("s", "q", (Setting(mode="mixture"),)), tmp_path)
+
+
+def test_a_run_that_kept_no_copy_says_so(tmp_path, quick):
+    """As those made before: in a line, and the file is not looked at even where it is."""
+    (tmp_path / "points.csv").write_text(POINTS)
+    _, folder = carried_out(of_points(tmp_path / "points.csv"), tmp_path / "run")
+    run = folder.read_json("run.json")
+    for path in (str(tmp_path / "points.csv"), "points.csv", "../points.csv", "targets/../../points.csv"):
+        folder.write_json("run.json", {**run, "settings": [s | {"mode": path} for s in run["settings"]]})
+        with pytest.raises(
+            NotARun, match=r"run: its target \S*points\.csv is not in the run folder, .*; train it again$"
+        ):
+            load(folder)
+    folder.write_json("run.json", run)
+    (folder.path / "targets" / "points.csv").unlink()
+    with pytest.raises(NotARun, match=r"run: the run has no targets/points\.csv, which it was trained on$"):
+        load(folder)
+    (folder.path / "targets" / "points.csv").symlink_to(tmp_path / "points.csv")
+    with pytest.raises(NotARun, match="leads out of the run folder"):
+        load(folder)
+
+
+ODD = ["=cmd().csv", "CON.csv", "-x.csv", "é" * 120 + ".csv", "a:b.csv", "a?b.csv", "dots...csv", "end .csv", ".csv"]
+ODD += ["нос.csv", "$x$.csv", "\x1b[31m.csv", "two\nlines.csv", "\udcff.csv", "@a.csv", "aux.b.csv", "~x.csv", "+1.csv"]
+
+
+def test_odd_names_make_sound_runs(tmp_path, quick):
+    """Through the folder and back: portable names, sheltered cells, and all of them in one study."""
+    settings = []
+    for number, name in enumerate(ODD):
+        with open(os.fsencode(tmp_path / "x")[:-1] + os.fsencode(name), "w") as file:
+            file.write(POINTS + f"{number},{number}\n")
+        settings.append(Setting(mode=f"{tmp_path}/{name}", hidden=4, batch_size=8))
+    study = resolve(Study("odd", "q?", tuple(settings), steps=2, snapshots=1, frames=0, workers="1"))
+    folder = RunFolder.create(tmp_path / "run")
+    kept = keep_targets(study, folder)
+    assert setting_names(kept.settings) == setting_names(study.settings)
+    assert setting_labels(kept.settings) == setting_labels(study.settings)
+    names = setting_names(study.settings)
+    copies = [path.name for path in (folder.path / "targets").iterdir()]
+    assert len(set(names)) == len(copies) == len(ODD)
+    for name in (*names, *copies):
+        assert not set(name) & set('<>:"/\\|?*$\n\x1b')
+        assert name[0] not in "-=+@.~ "
+        assert name[-1] not in " ."
+        assert len(name.encode()) <= 200
+        assert name.partition(".")[0].upper() not in ("CON", "AUX")
+    results = empty(kept)
+    save(results, folder)
+    write_tables(results, folder)
+    folder.write_json("run.json", manifest(results, files=folder.made()))
+    assert load(RunFolder.open(folder.path)).study == kept
+    summary = (folder.path / "summary.csv").read_text()
+    for row in itertools.islice(csv.reader(io.StringIO(summary)), 1, None):
+        assert not [cell for cell in row if cell[:1] in tuple("=+@\t\r")]
+        assert not [cell for cell in row if cell[:1] == "-" and not cell[1:2].isdigit()]
+
+
+def test_runs_of_one_file_are_compared(tmp_path, quick):
+    """Each has a copy of its own; the same contents are the same target, others of the name are not."""
+    (tmp_path / "points.csv").write_text(POINTS)
+    runs = []
+    for place, lr in (("a", 0.01), ("b", 0.02)):
+        study = of_points(tmp_path / "points.csv")
+        settings = tuple(dataclasses.replace(s, lr=lr) for s in study.settings)
+        runs.append(carried_out(dataclasses.replace(study, settings=settings), tmp_path / place)[0])
+    assert len({s.mode for run in runs for s in run.study.settings}) == 2
+    joint, _ = join(same_targets(runs), ["a", "b"])
+    assert {pair.option for pair in setting_pairs(joint.study.settings, joint.apart)} == {"d_steps", "lr"}
+    assert same_results(same_targets(runs)[1], runs[1])
+    (tmp_path / "b" / "targets" / "points.csv").write_text(POINTS + "1,1\n")
+    with pytest.raises(NotARun, match=r"/b: its target points\.csv is another than that of \S*/a$"):
+        same_targets(runs)

@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import unicodedata
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from scipy import stats
 
 import userdata
 from settings import OptionError, is_file
-from userdata import DataError, Grid, Points, read
+from userdata import DataError, Grid, Points, keep, kept, read, safe_name, told
 
 ROOT = Path(__file__).parent.parent
 
@@ -465,13 +466,114 @@ def test_memory_of_a_picture_is_four_bytes_a_pixel(tmp_path: Path) -> None:
     assert peak(str(tmp_path / "small.png"), str(tmp_path / "large.png")) < 70
 
 
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "points.csv",
+        "My Points (2), new.CSV",
+        "a.b.c.png",
+        "conduct.csv",
+        "COM.png",
+        "é ü ñ.csv",
+        "点.png",
+        "x y .csv",
+        "_.csv",
+    ],
+)
+def test_most_names_stay(name: str) -> None:
+    assert safe_name(name) == safe_name(f"/some/where/{name}") == safe_name(f"../{name}") == name
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("=cmd().csv", "_cmd()-"),
+        ("-x.csv", "_x-"),
+        ("+1.csv", "_1-"),
+        ("@a.csv", "_a-"),
+        (".hidden.csv", "_hidden-"),
+        (".csv", "_-"),
+        (" a.csv", "_a-"),
+        ("CON.csv", "_CON-"),
+        ("nul.csv", "_nul-"),
+        ("Lpt1.tar.csv", "_Lpt1.tar-"),
+        ("com¹ .csv", "_com¹ -"),
+        ("a:b.csv", "a_b-"),
+        ('a<b>c"d|e?f*g.csv', "a_b_c_d_e_f_g-"),
+        ("a\\..\\b.csv", "a_.._b-"),
+        ("$x^2$.csv", "_x^2_-"),
+        ("a\0b.csv", "a_b-"),
+        ("two\nlines\x1b[31m.csv", "two_lines_[31m-"),
+        ("\u202egnp.csv", "_gnp-"),  # shown from right to left
+        ("\udcff.csv", "_-"),  # no text
+        ("x" * 300 + ".csv", "x" * 80 + "-"),
+        ("é" * 51 + ".csv", "é" * 40 + "-"),
+        ("€" * 60 + ".csv", "€" * 26 + "-"),
+    ],
+)
+def test_odd_names_are_changed_and_stay_apart(name: str, begins: str) -> None:
+    found = safe_name(name)
+    assert found.startswith(begins)
+    assert len(found) == len(begins) + 12
+    assert found == safe_name(name) == safe_name(found)
+    assert found != safe_name(name[:-4] + "x" + name[-4:])
+
+
+def test_spellings_of_one_name_are_one() -> None:
+    assert safe_name("e\u0301.csv") == "\xe9.csv"
+
+
+def test_a_copy_is_whole_and_made_once(tmp_path: Path, csv: Callable[[str | bytes], str]) -> None:
+    path = csv("1,2\n3,4\n" * 300_000)  # more than a block
+    copy = keep(path, str(tmp_path / "run"))
+    assert copy == kept(path, str(tmp_path / "run")) == f"{tmp_path}/run/./targets/points.csv"
+    assert told(copy) == "targets/points.csv"
+    assert told(path) == path
+    assert told("mixture_4") == "mixture_4"
+    assert Path(copy).read_bytes() == Path(path).read_bytes()
+    assert [p.name for p in (tmp_path / "run" / "targets").iterdir()] == ["points.csv"]
+    before = os.stat(copy)
+    assert keep(path, str(tmp_path / "run")) == keep(copy, str(tmp_path / "run")) == copy
+    assert os.stat(copy) == before
+    assert np.array_equal(mass_of(copy), mass_of(path))
+    csv("1,2\n3,5\n" * 300_000)
+    with pytest.raises(FileExistsError, match="another file is there already"):
+        keep(path, str(tmp_path / "run"))
+    assert os.stat(copy) == before
+
+
+def test_what_cannot_be_copied(
+    tmp_path: Path, csv: Callable[[str | bytes], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = str(tmp_path / "run")
+    with pytest.raises(DataError, match="No such file"):
+        keep(str(tmp_path / "none.csv"), run)
+    with pytest.raises(DataError, match="is empty"):
+        keep(csv(""), run)
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="not a plain file"):
+        keep(str(pipe), run)
+    path = csv("1,2\n" * 9)
+    real, sizes = userdata.stamp, iter([36, 40])
+    monkeypatch.setattr(userdata, "stamp", lambda path: (next(sizes), real(path)[1]))
+    with pytest.raises(DataError, match="changes while it is read"):
+        keep(path, run)
+    monkeypatch.setattr(userdata, "stamp", lambda path: (12, 0))  # it grows
+    with pytest.raises(DataError, match="changes while it is read"):
+        keep(path, run)
+    assert not list((tmp_path / "run").rglob("*.*"))  # and nothing half done
+
+
 # --- whatever comes ---------------------------------------------------------------------------------------------------
 
 hypothesis = pytest.importorskip("hypothesis")
 strategies = hypothesis.strategies
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
 many = hypothesis.settings(
-    max_examples=EXAMPLES,
+    max_examples=int(os.environ.get("FUZZ", "50")),
     deadline=None,
     derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
@@ -580,3 +682,33 @@ def broken_pictures(draw: Any) -> bytes:
 @hypothesis.given(content=strategies.binary(max_size=60) | broken_pictures())
 def test_any_picture_holds_or_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     holds_or_is_refused(tmp_path / "any.png", content)
+
+
+@many
+@hypothesis.given(stem=strategies.text(max_size=120), suffix=strategies.sampled_from([".csv", ".PNG"]))
+def test_any_name_becomes_one_that_every_system_takes(stem: str, suffix: str) -> None:
+    found = safe_name(stem + suffix)
+    assert found.isprintable()
+    assert not set(found) & set('<>:"/\\|?*$')
+    assert found[0] not in "-=+@.~ "
+    assert found.endswith(suffix)
+    assert len(found.encode()) <= 100
+    assert safe_name(found) == found
+    assert unicodedata.normalize("NFC", found) == found
+    assert found != safe_name(stem + "_" + suffix)
+
+
+@many
+@hypothesis.given(stem=strategies.text(max_size=12).filter(lambda stem: not set(stem) & {"/", "\0"}))
+def test_any_file_that_there_can_be_is_kept(tmp_path: Path, stem: str) -> None:
+    path = tmp_path / f"{stem}.csv"
+    try:
+        path.write_text("1,2\n3,4\n")
+    except (OSError, UnicodeEncodeError):
+        return
+    try:
+        copy = keep(str(path), str(tmp_path / "run"))
+        assert np.array_equal(points_of(copy), points_of(str(path)))
+        assert told(copy) == f"targets/{safe_name(stem + '.csv')}"
+    finally:
+        path.unlink()
