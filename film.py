@@ -2,7 +2,7 @@
 
 A frame is indices into one palette, and every format but MP4 gives back exactly those colours. After the first frame
 GIF, WebP and APNG store only the box that changed; where little in it changed, the rest is left transparent, which
-packs better. A thread packs a frame while the next one is drawn. APNG is the quickest to write, WebP the smallest,
+packs better. Two threads pack frames while the next ones are drawn. APNG is the quickest to write, WebP the smallest,
 MP4 what slides and videos take.
 """
 
@@ -15,6 +15,7 @@ import struct
 import tempfile
 import zlib
 from abc import ABC, abstractmethod
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +33,7 @@ Pixels = NDArray[np.uint8]  # palette indices, (height, width)
 SUFFIXES = {".gif": "gif", ".webp": "webp", ".png": "apng", ".apng": "apng", ".mp4": "mp4"}
 LONGEST = 600  # seconds that a frame can stand, in every format
 QUICKEST = Fraction(11, 1000)  # seconds; browsers show 10 ms and less as 100
+PACKERS = 2  # threads beside the one that draws
 SPARSE = 0.45  # a box that changed in a smaller share of its pixels packs better with the others transparent
 
 
@@ -142,7 +144,7 @@ class Patch(NamedTuple):
 
 
 class PatchFilm(Film):
-    """What GIF, APNG and WebP share. The newest patch waits in memory: only the end tells how long it stands."""
+    """What GIF, APNG and WebP share. The newest patches wait in memory, until they are packed and followed."""
 
     even = False  # boxes begin at even places only
     tail = b""
@@ -153,29 +155,36 @@ class PatchFilm(Film):
 
     @abstractmethod
     def _encode(self, box: Pixels, sparse: bool) -> bytes:
-        """Called in a thread, of which there is one: boxes come in order, one at a time."""
+        """Called in a thread, of which there are `PACKERS`."""
 
     @abstractmethod
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes: ...
 
     def _begin(self, temporary: Path, stack: contextlib.ExitStack) -> None:
         self._file: BinaryIO = stack.enter_context(temporary.open("wb"))
-        self._encoder = stack.enter_context(ThreadPoolExecutor(1))
+        self._encoder = stack.enter_context(ThreadPoolExecutor(PACKERS))
         self._shown: Pixels | None = None
-        self._waiting: Patch | None = None
+        self._waiting: deque[Patch] = deque()
+        self._written = 0
         self._sparse = False  # any patch so far
         self._file.write(self._head(0))
 
     def _add(self, indices: Pixels) -> None:
-        patch = self._patch(indices)
-        if self._waiting is not None:
-            self._file.write(self._frame(self._waiting, self.count - 1, self.delay))
-        self._waiting, self._shown = patch, indices.copy()
-        self._sparse |= patch.sparse
+        self._waiting.append(self._patch(indices))
+        self._shown = indices.copy()
+        self._sparse |= self._waiting[-1].sparse
+        if len(self._waiting) > PACKERS:
+            self._write(self.delay)
+
+    def _write(self, seconds: Fraction) -> None:
+        """Write the patch that has waited longest."""
+        self._file.write(self._frame(self._waiting.popleft(), self._written, seconds))
+        self._written += 1
 
     def _end(self) -> None:
-        assert self._waiting is not None
-        self._file.write(self._frame(self._waiting, self.count - 1, self.hold) + self.tail)
+        while self._waiting:
+            self._write(self.delay if len(self._waiting) > 1 else self.hold)
+        self._file.write(self.tail)
         length = self._file.tell()
         self._file.seek(0)
         self._file.write(self._head(length))
@@ -213,17 +222,20 @@ class GifWriter(PatchFilm):
         return screen + self.palette.tobytes().ljust(3 << bits, b"\0") + loop
 
     def _begin(self, temporary: Path, stack: contextlib.ExitStack) -> None:
-        self._packed: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        files = (tempfile.TemporaryFile() for _ in range(PACKERS))  # noqa: SIM115
+        self._packed: list[BinaryIO] = [stack.enter_context(file) for file in files]  # of threads that are idle
         super()._begin(temporary, stack)
 
     def _encode(self, box: Pixels, sparse: bool) -> bytes:
         # Pillow's LZW, in sub-blocks. Into memory it would hold Python's lock, and nothing could be drawn beside it.
-        image, file = Image.fromarray(box), self._packed
+        image, file = Image.fromarray(box), self._packed.pop()
         file.seek(0)
         file.truncate()
         ImageFile._save(image, file, [ImageFile._Tile("gif", (0, 0, *image.size), 0, "L")])
         file.seek(0)
-        return file.read() + b"\0"
+        data = file.read() + b"\0"
+        self._packed.append(file)
+        return data
 
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes:
         delay, clear = max(2, round(100 * seconds)), len(self.palette) if patch.sparse else 0

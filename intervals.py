@@ -31,11 +31,11 @@ def mean_interval(values: np.ndarray) -> Estimate:
     n = len(finite)
     if n == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
-    size = np.abs(finite).max() or 1.0  # a nearly diverged GAN's numbers overflow when squared
-    mean = float((finite / size).mean() * size)
+    size = float(np.abs(finite).max()) or 1.0  # a nearly diverged GAN's numbers overflow when squared
+    mean = float((finite / size).mean()) * size
     if n == 1:
         return Estimate(mean, np.nan, np.nan, 1)
-    half = float(special.stdtrit(n - 1, 0.975) * (finite / size).std(ddof=1) / np.sqrt(n) * size)
+    half = float(special.stdtrit(n - 1, 0.975) * (finite / size).std(ddof=1) / np.sqrt(n)) * size
     return Estimate(mean, mean - half, mean + half, n)
 
 

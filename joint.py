@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from budget import BUDGETS
-from results import Member, Results, setting_names
+from results import Member, Results, same_targets, setting_names
 from settings import Study
 
 Source = tuple[Results, int]  # a run's results, and a setting's place in them
@@ -20,10 +20,12 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> tuple[Results, list[S
 
     Settings keep their order, run after run. What tells settings of different runs apart beside their own options
     (their study's budget; else the run's name) stands in `Results.apart`.
-    Scores that not every run has are left out. Raises ``ValueError`` for no runs.
+    Scores that not every run has are left out. Raises ``ValueError`` for no runs, `files.NotARun` for users' files of
+    one name that are not the same.
     """
     if not runs:
         raise ValueError("there are no runs to join")
+    runs = same_targets(runs)
     sources = [(run, index) for run in runs for index in range(len(run.study.settings))]
     offsets = np.cumsum([0, *(len(run.study.settings) for run in runs)])
     starts = np.cumsum([0, *(len(run.members) for run in runs)]).tolist()

@@ -14,7 +14,7 @@ import numpy as np
 
 from comparisons import Compared, Pair, differences
 from intervals import Estimate, smallest_p
-from results import SWINGS, Results
+from results import SWINGS, Results, mode_name
 from settings import flag
 from tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
 
@@ -125,7 +125,7 @@ def _shown(results: Results, c: Compared) -> str:
     score, by = SCORES[c.score], _by(c)
     where, rest = results.labels[c.pair.first]
     if c.pair.option == "std":
-        where = f"{results.study.settings[c.pair.first].mode}, {rest}"
+        where = f"{mode_name(results.study.settings[c.pair.first].mode)}, {rest}"
     more = _more(c.score, c.difference.value)
     return f"{score.title} {more} with {x} than with {y} on {where}, by {by} (p {_p_words(c.p_corrected)})"
 

@@ -27,7 +27,7 @@ from results import Results, check_targets, keep_targets, load, manifest, save, 
 from settings import VERSION, Look, Study
 from stacks import circumstances
 from store import MANIFEST, RunFolder
-from study import run_study, usable_cores
+from study import beginnings, run_study, usable_cores
 
 # of run.json: what a run came to, which is told anew when it goes on
 OUTCOME = ("seconds", "status", "error", "files", "null", "modes", "failures", "seconds_per_gan", "study", "settings")
@@ -35,6 +35,7 @@ RECORD = (
     *("summary.csv", "events.csv", "history.npz", "frames.npz", "weights.npz"),
     *("comparison.csv", "comparison.tex", "differences.csv", "report.html", "report.md"),
 )
+BEGUN = "beginnings.npz"  # the players of another run that this one begins with
 Tell = Callable[[str], None]
 
 
@@ -63,12 +64,15 @@ def run(
         check(study, look)
     RunFolder(path).check_free(force=force)
     check_targets(study, path)
+    begun = beginnings(study)
     path.mkdir(parents=True, exist_ok=True)
     with held(path):
         if force:
             remove(path / CHECKPOINTS)
         folder = RunFolder.create(path, force=force)
         study = keep_targets(study, folder)
+        if study.from_run is not None:
+            folder.write_npz(BEGUN, begun)
         facts: dict[str, Any] = {
             "status": "running",
             "command": command,
@@ -117,7 +121,8 @@ def _carry_out(
         total = study.steps * study.seeds * len(study.settings)
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
             shown = None if look is None else look.member
-            results = run_study(study, advance, shown, keep=folder.path / CHECKPOINTS, tell=tell)
+            begun = {} if study.from_run is None else folder.read_npz(BEGUN)
+            results = run_study(study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell)
         save(results, folder)
         write_tables(results, folder)
         known = results

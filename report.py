@@ -17,7 +17,7 @@ import jinja2
 from observations import observe
 from parts import Part
 from render import MANY, grid
-from results import Results, target_name
+from results import Results, options_told, target_name
 from settings import FIELDS, Setting
 from store import RunFolder
 from tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
@@ -190,8 +190,9 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
                     _kind(heading, caption, pictures, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
                 )
         targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
-    differing = [n for n in FIELDS[Setting] if len({getattr(s, n) for s in study.settings}) > 1]
-    alike = [n for n in FIELDS[Setting] if n not in differing and getattr(study.settings[0], n) is not None]
+    options = [options_told(setting) for setting in study.settings]
+    differing = [n for n in FIELDS[Setting] if len({said[n] for said in options}) > 1]
+    alike = [n for n in FIELDS[Setting] if n not in differing and options[0][n] is not None]
     apart = list(results.apart[0]) if results.apart else []
     return {
         "study": study,
@@ -217,10 +218,10 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
         "spent": study.budget,
         "differing": [n.replace("_", " ") for n in (*differing, *apart)],
         "settings": [
-            (name, [*(_plain(getattr(s, n)) for n in differing), *(_plain(value) for value in more.values())])
-            for name, s, more in zip(results.names, study.settings, results.apart or [{}] * len(labels), strict=True)
+            (name, [*(_plain(said[n]) for n in differing), *(_plain(value) for value in more.values())])
+            for name, said, more in zip(results.names, options, results.apart or [{}] * len(labels), strict=True)
         ],
-        "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(getattr(study.settings[0], n))}" for n in alike),
+        "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(options[0][n])}" for n in alike),
         "seeds": _seed_words(results),
         "failures": [_failure(results, failure) for failure in results.failures],
         "runs": [

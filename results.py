@@ -316,7 +316,13 @@ def same_targets(runs: Sequence[Results]) -> list[Results]:
         if copies[mode] != mode and not equal(mode, copies[mode]):
             name = printable(mode_name(mode))
             raise NotARun(f"{_home(mode)}: its target {name} is another than that of {_home(copies[mode])}")
-    return [dataclasses.replace(run, study=_with_modes(run.study, copies)) for run in runs]
+    moved = {mode for mode, copy in copies.items() if copy != mode}
+    return [
+        dataclasses.replace(run, study=_with_modes(run.study, copies))
+        if moved & {s.mode for s in run.study.settings}
+        else run
+        for run in runs
+    ]
 
 
 def _with_modes(study: Study, modes: Mapping[str, str]) -> Study:

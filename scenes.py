@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from settings import Setting
+from files import NotARun
+from settings import OptionError, Setting
 from streams import Streams
 
 if TYPE_CHECKING:
@@ -174,7 +175,12 @@ def _strip(results: Results, member: int) -> list[Strip]:
 def target_of(setting: Setting) -> Any:
     from sample import make_target
 
-    return make_target(setting.mode, setting.std)
+    try:
+        return make_target(setting.mode, setting.std)
+    except OptionError:
+        raise
+    except ValueError as error:  # a std that no run of ours has
+        raise NotARun(str(error)) from None
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, 
 from checkpoints import DONE, Place, newest
 from curves import CURVES
 from fast import can_be_fast, lanes
+from files import NotARun
 from intervals import mean_interval
 from metrics import EVALUATION
-from results import Member, Results, load, setting_names
+from results import Member, Results, clash, load, options_told, parameters
 from sample import make_target
 from scoring import measured_shapes, mode_count, null_scores, score_names
 from settings import FIELDS, OptionError, Setting, Study
@@ -43,22 +44,26 @@ def resolve(study: Study) -> Study:
     settings = tuple(
         dict.fromkeys(dataclasses.replace(s, std=std) for s, std in zip(study.settings, stds, strict=True))
     )
-    names = setting_names(settings)
-    if twice := {name for name, count in Counter(names).items() if count > 1}:
-        raise OptionError(f"--mode: two files would both be called {min(twice)}; rename one")
+    if (name := clash(settings)) is not None:
+        raise OptionError(f"--mode: two files would both be called {name}; rename one")
     device = _device(study.device)
     workers = _workers(study.workers) if device == "cpu" or study.workers != "auto" else 1  # one process fills a GPU
     return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))
 
 
-def plan(study: Study, shown: int | None = None) -> tuple[list[Member], list[Stack]]:
-    """The members of a resolved study and the stacks that they are trained in, the longest work first."""
+def plan(
+    study: Study, shown: int | None = None, begun: Mapping[str, np.ndarray] | None = None
+) -> tuple[list[Member], list[Stack]]:
+    """The members of a resolved study and the stacks that they are trained in, the longest work first.
+
+    `begun` are its `beginnings`, where they are known already.
+    """
     members = [Member(index, seed) for index in range(len(study.settings)) for seed in study.seed_list]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for m, member in enumerate(members):
         groups.setdefault(study.settings[member.setting].structure, []).append(m)
     kept = _kept(study, members, shown)
-    begin = _beginnings(study, members)
+    begun = beginnings(study) if begun is None else begun
     steps, curves = steps_of(study), curve_steps(study)
     snapshots, frames = snapshot_steps(study), frame_steps(study)
     stacks, modes = [], mode_count(study.settings)
@@ -84,16 +89,14 @@ def plan(study: Study, shown: int | None = None) -> tuple[list[Member], list[Sta
                     modes,
                     study.device,
                     tuple(m in kept for m in chosen),
-                    begin(chosen),
+                    _start(study, settings, chosen, begun),
                 )
             )
     return members, sorted(stacks, key=_cost, reverse=True)
 
 
-def _beginnings(
-    study: Study, members: list[Member]
-) -> Callable[[Sequence[int]], tuple[np.ndarray | None, np.ndarray | None]]:
-    """What members begin with of `study.from_run`: G's and D's parameters, of the player that does not learn, or both.
+def beginnings(study: Study) -> dict[str, np.ndarray]:
+    """The parameters of both players that every member m begins with of `study.from_run`, "g0", "d0" …; {} without one.
 
     A member takes those of the run's member whose setting has most in common with its own, and its own seed if those
     are there: a run keeps the weights of the seed that it shows (all with --weights all). They are those of the last
@@ -101,33 +104,43 @@ def _beginnings(
     that are finite.
     """
     if study.from_run is None:
-        return lambda chosen: (None, None)
+        return {}
     source = load(RunFolder.open(study.from_run))
-    found = {}
-    for m, member in enumerate(members):
-        setting = study.settings[member.setting]
+    theirs = [options_told(setting) for setting in source.study.settings]
+    found: dict[str, np.ndarray] = {}
+    for m, (setting, seed) in enumerate((s, seed) for s in study.settings for seed in study.seed_list):
         if setting.norm != "none":
             raise OptionError(f"--from {study.from_run}: weights are kept without their normalisation; --norm none")
-        likeness = {}
+        own, likeness = options_told(setting), {}
         for k in source.weights:
-            other = source.study.settings[source.members[k].setting]
-            if _shape(other) == _shape(setting):
-                alike = sum(getattr(other, name) == getattr(setting, name) for name in FIELDS[Setting])
-                likeness[k] = (alike, source.members[k].seed == member.seed)
+            other = source.members[k]
+            if _shape(source.study.settings[other.setting]) == _shape(setting):
+                alike = sum(theirs[other.setting][name] == own[name] for name in FIELDS[Setting])
+                likeness[k] = (alike, other.seed == seed)
         if not likeness:
             raise OptionError(f"--from {study.from_run}: the run kept no weights of players of this shape")
         g, d = source.weights[max(likeness, key=likeness.__getitem__)]
         finite = np.flatnonzero(np.isfinite(g).all(1) & np.isfinite(d).all(1))
         if not finite.size:
             raise OptionError(f"--from {study.from_run}: the weights that the run kept are not finite")
-        found[m] = g[finite[-1]], d[finite[-1]]
+        found |= {f"g{m}": g[finite[-1]], f"d{m}": d[finite[-1]]}
+    return found
 
-    def begin(chosen: Sequence[int]) -> tuple[np.ndarray | None, np.ndarray | None]:
-        learns = study.settings[members[chosen[0]].setting].train
-        g, d = (np.stack([found[m][player] for m in chosen]).astype(np.float32) for player in (0, 1))
-        return None if learns == "g" else g, None if learns == "d" else d
 
-    return begin
+def _start(
+    study: Study, settings: Sequence[Setting], chosen: Sequence[int], begun: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What the chosen members begin with: of the player that does not learn, or of both."""
+    if study.from_run is None:
+        return None, None
+    wanted = parameters(settings[0])
+    for player, m in itertools.product((0, 1), chosen):
+        values = begun.get(f"{'gd'[player]}{m}")
+        if values is None or values.shape != (wanted[player],) or values.dtype != np.float16:
+            raise NotARun(f"{study.from_run}: has no {'gd'[player]} for member {m} to begin with")
+    g, d = (np.stack([begun[f"{player}{m}"] for m in chosen]).astype(np.float32) for player in "gd")
+    learns = settings[0].train
+    return None if learns == "g" else g, None if learns == "d" else d
 
 
 def _shape(s: Setting) -> tuple[Any, ...]:
@@ -177,16 +190,18 @@ def run_study(
     progress: Callable[[float], None] = lambda amount: None,
     shown: int | None = None,
     *,
+    begun: Mapping[str, np.ndarray] | None = None,
     keep: Path | None = None,
     tell: Callable[[str], None] = lambda words: None,
 ) -> Results:
     """Train a resolved study. `progress` is told generator steps × members as they are done.
 
-    `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD. `keep`
-    is a folder for checkpoints: a study that was stopped there goes on where they are. `tell` is told, in words, of
-    those that cannot be used. Raises `files.NotARun` for checkpoints of something else.
+    `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD.
+    `begun` are its `beginnings`, where they are known already. `keep` is a folder for checkpoints: a study that was
+    stopped there goes on where they are. `tell` is told, in words, of those that cannot be used. Raises
+    `files.NotARun` for checkpoints of something else.
     """
-    members, stacks = plan(study, shown)
+    members, stacks = plan(study, shown, begun)
     results = _empty(study, members)
     seconds = np.full(len(members), np.nan)
     weights: dict[int, tuple[np.ndarray, np.ndarray]] = {}

@@ -123,6 +123,24 @@ def test_a_signal_while_a_checkpoint_is_written(number, status, word, call, begi
 
 
 @posix
+def test_what_began_with_another_run_goes_on_without_it(whole, tmp_path, monkeypatch):
+    other, run, again = tmp_path / "other", tmp_path / "run", tmp_path / "again"
+    shutil.copytree(whole, other)
+    asked = [*ASKED[:6], "--hidden=8", "--batch-size=8", "--d-steps=1", "--no-figures", "--workers=1", "--quiet"]
+    asked += ["--train=g", "--from", other, "--checkpoint=1e-9"]
+    assert carry_out(*asked, "--out", run) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", At(6, lambda: signal.raise_signal(signal.SIGINT), os.fsync))
+        assert carry_out(*asked, "--out", again) == 130
+    shutil.rmtree(other)
+    assert carry_out("resume", again, "--quiet") == 0
+    assert same(again, run)
+    (run / "beginnings.npz").unlink()
+    (run / "run.json").write_text(json.dumps(manifest(run) | {"status": "running"}), encoding="utf-8")
+    assert carry_out("resume", run, "--quiet") == 2  # a folder's word alone leads nowhere else
+
+
+@posix
 def test_a_second_signal_does_not_wait(begin, whole, monkeypatch):
     def twice():
         signal.raise_signal(signal.SIGINT)
@@ -316,30 +334,42 @@ def in_this_process(function, tasks, workers, progress):
 # --- no room ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def limited_to(monkeypatch):
+    """A context in which no file of such a name can grow past 100 bytes."""
+
+    @contextlib.contextmanager
+    def context(suffix):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        atomic = files.atomic
+
+        @contextlib.contextmanager
+        def limited(path):
+            with atomic(path) as temporary:
+                if str(path).endswith(suffix):
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+                try:
+                    yield temporary
+                finally:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        with monkeypatch.context() as patch:
+            for module in [module for module in sys.modules.values() if getattr(module, "atomic", None) is atomic]:
+                patch.setattr(module, "atomic", limited)
+            yield
+
+    return context
+
+
 @posix
 @pytest.mark.parametrize(
     "suffix", [".npz", "summary.csv", "history.npz", "losses.png", "density.gif", "report.html", "run.json"]
 )
-def test_a_full_disk_leaves_the_last_good_version_and_names_the_file(suffix, begin, whole, monkeypatch):
+def test_a_full_disk_leaves_the_last_good_version_and_names_the_file(suffix, begin, whole, limited_to):
     """While files of one name are written, none can grow past 100 bytes: a disk that is full when their turn comes."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    atomic = files.atomic
-
-    @contextlib.contextmanager
-    def limited(path):
-        with atomic(path) as temporary:
-            if str(path).endswith(suffix):
-                resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-            try:
-                yield temporary
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    with monkeypatch.context() as patch:
-        for module in [module for module in sys.modules.values() if getattr(module, "atomic", None) is atomic]:
-            patch.setattr(module, "atomic", limited)
+    with limited_to(suffix):
         run, ended, said = begin()
     assert ended == 1
     assert said.startswith("error: ")
@@ -381,6 +411,21 @@ def test_a_second_process_is_refused_and_told_who_is_there(whole, tmp_path, caps
     assert (run / ".lock").exists()
     assert carry_out("report", run) == 0
     assert names(run) == names(whole)
+
+
+@posix
+def test_a_full_disk_spares_the_pictures_that_there_are(whole, tmp_path, limited_to, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    before = {name: (run / name).read_bytes() for name in names(run)}
+    with limited_to("density.gif"):
+        assert carry_out("render", run, "--layers=map", "--workers=1", "--quiet") == 1
+    said = capsys.readouterr().err
+    assert "density.gif: File too large" in said
+    assert len(said.splitlines()) == 1
+    assert names(run) == sorted(before)
+    for name in before:
+        assert not name.endswith("density.gif") or (run / name).read_bytes() == before[name]
 
 
 def test_a_finished_run_is_not_done_again(whole, tmp_path, monkeypatch, capsys):
