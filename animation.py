@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import plotting
 from figures import Array
@@ -85,7 +86,8 @@ def animate(
     """
     sheet = Sheet(scenes, rows, columns, half_width, steps, layers, size, title, clock)
     height, width = sheet.canvas.shape
-    with open_film(path, sheet.palette, (width, height), fps) as film:
+    # one thread for products: more would wait, busily, on the cores that pack frames
+    with threadpool_limits(1, "blas"), open_film(path, sheet.palette, (width, height), fps) as film:
         for moment in range(len(steps)):
             film.append(sheet.frame(moment))
 
