@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -244,6 +244,9 @@ def _run_and_weigh(study: Study, pipe: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run(resolve(study), Path(folder) / "run", look=None)
     own, workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # on Linux what the process that started this one held is counted there as well
+    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+        own = int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
     unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
     pipe.send((own + int(study.workers) * workers) * unit / 1e9)
 
