@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 STEPS = int(os.environ.get("LONG", "500"))
 ALLOWED = 50e6 / 90_000  # bytes a step
-NOISE = 1e6  # bytes that the allocator may take at any count; measured: less than 5e4, on a busy machine once 6e5
+NOISE = 1e6  # bytes that the allocator may take at any count; measured: less than 5e4, on busy cores once 6e5
 LIMIT = 0.9 * ALLOWED * STEPS + NOISE
 LOOKS = 10  # at the process, evenly over the steps; the first is the end of warming up
 
