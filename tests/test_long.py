@@ -59,7 +59,8 @@ def whole():
                 found.append(look())
         yield advance
 
-    study = Study("n", "q", (Setting(**tiny),), steps=steps, seeds=1, snapshots=looks, frames=looks, workers="1", checkpoint=0.0)
+    how = {{"snapshots": looks, "frames": looks, "workers": "1", "checkpoint": 0.0}}
+    study = Study("n", "q", (Setting(**tiny),), steps=steps, seeds=1, **how)
     with tempfile.TemporaryDirectory() as folder:
         run(resolve(study), Path(folder) / "run", look=None, progress=progress)
     return found
