@@ -186,6 +186,11 @@ class MLP(nn.Module):
         made.spectral, made.directions = None, []
         return made
 
+    @classmethod
+    def like(cls, network: MLP, flat: Tensor) -> MLP:
+        """The stack with parameters `flat` (M, P) of networks shaped as one that `plain` gave."""
+        return cls.of(flat, network.sizes, network.activation, network.pieces, batch_std=network.batch_std)
+
     def layers(self, flat: Tensor) -> list[Tensor]:
         """Views of a tensor (M, P), the parameters or their gradients, as a matrix (M, in + 1, out) a layer."""
         parts = flat[:, : self.used].split([rows * columns for rows, columns in self.shapes], 1)
@@ -193,27 +198,50 @@ class MLP(nn.Module):
         rows, columns = self.shapes[-1]
         return [*views, parts[-1].unflatten(1, (columns, rows)).transpose(1, 2)]
 
+    def _parts(self, flat: Tensor) -> list[list[Tensor]]:
+        """Views of a tensor (M, P) as each layer's W, then γ if it has one, then its bias, rows of (M, ·, out).
+
+        They are cut from it at once, so that autograd puts their gradients together at once."""
+        cuts = []
+        for (rows, columns), (inputs, _) in zip(self.shapes, self.weights, strict=True):
+            cuts += [inputs * columns, *[columns] * (rows - inputs)]
+        several = self.sizes[-1] > 1  # outputs of the last layer: each one's weights and bias lie together
+        if several:
+            cuts[-2:] = [sum(cuts[-2:])]
+        pieces = iter(flat.split([*cuts, self.width - self.used], 1))
+        parts = []
+        for layer, ((rows, columns), (inputs, _)) in enumerate(zip(self.shapes, self.weights, strict=True)):
+            if several and layer + 1 == len(self.shapes):
+                matrix = next(pieces).unflatten(1, (columns, rows)).transpose(1, 2)
+                parts.append([matrix[:, :inputs], matrix[:, inputs:]])
+            else:
+                parts.append([next(pieces).unflatten(1, (-1, columns)) for _ in range(rows - inputs + 1)])
+        return parts
+
     def forward(self, x: Tensor) -> Tensor:
-        return self._pass(list(self.matrices), x)
+        return self._pass(
+            [[m[:, :i], *m[:, i:].split(1, 1)] for m, (i, _) in zip(self.matrices, self.weights, strict=True)], x
+        )
 
     def at(self, flat: Tensor, x: Tensor) -> Tensor:
         """What the networks with parameters `flat` (M, P) give; differentiable in both."""
-        return self._pass(self.layers(flat), x)
+        return self._pass(self._parts(flat), x)
 
-    def _pass(self, matrices: Sequence[Tensor], x: Tensor) -> Tensor:
-        for layer, (matrix, (inputs, _)) in enumerate(zip(matrices, self.weights, strict=True)):
-            last = layer + 1 == len(matrices)
+    def _pass(self, parts: Sequence[Sequence[Tensor]], x: Tensor) -> Tensor:
+        for layer, (matrix, *rows) in enumerate(parts):
+            last = layer + 1 == len(parts)
             if last and self.batch_std:
                 # a variance of 0 would have no slope
                 spread = (x.var(1, unbiased=False, keepdim=True) + 1e-8).sqrt().mean(2, keepdim=True)
                 x = torch.cat([x, spread.expand(-1, x.shape[1], -1)], 2)
-            weight = self._scaled(layer, matrix[:, :inputs])
+            weight = self._scaled(layer, matrix)
             if self._normalised(layer):
+                gamma, beta = rows
                 x = torch.bmm(x, weight)
                 x = (x - x.mean(1, keepdim=True)) * (x.var(1, unbiased=False, keepdim=True) + _SMALL).rsqrt()
-                x = x * matrix[:, -2:-1] + matrix[:, -1:]
+                x = x * gamma + beta
             else:
-                x = torch.baddbmm(matrix[:, -1:], x, weight)
+                x = torch.baddbmm(rows[0], x, weight)
             if not last:
                 x = self._activated(x)
         return x
@@ -267,7 +295,7 @@ class MLP(nn.Module):
         """The stack itself, or the like of it there; of one that `plain` gave."""
         if self.flat.device.type == "cpu":
             return self
-        return MLP.of(self.flat.cpu(), self.sizes, self.activation, self.pieces, batch_std=self.batch_std)
+        return MLP.like(self, self.flat.cpu())
 
 
 def generators(seeds: Sequence[int], *, latent_dim: int = 2, hidden: int = 64, layers: int = 2, **how: Any) -> MLP:

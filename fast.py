@@ -2,15 +2,19 @@
 
 On a CPU, what costs beside the products themselves is autograd's bookkeeping, fresh memory for every result, and
 activations that no longer fit the second-level cache. So a few members at a time, as many as share the cache, are
-trained for a block of steps in batched products `out=` buffers that all groups use: nothing is allocated, and each
-operation serves the whole group. A product is carried out matrix by matrix, so the arithmetic of a member does not
-depend on the others. The bias is the last row of a layer's matrix and meets a column of ones: one product gives a
-layer, and one its whole gradient,
+trained for a block of steps with `out=` buffers that all groups use: nothing is allocated, and each operation serves
+the whole group. The bias is the last row of a layer's matrix and meets a column of ones: one product gives a layer, and
+one its whole gradient,
 
     h' = act([h 1] W)        ∂W = [h 1]ᵀ δ        δ_below = (δ Wᵀ without the bias row) ∘ act'(h)
 
 While D is trained, G stands still: the fakes of all D steps of a round, and the first half of its G step, are one
 forward pass. `AutogradStack` in reference.py is the slow, obvious reference; a test holds the two together in float64.
+
+A member's arithmetic is that of a group of one, whoever else is in it. Products are carried out one by one: a batched
+product may take other kernels for one matrix than for several, which round otherwise. Every member's part of a buffer
+begins where a vector register may, so that its numbers lie as they lie alone, and what is not rounded correctly (tanh,
+the sigmoid and their kind) is written row by row into parts of buffers, never into one run of several members' numbers.
 """
 
 from __future__ import annotations
@@ -65,9 +69,11 @@ class Weights:
     """Matrices (K, in + 1, out) of K networks as views of their flat parameters; transposed, without the bias row."""
 
     def __init__(self, network: MLP, flat: Tensor) -> None:
-        self.matrices = network.layers(flat)
-        self.transposed = [matrix[:, :-1].transpose(1, 2) for matrix in self.matrices]
-        self.columns = _vectors(self.matrices[-1].transpose(1, 2))  # of the last layer, an output's weights each
+        *hidden, last = network.layers(flat)
+        self.matrices = [matrix.unbind() for matrix in hidden]  # of each hidden layer, member by member
+        self.transposed = [matrix[:, :-1].transpose(1, 2).unbind() for matrix in (*hidden, last)]
+        self.first = hidden[0][:, :-1].unbind()
+        self.columns = _vectors(last.transpose(1, 2))  # of the last layer, an output's weights each
 
 
 class Tape:
@@ -93,23 +99,27 @@ class Tape:
         self.act, self.act_backward = _ACTIVATIONS[activation]
         *hidden, outputs = sizes[1:]
         self.outputs = outputs
-        self.x = torch.ones(members, sizes[0] + 1, rows, dtype=dtype)
-        self.hidden = [torch.ones(members, rows, n + 1, dtype=dtype) for n in hidden]
-        self.end = torch.ones(members, outputs + points, rows, dtype=dtype)
-        self.deltas = [torch.zeros(members, back, n, dtype=dtype) for n in hidden]  # ∂ loss / ∂ (a layer's product)
-        self.delta = torch.zeros(members, outputs, back, dtype=dtype)  # ∂ loss / ∂ output
+        self.x = _ones(members, sizes[0] + 1, rows, dtype)
+        self.hidden = [_ones(members, rows, n + 1, dtype) for n in hidden]
+        self.end = _ones(members, outputs + points, rows, dtype)
+        self.deltas = [_ones(members, back, n, dtype) for n in hidden]  # ∂ loss / ∂ (a layer's product)
+        self.delta = _ones(members, outputs, back, dtype)  # ∂ loss / ∂ output
         self._view()
 
     def _view(self) -> None:
         self.output = self.end[:, : self.outputs]
-        self.inputs = [self.x.transpose(1, 2), *self.hidden[:-1]]  # of each hidden layer, point by point
+        inputs = [self.x.transpose(1, 2), *self.hidden[:-1]]  # of each hidden layer, point by point
         self.products = [h[..., :-1] for h in self.hidden]  # what it writes, beside the ones
-        self.transposed = [h.transpose(1, 2) for h in self.inputs]
         self.last = [h for h in self.hidden[-1] for _ in range(self.outputs)]  # beside each output of each member
         self.last_transposed = [h.t() for h in self.last]
         self.output_rows, self.delta_rows = _vectors(self.output), _vectors(self.delta)
-        self.delta_points = self.delta.transpose(1, 2)
-        self.deltas_transposed = [delta.transpose(1, 2) for delta in self.deltas]
+        # the same member by member
+        self.each_input = [h.unbind() for h in inputs]
+        self.each_transposed = [h.transpose(1, 2).unbind() for h in inputs]
+        self.each_product = [product.unbind() for product in self.products]
+        self.each_delta = [delta.unbind() for delta in (*self.deltas, self.delta.transpose(1, 2))]
+        self.each_output_delta = self.delta.unbind()
+        self.each_first = self.deltas[0].transpose(1, 2).unbind()
 
     def part(self, members: slice = slice(None), rows: slice = slice(None)) -> Tape:
         """The same buffers, for some of the members and rows, counted from the end."""
@@ -122,28 +132,39 @@ class Tape:
 
     def forward(self, weights: Weights) -> Tensor:
         """The networks' output (K, out, rows) at `x`; kept for `backward`."""
-        for below, matrix, product in zip(self.inputs, weights.matrices, self.products, strict=False):
-            torch.bmm(below, matrix, out=product)
+        for below, matrices, each, product in zip(
+            self.each_input, weights.matrices, self.each_product, self.products, strict=True
+        ):
+            _products(below, matrices, each)
             self.act(product)
         for h, column, out in zip(self.last, weights.columns, self.output_rows, strict=True):
             torch.mv(h, column, out=out)
         return self.output
 
-    def backward(self, weights: Weights, gradient: Weights | None, into: Tensor | None = None) -> None:
-        """From `delta` = ∂ loss / ∂ output: the matrices' `gradient`, and `into`, ∂ loss / ∂ x (K, in, rows)."""
+    def backward(self, weights: Weights, gradient: Weights | None, into: Sequence[Tensor] | None = None) -> None:
+        """From `delta` = ∂ loss / ∂ output: the matrices' `gradient`, and `into`, ∂ loss / ∂ x (in, rows) of each."""
         if gradient is not None:
             for h, delta, column in zip(self.last_transposed, self.delta_rows, gradient.columns, strict=True):
                 torch.mv(h, delta, out=column)
-        above = self.delta_points
         for layer in reversed(range(len(self.deltas))):
-            delta = self.deltas[layer]
-            torch.bmm(above, weights.transposed[layer + 1], out=delta)
-            self.act_backward(delta, self.products[layer])
+            _products(self.each_delta[layer + 1], weights.transposed[layer + 1], self.each_delta[layer])
+            self.act_backward(self.deltas[layer], self.products[layer])
             if gradient is not None:
-                torch.bmm(self.transposed[layer], delta, out=gradient.matrices[layer])
-            above = delta
+                _products(self.each_transposed[layer], self.each_delta[layer], gradient.matrices[layer])
         if into is not None:
-            torch.bmm(weights.matrices[0][:, :-1], self.deltas_transposed[0], out=into)
+            _products(weights.first, self.each_first, into)
+
+
+def _ones(members: int, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
+    """(members, rows, columns); each member's part begins where a vector register may, with a gap before the next."""
+    room = -(-rows * columns // 64) * 64 + 64
+    return torch.ones(members, room, dtype=dtype)[:, : rows * columns].unflatten(1, (rows, columns))
+
+
+def _products(left: Sequence[Tensor], right: Sequence[Tensor], into: Sequence[Tensor]) -> None:
+    """A product for each member."""
+    for a, b, out in zip(left, right, into, strict=True):
+        torch.mm(a, b, out=out)
 
 
 def _vectors(rows: Tensor) -> list[Tensor]:
@@ -260,11 +281,8 @@ class _Group:
         tapes: Sequence[Tape],
     ) -> None:
         self.setting, self.members, self.curves = settings[0], members, curves
-        self.loss, self.dtype = make_loss(settings), G.flat.dtype
-        assert self.loss.discriminator_slopes is not None
-        assert self.loss.generator_slope is not None
+        self.dtype = G.flat.dtype
         self.losses = [make_loss([s]) for s in settings]  # of each member alone
-        self.d_slopes, self.g_slope = self.loss.discriminator_slopes, self.loss.generator_slope
         self.g, self.d = Weights(G, G.flat[members]), Weights(D, D.flat[members])
         self.g_optimizer = make_optimizer("g", G.flat[members], settings)
         self.d_optimizer = make_optimizer("d", D.flat[members], settings)
@@ -280,6 +298,21 @@ class _Group:
         self.x_real = self.d_tape.x[..., :batch]
         self.on_real, self.on_fake = self.d_tape.output[:, 0, :batch], self.d_fake.output[:, 0]  # logits (K, B)
         self.slope_real, self.slope_fake = self.d_tape.delta[:, 0, :batch], self.d_fake.delta[:, 0]
+        # one call for all where the loss is one; a loss with parameters of its own makes numbers on the way, whose
+        # rounding must not depend on the others
+        k = len(settings)
+        parts = (
+            [slice(None)]
+            if all(loss is self.losses[0] for loss in self.losses)
+            else [slice(m, m + 1) for m in range(k)]
+        )
+        self.d_slopes, self.g_slopes = [], []
+        for loss, rows in zip(self.losses, parts, strict=False):
+            assert loss.discriminator_slopes is not None
+            assert loss.generator_slope is not None
+            of_d = (self.on_real[rows], self.on_fake[rows], self.slope_real[rows], self.slope_fake[rows])
+            self.d_slopes.append((loss.discriminator_slopes, of_d))
+            self.g_slopes.append((loss.generator_slope, (self.on_fake[rows], self.slope_fake[rows])))
         self.share = torch.tensor(1 / batch, dtype=self.dtype)  # of one point in a mean
         self.fixed_z = Streams(seeds, "evaluation").normal(self.look.x.shape[2], self.setting.latent_dim)
 
@@ -288,8 +321,8 @@ class _Group:
         batch, d_steps = self.setting.batch_size, self.setting.d_steps
         z, real = self.draw(steps)
         fakes = self.g_tape.end.unflatten(2, (d_steps + 1, batch)).unbind(2)
-        kept = torch.empty(3, len(self.targets), steps, batch, dtype=self.dtype)
-        kept_real, kept_fake, kept_g = (logits.unbind(1) for logits in kept)
+        kept = _ones(len(self.targets), 3 * steps, batch, self.dtype).unflatten(1, (3, steps))
+        kept_real, kept_fake, kept_g = (logits.unbind(1) for logits in kept.unbind(1))
 
         for k in range(steps):
             self.g_tape.x.copy_(z[k])
@@ -298,7 +331,8 @@ class _Group:
                 self.x_real.copy_(real[k * d_steps + i])
                 self.d_fake.x.copy_(fakes[i])
                 self.d_tape.forward(self.d)
-                self.d_slopes(self.on_real, self.on_fake, self.slope_real, self.slope_fake)
+                for slopes, tensors in self.d_slopes:
+                    slopes(*tensors)
                 self.d_tape.delta.mul_(self.share)
                 self.d_tape.backward(self.d, self.gradient_d)
                 self.d_optimizer.step(self.flat_d)
@@ -307,15 +341,16 @@ class _Group:
             self.d_fake.x.copy_(fakes[d_steps])
             self.d_fake.forward(self.d)
             kept_g[k].copy_(self.on_fake)
-            self.g_slope(self.on_fake, self.slope_fake)
+            for slope, pair in self.g_slopes:
+                slope(*pair)
             self.slope_fake.mul_(self.share)
-            self.d_fake.backward(self.d, None, into=self.g_last.delta)
+            self.d_fake.backward(self.d, None, into=self.g_last.each_output_delta)
             self.g_last.backward(self.g, self.gradient_g)
             self.g_optimizer.step(self.flat_g)
 
         means = []
         # (steps, B): all steps at once, one member, for its own rounding
-        for loss, (on_real, on_fake, on_g) in zip(self.losses, kept.unbind(1), strict=True):
+        for loss, (on_real, on_fake, on_g) in zip(self.losses, kept, strict=True):
             losses = (loss.discriminator(on_real, on_fake), loss.generator(on_g))
             chances = (torch.sigmoid(on_real).mean(-1), torch.sigmoid(on_fake).mean(-1))
             means.append(torch.stack([*losses, *chances]))

@@ -72,13 +72,18 @@ class Game:
         self.slope = self._numbers([s.slope for s in settings]).unsqueeze(1)
         self.penalties = {name: self._numbers([s.penalties[name] for s in settings]) for name in first.penalties}
         self.optimizers = {player: make_optimizer(player, getattr(self, player), settings) for player in "dg"}
-        self.made = 0  # generator steps, which instance noise falls by
+        self.noise = self.penalties.get("instance_noise", self._numbers([0.0] * len(settings))).clone()  # as it is now
         self.d_means = self.d.new_zeros(3, len(settings))  # D's loss, mean D(x), mean D(G(z)), as last recorded
         self.g_mean = self.g.new_zeros(len(settings))  # G's loss
         self.rule: Alternating = UPDATES[first.rule](self)
 
     def _numbers(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float64).to(self.g)
+
+    def at_step(self, made: int) -> None:
+        """Before the next generator step: `made` is the number of those before, which instance noise falls by."""
+        if "instance_noise" in self.penalties:
+            self.noise.copy_(noise_std(self.penalties["instance_noise"], made, self.setting.anneal))
 
     @property
     def state(self) -> dict[str, State]:
@@ -105,7 +110,7 @@ class Game:
         between, around = bool({"gp", "gp_one_sided"} & set(names)), "dragan" in names
         noise = None
         if "instance_noise" in names:
-            std = noise_std(self.penalties["instance_noise"], self.made, self.setting.anneal)[:, None, None]
+            std = self.noise[:, None, None]
             draws = (source.normal("instance_noise", z.shape[1], self.dimensions) for _ in range(2))
             noise = (std * next(draws), std * next(draws))
         return Batch(
@@ -142,7 +147,7 @@ class Game:
         if self.setting.minibatch_std:  # real and fake points each see their own
             on_real, on_fake = judge(points.real), judge(points.fake)
         else:
-            on_real, on_fake = judge(torch.cat([points.real, points.fake], 1)).tensor_split(2, 1)
+            on_real, on_fake = judge(torch.cat([points.real, points.fake], 1)).split(points.real.shape[1], 1)
         loss = self.loss.discriminator(on_real, on_fake)
         if record:
             means = (loss, torch.sigmoid(on_real).mean(1), torch.sigmoid(on_fake).mean(1))

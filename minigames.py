@@ -117,7 +117,7 @@ def play(game: Game, rounds: int, *, generator_first: bool = False) -> Array:
     """Where a game is before and after each of so many rounds, (rounds + 1, M, 2)."""
     seen = [torch.cat([game.g, game.d], 1)]
     for made in range(rounds):
-        game.made = made
+        game.at_step(made)
         if generator_first:
             game.rule.step()
             game.rule.begin()

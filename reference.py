@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from streams import TRAINING, Streams
 class AutogradStack:
     """A stack trained by autograd. Its random numbers are the members' streams, drawn on the CPU; where they come from
     is all that a subclass need change."""
+
+    ahead = 0  # numbers that streams compute at once
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class AutogradStack:
 
     def stream(self, purpose: str) -> Streams:
         if purpose not in self.streams:  # its keys are hashes of every seed
-            self.streams[purpose] = Streams(self.seeds, purpose)
+            self.streams[purpose] = Streams(self.seeds, purpose, self.ahead)
         return self.streams[purpose]
 
     def normal(self, purpose: str, *shape: int) -> Tensor:
@@ -91,7 +93,7 @@ class AutogradStack:
         """Train from generator step `start` to `stop`."""
         with flushed_denormals():
             for step in range(start, stop):
-                self.game.made = step
+                self.game.at_step(step)
                 if step % self.setting.g_steps == 0:
                     self.begin_round()
                 self.curves.add(step, self.generator_step().unsqueeze(2).cpu().numpy())
@@ -102,7 +104,11 @@ class AutogradStack:
 
     def generator_step(self) -> Tensor:
         """A G step; returns the step's `curves.CURVES`, (4, M)."""
-        self.game.rule.step()
+        return self.step_in(self.game.rule.phase)
+
+    def step_in(self, phase: Hashable) -> Tensor:
+        """A G step of this phase of the update rule: the same operations whatever the numbers are."""
+        self.game.rule.step_in(phase)
         if self.setting.ema:
             self.average.lerp_(self.G.flat, 1 - self.decay)
         d_loss, d_real, d_fake = self.game.d_means

@@ -321,7 +321,7 @@ def member_game(players: tuple[MLP, MLP], m: int, setting: Setting, seed: int, s
             for vector, of_stack in zip(mine, theirs, strict=True):
                 vector.copy_(_row(of_stack, m))
     game = Game(G, D, [setting], Probe(setting, seed))
-    game.made = step
+    game.at_step(step)
     return game
 
 

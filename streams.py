@@ -16,6 +16,7 @@ Box & Muller (1958) two normals, from its upper and lower half.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 
@@ -67,11 +68,16 @@ def _sequence(seed: int, purpose: str) -> np.random.SeedSequence:
 
 
 class Streams:
-    """The streams of a stack for one purpose: row m of every draw is member m's own."""
+    """The streams of a stack for one purpose: row m of every draw is member m's own.
 
-    def __init__(self, seeds: Sequence[int], purpose: str) -> None:
+    Where few numbers are wanted at a time, `ahead` of them are computed at once, and kept until they are.
+    """
+
+    def __init__(self, seeds: Sequence[int], purpose: str, ahead: int = 0) -> None:
         self.keys = np.array([key(seed, purpose) for seed in seeds], np.uint64)
         self.taken = 0  # numbers, by every member
+        self.ahead = ahead
+        self._kept: tuple[Callable[[np.ndarray], np.ndarray] | None, int, np.ndarray] = (None, 0, np.empty((0, 0)))
 
     def normal(self, *shape: int) -> np.ndarray:
         """Standard normals, float32, of shape (member, *shape); within ±6.7."""
@@ -82,18 +88,39 @@ class Streams:
         return self._draw(shape, _uniforms)
 
     def _draw(self, shape: tuple[int, ...], numbers: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        count = int(np.prod(shape))
-        first, last = self.taken // 2, -(-(self.taken + count) // 2)  # words
-        skipped = self.taken - 2 * first
+        start, count = self.taken, math.prod(shape)
         self.taken += count
+        if count >= self.ahead:
+            return self._computed(start, count, numbers).reshape(len(self.keys), *shape)
+        kind, first, kept = self._kept
+        if kind is not numbers or not first <= start <= start + count <= first + kept.shape[1]:
+            self._kept = (numbers, start, self._computed(start, self.ahead, numbers))
+            _, first, kept = self._kept
+        out = _rows(len(self.keys), count)
+        out[:] = kept[:, start - first : start - first + count]
+        return out.reshape(len(self.keys), *shape)
+
+    def _computed(self, start: int, count: int, numbers: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Numbers `start` and on, (member, count)."""
+        first, last = start // 2, -(-(start + count) // 2)  # words
+        skipped = start - 2 * first
         counters = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(GAMMA)
         _mix(counters)
-        out = np.empty((len(self.keys), count), np.float32)
+        out = _rows(len(self.keys), count)
         for row, member in zip(out, self.keys, strict=True):  # one by one: what is worked on stays in the cache
             words = counters + member
             _mix(words)
             row[:] = numbers(words)[skipped : skipped + count]
-        return out.reshape(len(self.keys), *shape)
+        return out
+
+
+def _rows(count: int, numbers: int) -> np.ndarray:
+    """(count, numbers) float32, to be filled; every row begins where a vector register may (64 bytes), so that what is
+    computed from it does not depend on which row it is."""
+    room = -(-numbers // 16) * 16
+    memory = np.empty(count * room + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + count * room].reshape(count, room)[:, :numbers]
 
 
 def _mix(words: np.ndarray) -> None:

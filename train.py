@@ -25,6 +25,7 @@ from curves import Curves
 from fast import FastStack, can_be_fast
 from GAN import MLP
 from losses import LOSSES
+from recorded import RecordedStack
 from reference import AutogradStack
 from sample import sample_real_data
 from settings import Setting
@@ -77,7 +78,8 @@ def train_stack(
     of fewer), or the steps that close the entries, in order. `evaluation` is the number of latents that a snapshot's
     samples are made from. A member whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses
     between autograd over the whole stack (False) and backward passes written out (True); by default whichever serves
-    the setting and the device best, which on CUDA is autograd captured as graphs (see captured.py). `start` are
+    the setting and the device best, which may also be autograd recorded and replayed (see recorded.py) or, on CUDA,
+    captured as graphs (see captured.py). `start` are
     parameters (M, P), as `MLP.flat` lays them out, that G and D begin with instead of their own.
 
     `between` is called every few steps with their number and a function that gives the stack's state, arrays by name;
@@ -128,7 +130,7 @@ def _stack(
     device: torch.device,
     dtype: torch.dtype,
     fast: bool | None,
-) -> FastStack | AutogradStack:
+) -> FastStack | RecordedStack | AutogradStack:
     if any(s.structure != settings[0].structure for s in settings):
         raise ValueError("settings of different structure cannot share a stack")
     every = log_every if isinstance(log_every, Sequence) else [*range(log_every, steps, log_every), steps]
@@ -136,7 +138,7 @@ def _stack(
     if fast if fast is not None else can_be_fast(settings[0], device):
         return FastStack(settings, seeds, curves, evaluation, dtype)
     captured = device.type == "cuda" and fast is None and settings[0].plain
-    kind = CapturedStack if captured else AutogradStack
+    kind = CapturedStack if captured else RecordedStack if device.type == "cpu" and fast is None else AutogradStack
     return kind(settings, seeds, curves, evaluation, device, dtype)
 
 

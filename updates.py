@@ -11,7 +11,7 @@ generator step. A rule's `state` holds what it carries from round to round, as t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -187,13 +187,31 @@ class Alternating:
         self.game = game
         self.state: State = ()
 
+    @property
+    def d_steps(self) -> int:
+        """D steps before a round's first generator step."""
+        return self.game.d_steps
+
+    @property
+    def phase(self) -> Hashable:
+        """What tells the next generator step from others that carry out other operations."""
+        return None
+
     def begin(self) -> None:
-        """A round's D steps."""
-        for _ in range(self.game.d_steps):
+        """What comes before a round's first generator step: its D steps."""
+        self.open()
+        for _ in range(self.d_steps):
             self.descend_d()
 
+    def open(self) -> None:
+        """What comes before a round's D steps."""
+
     def step(self) -> None:
-        """A G step."""
+        """A generator step."""
+        self.step_in(self.phase)
+
+    def step_in(self, phase: Hashable) -> None:
+        """A generator step of this phase: the same operations whatever the numbers are."""
         self.descend_g()
 
     def descend_d(self) -> None:
@@ -211,9 +229,8 @@ class Simultaneous(Alternating):
         self.before = game.d.clone()
         self.state = (self.before,)
 
-    def begin(self) -> None:
-        self.before.copy_(self.game.d)
-        super().begin()  # G stands still meanwhile
+    def open(self) -> None:
+        self.before.copy_(self.game.d)  # G stands still until its step
 
     def descend_g(self) -> None:
         self.game.descend("g", self.game.gradient("g", self.game.g, self.before, self.game.g_batch()))
@@ -251,10 +268,9 @@ class Extragradient(Alternating):
 
     Gidel et al. 2019, algorithm 4: an optimiser's moments are updated by both gradients, each on a batch of its own."""
 
-    def begin(self) -> None:
-        pass
+    d_steps = 0  # D's step is a part of G's
 
-    def step(self) -> None:
+    def step_in(self, phase: Hashable) -> None:
         game = self.game
         there, states = {}, {}
         for player, batch in (("d", game.d_batch()), ("g", game.g_batch())):
@@ -304,10 +320,14 @@ class Lookahead(Alternating):
         self.steps = torch.zeros((), dtype=torch.int64, device=game.g.device)
         self.state = (*self.slow.values(), self.steps)
 
-    def step(self) -> None:
-        super().step()
+    @property
+    def phase(self) -> Hashable:
+        return (int(self.steps) + 1) % (self.game.g_steps * self.game.lookahead_k) == 0
+
+    def step_in(self, phase: Hashable) -> None:
+        super().step_in(phase)
         self.steps += 1
-        if int(self.steps) % (self.game.g_steps * self.game.lookahead_k) == 0:
+        if phase:
             for player, slow in self.slow.items():
                 fast = getattr(self.game, player)
                 slow.add_(self.game.lookahead_alpha * (fast - slow))

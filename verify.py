@@ -220,7 +220,7 @@ def _formulas(section: str) -> list[Row]:
     noisy = plain("minimax", penalty="instance_noise:0.7", anneal=10)
     game, stds = make_game([noisy], np.array([START]), batch=31), []
     for made in (0, 4, 10, 11):
-        game.made = made
+        game.at_step(made)
         noise = game.d_batch().noise
         assert noise is not None
         stds.append(noise[0].std(unbiased=False).item())

@@ -38,6 +38,7 @@ FLOORS = [
         "fields",
         "fast",
         "reference",
+        "recorded",
         "captured",
         "train",
         "spectrum",
