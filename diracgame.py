@@ -301,7 +301,7 @@ def _courses(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
         )
     if "WGAN clip 1" in found:
         clipped = found["WGAN clip 1"]
-        highest = float(np.abs(clipped["simultaneous"].path[1:, 1]).max())
+        highest = float(np.abs(clipped["simultaneous"].path[:, 1]).max())
         rows.append(Row(SECTION, "WGAN clip 1", "largest |ψ|", (1.0,), (highest,), 0.0))
         end = float(np.hypot(*clipped["alternating"].slow[-1]))
         rows.append(Row(SECTION, "WGAN clip 1", "end radius: 1, h 0.05", (1.0,), (end,), SLOW))
