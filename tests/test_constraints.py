@@ -36,9 +36,9 @@ def watched(stack, look):
     for name in ("d_loss", "g_loss"):
         loss = getattr(stack.game, name)
 
-        def looked(g, d, batch, *, record=False, loss=loss):
+        def looked(g, d, batch, *, loss=loss, **how):
             look(d.detach().clone())
-            return loss(g, d, batch, record=record)
+            return loss(g, d, batch, **how)
 
         setattr(stack.game, name, looked)
     return stack
