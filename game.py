@@ -155,8 +155,9 @@ class Game:
                 loss = loss + weight * label_smoothing(self.loss, on_real, on_fake)
         return loss
 
-    def g_loss(self, g: Tensor, d: Tensor, batch: Batch, *, record: bool = False) -> Tensor:
-        """What G descends."""
+    def g_loss(self, g: Tensor, d: Tensor, batch: Batch, *, record: bool = False, answering: bool = False) -> Tensor:
+        """What G descends; where d is D's answer to g, the value's real term with it, which depends on g through d.
+        What is recorded is the loss without it."""
         of_real, of_fake = batch.noise or (None, None)
         judge = self.judge(d)
         on_fake = judge(self._seen(self.G.at(g, batch.z), of_fake))
@@ -167,6 +168,9 @@ class Game:
             loss = self.loss.generator(on_fake)
         if record:
             self.g_mean.copy_(loss.detach())
+        if answering and self.loss.real_term is not None:
+            assert batch.real is not None
+            loss = loss + self.loss.real_term(judge(self._seen(batch.real, of_real)))
         return loss
 
     def gradient(self, player: str, g: Tensor, d: Tensor, batch: Batch, *, record: bool = True) -> Tensor:

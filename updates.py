@@ -174,7 +174,7 @@ class Game(Protocol):
     def d_batch(self) -> Any: ...
     def g_batch(self) -> Any: ...
     def d_loss(self, g: Tensor, d: Tensor, batch: Any) -> Tensor: ...
-    def g_loss(self, g: Tensor, d: Tensor, batch: Any, *, record: bool = False) -> Tensor: ...
+    def g_loss(self, g: Tensor, d: Tensor, batch: Any, *, record: bool = False, answering: bool = False) -> Tensor: ...
     def gradient(self, player: str, g: Tensor, d: Tensor, batch: Any, *, record: bool = True) -> Tensor: ...
     def descend(self, player: str, gradient: Tensor) -> None: ...
     def move(self, player: str, flat: Tensor, state: State | None = None) -> None: ...
@@ -292,8 +292,9 @@ class Extragradient(Alternating):
 class Unrolled(Alternating):
     """Alternating, but G sees --unroll further D steps coming (Metz et al. 2017, eq. 9).
 
-    G descends its loss against the D that those steps make, through them. They are taken on the batch of the G step, by
-    D's optimiser, and taken back."""
+    G descends its loss against the D that those steps make, through them; where the game has one value, the whole of
+    it, as its real term too depends on G then. They are taken on the batch of the G step, by D's optimiser, and taken
+    back."""
 
     def descend_g(self) -> None:
         game = self.game
@@ -305,7 +306,7 @@ class Unrolled(Alternating):
                 (gradient,) = torch.autograd.grad(game.d_loss(g, d, batch).sum(), d, create_graph=True)
                 d, state = game.optimizers["d"].ahead(d, gradient, state)
                 d = game.reach(d)
-            (gradient,) = torch.autograd.grad(game.g_loss(g, d, batch, record=True).sum(), g)
+            (gradient,) = torch.autograd.grad(game.g_loss(g, d, batch, record=True, answering=True).sum(), g)
         game.descend("g", gradient)
 
 
