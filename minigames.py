@@ -27,6 +27,7 @@ Array = NDArray[Any]
 Value = str | tuple[complex, ...]
 
 STEP, ROUNDS, START = 0.2, 500, (1.0, 1.0)  # of courses that are shown
+MIRRORED = (1.0, -1.0)  # the (1, 1) of who counts ψ the other way round
 
 
 @dataclass(frozen=True)
