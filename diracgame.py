@@ -348,7 +348,7 @@ def _notebook(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
             half = 0.5 * np.square(states).sum(1) * slope**2 * (slope - 1)
             more = -half[:, None] * np.stack([-states[:, 1], states[:, 0]], 1)
         apart = float(np.abs(descents(game, states) - (theirs + more) * (1, -1)).max())
-        words = "field" + (" + ½ cross term" if more.any() else "") + " at four states"
+        words = "field" + (" + ½ cross term" if more.any() else "") + ", four states"
         rows.append(Row(section, name, f"{words}: off by", (0.0,), (apart,), 1e-12))
     return rows
 
