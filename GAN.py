@@ -16,8 +16,8 @@ into weights, so that whoever looks at a trained network sees an MLP and nothing
 - **batch normalisation** (Ioffe & Szegedy 2015): a hidden layer is act(γ (x W − mean) / √(variance + 10⁻⁵) + β), over
   the batch at hand. It has no bias; β lies where that would, and γ in the row before.
 - **spectral normalisation** (Miyato et al. 2018): every W is used as c W / σ(W). σ, the largest singular value, is
-  u W v with vectors that one step of power iteration follows at every D step (their algorithm 1); they are constants
-  to the gradient.
+  u W v with vectors that are exact where a game begins, and that one step of power iteration follows wherever D is
+  moved (their algorithm 1); they are constants to the gradient.
 - **minibatch standard deviation** (Karras et al. 2018, section 3): the last layer has one more input, the standard
   deviation of each of the others over the batch, averaged.
 
@@ -258,11 +258,29 @@ class MLP(nn.Module):
 
     def follow(self) -> None:
         """One step of power iteration of every layer's directions, where there are any, at the present weights."""
+        for own, new in zip(self.directions, self.followed(self.flat), strict=True):
+            for vector, value in zip(own, new, strict=True):
+                vector.copy_(value)
+
+    def followed(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Where that step leads with parameters `flat` (M, P); changes nothing."""
+        found = []
         with torch.no_grad():
-            for (u, v), matrix, (inputs, _) in zip(self.directions, self.matrices, self.weights, strict=False):
+            for (u, _), matrix, (inputs, _) in zip(self.directions, self.layers(flat), self.weights, strict=False):
                 weight = matrix[:, :inputs]
-                v.copy_(functional.normalize((u @ weight).transpose(1, 2), dim=1, eps=1e-12))
-                u.copy_(functional.normalize((weight @ v).transpose(1, 2), dim=2, eps=1e-12))
+                v = functional.normalize((u @ weight).transpose(1, 2), dim=1, eps=1e-12)
+                found.append((functional.normalize((weight @ v).transpose(1, 2), dim=2, eps=1e-12), v))
+        return found
+
+    def align(self) -> None:
+        """Directions, where there are any, are those of the largest singular value itself, at the present weights.
+
+        Members are looked at one by one; one whose weights are not finite keeps its directions."""
+        for (u, v), matrix, (inputs, _) in zip(self.directions, self.layers(self.flat), self.weights, strict=False):
+            for m, weight in enumerate(matrix[:, :inputs].to("cpu", torch.float64)):
+                if bool(weight.isfinite().all()):
+                    left, _, right = torch.linalg.svd(weight, full_matrices=False)
+                    u[m, 0], v[m, :, 0] = left[:, 0].to(u), right[0].to(v)
 
     def plain(self, z: Tensor | None = None, flat: Tensor | None = None) -> MLP:
         """The same functions with normalisations folded into the weights; the stack itself where there are none.

@@ -15,6 +15,7 @@ import theory
 from game import Game
 from losses import LOSSES
 from minigames import (
+    MIRRORED,
     ROUNDS,
     START,
     STEP,
@@ -119,10 +120,10 @@ def _methods() -> dict[str, Method]:
     wgan, gan, ns = ({"loss": loss} for loss in ("wasserstein", "minimax", "nonsaturating"))
     centre = theory.jacobian(0.5, 0), theory.eigenvalues(0.5, 0)
 
-    def gp(weight: float, verdict: str) -> Method:
-        setting = wgan | {"penalty": f"gp:{weight:g}", "slope": 0.7}
+    def gp(weight: float, verdict: str, slope: float = 0.7) -> Method:
+        setting = wgan | {"penalty": f"gp:{weight:g}", "slope": slope}
         known = theory.jacobian(1, 2 * weight), theory.of_gp(weight), "−w ± √(w² − 1), for ψ > 0"
-        return Method(setting, *known, (verdict, verdict), (1.4 * weight, 0.0), 0.3)
+        return Method(setting, *known, (verdict, verdict), (2 * slope * weight, 0.0), 0.3)
 
     def of_slope(loss: dict[str, Any], name: str, gamma: float) -> Method:
         setting = loss | {"penalty": f"{name}:{gamma:g}"}
@@ -141,6 +142,7 @@ def _methods() -> dict[str, Method]:
         ),
         "WGAN-GP 1": gp(1.0, "settles elsewhere"),
         "WGAN-GP 0.3": gp(0.3, "cycles"),
+        "WGAN-GP 0.35": gp(0.35, "cycles", 1.0),  # the notebook's: theory.py
         "instance noise 0.7": Method(
             gan | {"penalty": "instance_noise:0.7"},
             theory.jacobian(0.5, 0.7**2 / 2),
@@ -170,17 +172,19 @@ SCHEDULES: dict[str, tuple[str, int]] = {  # update rule and D steps; where play
     "alternating": ("alternating", 1),
     "alternating, 5 D steps": ("alternating", 5),
 }
+_SHORT = dict(zip(SCHEDULES, ("at once", "in turns", "5 D"), strict=True))
 SLOW = 0.05  # a second rate, for what holds in the limit of small ones
 
 
 @dataclass(frozen=True)
 class Walk:
-    """A method's rounds on a schedule, from (1, 1) at rates `STEP` and `SLOW`, (T + 1, 2); and displacements from `at`
-    of two starts near it, in two directions, at `STEP`, (T + 1, 2, 2)."""
+    """A method's rounds on a schedule, from (1, 1) at rates `STEP` and `SLOW`, (T + 1, 2); displacements from `at` of
+    two starts near it, in two directions, at `STEP`, (T + 1, 2, 2); and from (1, −1) at `STEP`, (T + 1, 2)."""
 
     path: Array
     slow: Array
     near: Array
+    mirrored: Array
 
 
 def walks(
@@ -210,19 +214,21 @@ def _walk(task: tuple[tuple[str, ...], str], report: Tick) -> list[Walk]:
     settings = [
         plain(**METHODS[name].setting, lr=h, update=update, d_steps=d_steps)
         for name in together
-        for h in (STEP, SLOW, STEP, STEP)
+        for h in (STEP, SLOW, STEP, STEP, STEP)
     ]
     starts = np.concatenate([_starts(METHODS[name]) for name in together])
     game = make_game(settings, starts, batch=METHODS[together[0]].batch)
     path = play(game, ROUNDS, generator_first=update == "alternating")
-    own = [path[:, 4 * k : 4 * k + 4] for k in range(len(together))]
-    return [Walk(p[:, 0], p[:, 1], p[:, 2:] - METHODS[name].at) for p, name in zip(own, together, strict=True)]
+    own = [path[:, 5 * k : 5 * k + 5] for k in range(len(together))]
+    return [
+        Walk(p[:, 0], p[:, 1], p[:, 2:4] - METHODS[name].at, p[:, 4]) for p, name in zip(own, together, strict=True)
+    ]
 
 
 def _starts(method: Method) -> Array:
     # small, as what is predicted is linear; but where the game is that, on its side, for some rounds in full numbers
     near = np.array([(-1, 0.5), (-1, 0.1)]) * 1e-2 if method.beside else np.array([(-1, 0.5), (-0.5, -1)]) * 1e-6
-    return np.concatenate([[START, START], method.at + near])
+    return np.concatenate([[START, START], method.at + near, [MIRRORED]])
 
 
 def dirac(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
@@ -232,7 +238,7 @@ def dirac(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
         rows += _linear(name, method)
         if name in found:
             rows += _rates(name, method, found[name])
-    return [*rows, *_courses(found)]
+    return [*rows, *_courses(found), *_notebook(found)]
 
 
 SECTION = "Dirac game"
@@ -274,7 +280,7 @@ def _rates(name: str, method: Method, found: Mapping[str, Walk]) -> list[Row]:
     # about an equilibrium beside 0 coordinates are rounded, and after eight rounds the area is 1e-9 of what it was
     tolerance = 1e-6 if method.beside else 1e-8
     rows = [Row(SECTION, name, "area a round: at once, in turns, 5 D", tuple(determinants), tuple(areas), tolerance)]
-    if name != "WGAN-GP 0.3":  # which leaves the side
+    if name not in ("WGAN-GP 0.3", "WGAN-GP 0.35"):  # which leave the side
         rows.append(Row(SECTION, name, "radius a round: at once, in turns, 5 D", e, tuple(fitted), 5e-4))
     verdicts = [verdict_of(found[schedule].path) for schedule in ("simultaneous", "alternating")]
     rows += [
@@ -301,7 +307,7 @@ def _courses(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
         )
     if "WGAN clip 1" in found:
         clipped = found["WGAN clip 1"]
-        highest = float(np.abs(clipped["simultaneous"].path[1:, 1]).max())
+        highest = float(np.abs(clipped["simultaneous"].path[:, 1]).max())
         rows.append(Row(SECTION, "WGAN clip 1", "largest |ψ|", (1.0,), (highest,), 0.0))
         end = float(np.hypot(*clipped["alternating"].slow[-1]))
         rows.append(Row(SECTION, "WGAN clip 1", "end radius: 1, h 0.05", (1.0,), (end,), SLOW))
@@ -313,6 +319,37 @@ def _courses(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
         far = float(np.abs(found["WGAN-GP 0.3"]["alternating"].slow[-250:, 0]).max())
         known = (theory.gp_amplitude(0.3, 0.7),)
         rows.append(Row(SECTION, "WGAN-GP 0.3", "largest |θ|: 2wk(1 + q)/(1 − q), h 0.05", known, (far,), 0.02))
+    return rows
+
+
+def _notebook(found: Mapping[str, Mapping[str, Walk]]) -> list[Row]:
+    """What the authors' own field does (Mescheder et al. 2018) from their (1, 1), which is (1, −1) here: their ψ is −ψ.
+
+    Where it ends, (θ, ψ); for consensus with the whole cross term."""
+    section, rows = "Dirac game, from its authors' (1, 1): θ, ψ", []
+    for name in theory.NOTEBOOK:
+        if name not in found:
+            continue
+        for schedule, seen in found[name].items():
+            update, d_steps = SCHEDULES[schedule]
+            first = "both" if update == "simultaneous" else "g"
+            end = theory.notebook_end(name, STEP, ROUNDS, first=first, d_steps=d_steps, cross=1)
+            theta, psi = seen.mirrored[-1].tolist()
+            tolerance = 1e-6 * math.hypot(*end)  # of ends however near 0
+            rows.append(Row(section, name, f"ends, {_SHORT[schedule]}", end, (theta, -psi), tolerance))
+    states = np.array([(0.7, -1.3), (2.0, 1.5), (-1.0, 2.0), (0.5, 0.3)])
+    for name in theory.NOTEBOOK:
+        game = make_game([plain(**METHODS[name].setting)] * len(states), states)
+        theirs = np.array([theory.notebook_field(name, theta, -psi) for theta, psi in states.tolist()])
+        more = np.zeros_like(theirs)
+        if name == "consensus 1":  # ½ (θ² + ψ²) f′ f″ (ψ, θ)
+            t = states[:, 0] * -states[:, 1]
+            slope = 1 / (1 + np.exp(t))
+            half = 0.5 * np.square(states).sum(1) * slope**2 * (slope - 1)
+            more = -half[:, None] * np.stack([-states[:, 1], states[:, 0]], 1)
+        apart = float(np.abs(descents(game, states) - (theirs + more) * (1, -1)).max())
+        words = "field" + (" + ½ cross term" if more.any() else "") + ", four states"
+        rows.append(Row(section, name, f"{words}: off by", (0.0,), (apart,), 1e-12))
     return rows
 
 

@@ -7,7 +7,8 @@ other than the present ones, differentiate through steps, and be tried on games 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -88,9 +89,8 @@ class Game:
     @property
     def state(self) -> dict[str, State]:
         """Everything that a step changes: what a game is resumed from, beside its random numbers."""
-        directions = tuple(tensor for pair in getattr(self.D, "directions", ()) for tensor in pair)
         means = (self.d_means, self.g_mean)
-        own = {"g": (self.g,), "d": (self.d,), "directions": directions, "rule": self.rule.state, "means": means}
+        own = {"g": (self.g,), "d": (self.d,), "directions": self.directions, "rule": self.rule.state, "means": means}
         return own | {f"optimizer_{player}": optimizer.state for player, optimizer in self.optimizers.items()}
 
     # --- batches -----------------------------------------------------------------------------------------------------
@@ -160,8 +160,9 @@ class Game:
                 loss = loss + weight * label_smoothing(self.loss, on_real, on_fake)
         return loss
 
-    def g_loss(self, g: Tensor, d: Tensor, batch: Batch, *, record: bool = False) -> Tensor:
-        """What G descends."""
+    def g_loss(self, g: Tensor, d: Tensor, batch: Batch, *, record: bool = False, answering: bool = False) -> Tensor:
+        """What G descends; where d is D's answer to g, the value's real term with it, which depends on g through d.
+        What is recorded is the loss without it."""
         of_real, of_fake = batch.noise or (None, None)
         judge = self.judge(d)
         on_fake = judge(self._seen(self.G.at(g, batch.z), of_fake))
@@ -172,6 +173,9 @@ class Game:
             loss = self.loss.generator(on_fake)
         if record:
             self.g_mean.copy_(loss.detach())
+        if answering and self.loss.real_term is not None:
+            assert batch.real is not None
+            loss = loss + self.loss.real_term(judge(self._seen(batch.real, of_real)))
         return loss
 
     def gradient(self, player: str, g: Tensor, d: Tensor, batch: Batch, *, record: bool = True) -> Tensor:
@@ -203,8 +207,12 @@ class Game:
         """Whether a player learns."""
         return player in self.learners
 
-    def begin(self, warmup: int) -> None:
-        """So many D steps, whoever learns afterwards; then the update rule begins, with the players as they are."""
+    def begin(self, warmup: int = 0) -> None:
+        """D, whatever it was given, is one that it may be; then so many D steps, whoever learns afterwards; then the
+        update rule begins, with the players as they are."""
+        self.d.copy_(self.project(self.d))
+        if "spectral" in self.penalties:
+            self.D.align()  # type: ignore[attr-defined]
         learners, self.learners = self.learners, "d"
         for _ in range(warmup):
             self.descend("d", self.gradient("d", self.g, self.d, self.d_batch()))
@@ -217,10 +225,11 @@ class Game:
             self.optimizers[player].step(gradient)
             self._settle(player)
 
-    def move(self, player: str, flat: Tensor, state: State) -> None:
-        """Put a player, if it learns, where a rule says."""
+    def move(self, player: str, flat: Tensor, state: State | None = None) -> None:
+        """Put a player, if it learns, where a rule says; its optimiser's state too, if one is given."""
         if self.plays(player):
-            self.optimizers[player].move(flat, state)
+            optimizer = self.optimizers[player]
+            optimizer.move(flat, optimizer.state if state is None else state)
             self._settle(player)
 
     def project(self, d: Tensor) -> Tensor:
@@ -233,3 +242,32 @@ class Game:
                 self.d.copy_(self.project(self.d))
             if "spectral" in self.penalties:
                 self.D.follow()  # type: ignore[attr-defined]
+
+    # --- D as it is not: for rules that look ahead, or back ----------------------------------------------------------
+
+    @property
+    def directions(self) -> State:
+        """By which D's weights are normalised (see GAN.py); none where they are not."""
+        return tuple(vector for pair in getattr(self.D, "directions", ()) for vector in pair)
+
+    @contextlib.contextmanager
+    def elsewhere(self, directions: State = ()) -> Iterator[None]:
+        """For looks at D where it is not: its weights are normalised by these directions, if any, and by those of
+        where it is `reach`ed; in the end by its own again."""
+        own = self.directions
+        self._direct(directions)
+        try:
+            yield
+        finally:
+            self._direct(own)
+
+    def reach(self, d: Tensor) -> Tensor:
+        """Where D comes to be if it is moved to d, differentiable; only within `elsewhere`, where it is then looked
+        at."""
+        if "spectral" in self.penalties:
+            self.D.directions = self.D.followed(d)  # type: ignore[attr-defined]
+        return self.project(d)
+
+    def _direct(self, directions: State) -> None:
+        if directions:
+            self.D.directions = list(zip(directions[::2], directions[1::2], strict=True))  # type: ignore[attr-defined]

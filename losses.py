@@ -43,6 +43,8 @@ class Loss:
     unit: str = "nats"
     fake_term: Callable[[Tensor], Tensor] | None = None  # (M, B) -> (M,): D's, where it and the real one are two labels
     paired: bool = False
+    # logits of real (M, B) -> (M,): the rest of the value that G minimises in a zero-sum game, for D's that answer to G
+    real_term: Callable[[Tensor], Tensor] | None = None
 
 
 def log_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -162,6 +164,7 @@ def alpha_loss(alpha_d: Tensor, alpha_g: Tensor, *, saturating: bool = False) ->
         equilibrium=(2 * even[0] if alike[0] else None, (-even[1] if saturating else even[1]) if alike[1] else None),
         optimal_logit=lambda ratio: ratio * _per_member(alpha_d, ratio),
         fake_term=lambda logits: alpha_term(-logits, alpha_d).mean(-1),
+        real_term=(lambda logits: -alpha_term(logits, alpha_g).mean(-1)) if saturating else None,
     )
 
 
@@ -187,6 +190,7 @@ LOSSES: dict[str, Loss] = {
         equilibrium=(2 * math.log(2), -math.log(2)),
         optimal_logit=lambda ratio: ratio,
         fake_term=lambda logits: softplus(logits).mean(-1),
+        real_term=lambda logits: -softplus(-logits).mean(-1),
     ),
     "lsgan": Loss(
         "least squares to 1 on real and 0 on generated points",
@@ -218,6 +222,7 @@ LOSSES: dict[str, Loss] = {
         equilibrium=(0.0, None),
         optimal_logit=None,
         unit="output",
+        real_term=lambda logits: logits.mean(-1),
     ),
     "relativistic": Loss(
         "real above fake in each pair of points (R3GAN's)",

@@ -27,6 +27,7 @@ Array = NDArray[Any]
 Value = str | tuple[complex, ...]
 
 STEP, ROUNDS, START = 0.2, 500, (1.0, 1.0)  # of courses that are shown
+MIRRORED = (1.0, -1.0)  # the (1, 1) of who counts ψ the other way round
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ def make_game(
     """M games of two numbers, `settings[m]` from `starts[m]` (θ, ψ), with data δ_real and D(x) = offset + ψ x."""
     theta, psi = torch.tensor(starts, dtype=torch.float64).split(1, 1)
     source = Fixed(len(settings), batch, real)
-    return Game(Point(theta.clone()), Line(psi.clone(), offset), settings, source, dimensions=1)
+    game = Game(Point(theta.clone()), Line(psi.clone(), offset), settings, source, dimensions=1)
+    game.begin()
+    return game
 
 
 def play(game: Game, rounds: int, *, generator_first: bool = False) -> Array:

@@ -5,7 +5,8 @@ Each has a weight w, of every member its own, and acts in one of these places:
 - on D's loss, which gets w × a term: `gp`, `gp_one_sided`, `r1`, `r2`, `dragan`, `label_smoothing`;
 - on both players' losses: `consensus`;
 - on the points that D judges: `instance_noise`, where w is a standard deviation in data units;
-- on D's weights: `clip`, after every D step to [−w, w], and `spectral`, in every use, to the norm w (see GAN.py).
+- on D's weights, wherever it is looked at, from before its first step: `clip`, to [−w, w] after each move, and
+  `spectral`, in every use, to the norm w (see GAN.py).
 
 A term is a function of a judge, points (M, B, n) -> logits (M, B), and of where it is looked at; it returns (M,), and
 is differentiable in D's parameters and in the points. n is 2, or 2m where D judges m points together. Slopes |∇D| are
@@ -117,7 +118,7 @@ class Penalty:
 
 
 PENALTIES: dict[str, Penalty] = {
-    "clip": Penalty("D's weights clipped after each of its steps", "bound of every weight"),
+    "clip": Penalty("D's weights clipped, from the start and after each move", "bound of every weight"),
     "gp": Penalty("slopes of D between real and fake points held to --slope", "λ", gradient_penalty),
     "gp_one_sided": Penalty("slopes of D there held to at most --slope", "λ", one_sided_penalty),
     "r1": Penalty("slopes of D at real points held down", "γ", r1),

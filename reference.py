@@ -85,7 +85,6 @@ class AutogradStack:
         for network, flat in zip((self.G, self.D), start, strict=True):
             if flat is not None:
                 network.flat.copy_(flat)
-                network.follow()
         self.game.begin(self.setting.warmup)
         self.average.copy_(self.G.flat)
 

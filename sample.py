@@ -506,6 +506,7 @@ class TargetEntry(NamedTuple):
 _CORNERS = ((2.0, 2.0), (-2.0, 2.0), (-2.0, -2.0), (2.0, -2.0))
 _RING = tuple((2 * math.cos(math.pi * k / 4), 2 * math.sin(math.pi * k / 4)) for k in range(8))
 _UNIT_RING = tuple((x / 2, y / 2) for x, y in _RING)
+_SCALED_RING = tuple((x / 1.414, y / 1.414) for x, y in _RING)
 _GRID = tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3))
 
 TARGETS: dict[str, TargetEntry] = {
@@ -517,6 +518,9 @@ TARGETS: dict[str, TargetEntry] = {
     "ring_8": TargetEntry(lambda s: Mixture("ring_8", s, _RING), 0.02, "eight Gaussians on a circle of radius 2"),
     "ring_8_unit": TargetEntry(
         lambda s: Mixture("ring_8_unit", s, _UNIT_RING), 0.01, "eight Gaussians on a circle of radius 1"
+    ),
+    "ring_8_scaled": TargetEntry(
+        lambda s: Mixture("ring_8_scaled", s, _SCALED_RING), 0.02 / 1.414, "ring_8 divided by 1.414, its spread along x"
     ),
     "grid_25": TargetEntry(lambda s: Mixture("grid_25", s, _GRID), 0.05, "5 × 5 Gaussians, spacing 2"),
     "swiss_roll": TargetEntry(lambda s: Curve("swiss_roll", s, _swiss_roll), 0.1, "a roll of 1½ turns"),

@@ -27,6 +27,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "mixture_4",
         "ring_8",
         "ring_8_unit",
+        "ring_8_scaled",
         "grid_25",
         "swiss_roll",
         "two_moons",

@@ -294,6 +294,59 @@ def slow_cycle(h: float) -> float:
     return 2 * h
 
 
+# --- the Dirac game as its authors play it ---------------------------------------------------------------------------
+
+# What the notebook of Mescheder et al. 2018 (LMescheder/GAN_stability, notebooks/diracgan) has of the methods, by
+# their names here. Its D is f(ψθ) with f′(t) = σ(−t), so its ψ is −ψ here; its `reg` of the gradient penalty is 2w.
+NOTEBOOK: dict[str, dict[str, float]] = {
+    "GAN": {},
+    "NS-GAN": {"saturating": 0},
+    "WGAN clip 1": {"wasserstein": 1, "clip": 1.0},
+    "WGAN-GP 0.35": {"wasserstein": 1, "reg": 0.7, "target": 1.0},
+    "consensus 1": {"consensus": 1.0},
+    "NS-GAN R1 0.3": {"saturating": 0, "reg": 0.3},
+    "R1 0.3": {"reg": 0.3},
+    "R1 1": {"reg": 1.0},
+}
+
+
+def notebook_field(name: str, theta: float, psi: float, cross: float = 0.5) -> tuple[float, float]:
+    """v of a method of `NOTEBOOK` at their (θ, ψ); consensus with `cross` times the exact cross term.
+
+    v = (−ψ f′(±ψθ), θ f′(ψθ) − reg (ψ − target sign ψ)), the sign of G's − where it does not saturate; f′ = 1 for
+    Wasserstein. Consensus descends L = ½ (θ² + ψ²) f′(ψθ)² too, ∂L/∂θ = θ f′² + (θ² + ψ²) f′ f″ ψ, and alike in ψ: of
+    the second summand, their notebook has the half.
+    """
+    how = NOTEBOOK[name]
+    t = psi * theta
+    slope = 1.0 if "wasserstein" in how else _sigmoid(-t)
+    of_g = slope if how.get("saturating", 1) else _sigmoid(t)
+    asked = how.get("target", 0.0) * ((psi > 0) - (psi < 0))
+    v = -psi * of_g, theta * slope - how.get("reg", 0.0) * (psi - asked)
+    if "consensus" not in how:
+        return v
+    both = -cross * (theta**2 + psi**2) * slope**2 * _sigmoid(t)  # f″ = −f′ (1 − f′)
+    weight = how["consensus"]
+    return v[0] - weight * (theta * slope**2 + both * psi), v[1] - weight * (psi * slope**2 + both * theta)
+
+
+def notebook_end(
+    name: str, h: float, rounds: int, *, first: str = "both", d_steps: int = 1, cross: float = 0.5
+) -> tuple[float, float]:
+    """Their (θ, ψ) after so many rounds from their (1, 1): both at once, or `first` "g", who sees where D went.
+
+    A clipped ψ is clipped at the start too."""
+    most = NOTEBOOK[name].get("clip", math.inf)
+    theta, psi = 1.0, max(-most, min(most, 1.0))
+    for _ in range(rounds):
+        before = theta
+        theta += h * notebook_field(name, theta, psi, cross)[0]
+        for _ in range(d_steps):
+            seen = before if first == "both" else theta
+            psi = max(-most, min(most, psi + h * notebook_field(name, seen, psi, cross)[1]))
+    return theta, psi
+
+
 # --- penalties of a D with known slopes ------------------------------------------------------------------------------
 
 

@@ -6,12 +6,14 @@ operation is carried out number by number, so a member's result is the same in a
 parameters in place; `ahead` is the same step as a function, differentiable, for rules that only look at where it leads.
 
 An **update rule** plays rounds of a `Game`: `begin` is what comes before a round's first generator step, `step` a
-generator step. A rule's `state` holds what it carries from round to round, as tensors.
+generator step. A rule's `state` holds what it carries from round to round, as tensors. It moves players through the
+game alone (`descend`, `move`), which keeps D within its constraints, and looks at D where it is not with `elsewhere`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
@@ -172,12 +174,15 @@ class Game(Protocol):
     def d_batch(self) -> Any: ...
     def g_batch(self) -> Any: ...
     def d_loss(self, g: Tensor, d: Tensor, batch: Any) -> Tensor: ...
-    def g_loss(self, g: Tensor, d: Tensor, batch: Any, *, record: bool = False) -> Tensor: ...
+    def g_loss(self, g: Tensor, d: Tensor, batch: Any, *, record: bool = False, answering: bool = False) -> Tensor: ...
     def gradient(self, player: str, g: Tensor, d: Tensor, batch: Any, *, record: bool = True) -> Tensor: ...
     def descend(self, player: str, gradient: Tensor) -> None: ...
-    def move(self, player: str, flat: Tensor, state: State) -> None: ...
+    def move(self, player: str, flat: Tensor, state: State | None = None) -> None: ...
     def plays(self, player: str) -> bool: ...
-    def project(self, d: Tensor) -> Tensor: ...
+    @property
+    def directions(self) -> State: ...
+    def elsewhere(self, directions: State = ()) -> AbstractContextManager[None]: ...
+    def reach(self, d: Tensor) -> Tensor: ...
 
 
 class Alternating:
@@ -226,14 +231,22 @@ class Simultaneous(Alternating):
 
     def __init__(self, game: Game) -> None:
         super().__init__(game)
-        self.before = game.d.clone()
-        self.state = (self.before,)
+        self.before, *self.directions = (tensor.clone() for tensor in self._now())
+        self.state = (self.before, *self.directions)
+
+    def _now(self) -> State:
+        return (self.game.d, *self.game.directions)
 
     def open(self) -> None:
-        self.before.copy_(self.game.d)  # G stands still until its step
+        for kept, now in zip((self.before, *self.directions), self._now(), strict=True):
+            kept.copy_(now)  # G stands still until its step
 
     def descend_g(self) -> None:
-        self.game.descend("g", self.game.gradient("g", self.game.g, self.before, self.game.g_batch()))
+        self.game.descend("g", self._gradient_g())
+
+    def _gradient_g(self) -> Tensor:
+        with self.game.elsewhere(tuple(self.directions)):
+            return self.game.gradient("g", self.game.g, self.before, self.game.g_batch())
 
 
 class Optimistic(Simultaneous):
@@ -245,13 +258,13 @@ class Optimistic(Simultaneous):
         super().__init__(game)
         self.last = {player: torch.zeros_like(getattr(game, player)) for player in "dg"}
         self.made = {player: torch.zeros((), device=game.g.device) for player in "dg"}
-        self.state = (self.before, *self.last.values(), *self.made.values())
+        self.state = (*self.state, *self.last.values(), *self.made.values())
 
     def descend_d(self) -> None:
         self._descend("d", self.game.gradient("d", self.game.g, self.game.d, self.game.d_batch()))
 
     def descend_g(self) -> None:
-        self._descend("g", self.game.gradient("g", self.game.g, self.before, self.game.g_batch()))
+        self._descend("g", self._gradient_g())
 
     def _descend(self, player: str, gradient: Tensor) -> None:
         own, optimizer = getattr(self.game, player), self.game.optimizers[player]
@@ -279,11 +292,13 @@ class Extragradient(Alternating):
             there[player], states[player] = own, optimizer.state
             if game.plays(player):
                 there[player], states[player] = optimizer.ahead(own, gradient, optimizer.state)
-        there["d"] = game.project(there["d"])
-        found = {
-            player: game.gradient(player, there["g"], there["d"], batch, record=False)
-            for player, batch in (("d", game.d_batch()), ("g", game.g_batch()))
-        }
+        with game.elsewhere():
+            if game.plays("d"):
+                there["d"] = game.reach(there["d"])
+            found = {
+                player: game.gradient(player, there["g"], there["d"], batch, record=False)
+                for player, batch in (("d", game.d_batch()), ("g", game.g_batch()))
+            }
         for player, gradient in found.items():
             if game.plays(player):
                 own = getattr(game, player)
@@ -293,19 +308,21 @@ class Extragradient(Alternating):
 class Unrolled(Alternating):
     """Alternating, but G sees --unroll further D steps coming (Metz et al. 2017, eq. 9).
 
-    G descends its loss against the D that those steps make, through them. They are taken on the batch of the G step, by
-    D's optimiser, and taken back."""
+    G descends its loss against the D that those steps make, through them; where the game has one value, the whole of
+    it, as its real term too depends on G then. They are taken on the batch of the G step, by D's optimiser, and taken
+    back."""
 
     def descend_g(self) -> None:
         game = self.game
         batch = game.g_batch()
         g = game.g.detach().requires_grad_()
         d, state = game.d.detach().requires_grad_(), game.optimizers["d"].state
-        for _ in range(game.unroll):
-            (gradient,) = torch.autograd.grad(game.d_loss(g, d, batch).sum(), d, create_graph=True)
-            d, state = game.optimizers["d"].ahead(d, gradient, state)
-            d = game.project(d)
-        (gradient,) = torch.autograd.grad(game.g_loss(g, d, batch, record=True).sum(), g)
+        with game.elsewhere():
+            for _ in range(game.unroll):
+                (gradient,) = torch.autograd.grad(game.d_loss(g, d, batch).sum(), d, create_graph=True)
+                d, state = game.optimizers["d"].ahead(d, gradient, state)
+                d = game.reach(d)
+            (gradient,) = torch.autograd.grad(game.g_loss(g, d, batch, record=True, answering=True).sum(), g)
         game.descend("g", gradient)
 
 
@@ -330,8 +347,8 @@ class Lookahead(Alternating):
         if phase:
             for player, slow in self.slow.items():
                 fast = getattr(self.game, player)
-                slow.add_(self.game.lookahead_alpha * (fast - slow))
-                fast.copy_(slow)
+                self.game.move(player, slow + self.game.lookahead_alpha * (fast - slow))
+                slow.copy_(fast)  # as the game has it: a constraint on D holds here too
 
 
 UPDATES: dict[str, type[Alternating]] = {

@@ -333,8 +333,16 @@ class Found:
     @property
     def radii(self) -> dict[str, dict[str, float]]:
         """√(θ² + ψ²) of every method after `ROUNDS` rounds from (1, 1) at rate `STEP`, by schedule."""
+        return self._radii(lambda seen: seen.path)
+
+    @property
+    def mirrored_radii(self) -> dict[str, dict[str, float]]:
+        """The same from (1, −1), where the authors of the game begin: their ψ has the other sign."""
+        return self._radii(lambda seen: seen.mirrored)
+
+    def _radii(self, path: Callable[[Walk], Array]) -> dict[str, dict[str, float]]:
         return {
-            name: {schedule: float(np.hypot(*seen.path[-1])) for schedule, seen in by.items()}
+            name: {schedule: float(np.hypot(*path(seen)[-1])) for schedule, seen in by.items()}
             for name, by in self.walks.items()
         }
 
@@ -370,8 +378,10 @@ def table(found: Found) -> str:
             titles[len(lines)] = row.section
         verdict = "holds" if row.passed else "FAILS"
         lines.append([f"  {row.name}", row.what, written(row.expected), written(row.measured), verdict])
-    ends = [[f"√(θ² + ψ²) from (1, 1), {ROUNDS} rounds, h {STEP:g}", *SCHEDULES]]
-    ends += [[f"  {name}", *(written((radii[s],), 3) for s in SCHEDULES)] for name, radii in found.radii.items()]
+    ends = []
+    for start, ended in (("(1, 1)", found.radii), ("(1, −1), the authors' (1, 1)", found.mirrored_radii)):
+        ends += [[f"√(θ² + ψ²) from {start}, {ROUNDS} rounds, h {STEP:g}", *SCHEDULES]]
+        ends += [[f"  {name}", *(written((radii[s],), 3) for s in SCHEDULES)] for name, radii in ended.items()]
     failed = sum(not row.passed for row in found.rows)
     verdict = f"{failed} of {len(found.rows)} rows FAIL" if failed else f"all {len(found.rows)} rows hold"
     return (
@@ -471,6 +481,9 @@ def as_record(found: Found) -> dict[str, Any]:
             }
             for row in found.rows
         ],
-        "radii": {name: {s: finite(r) for s, r in radii.items()} for name, radii in found.radii.items()},
+        **{
+            key: {name: {s: finite(r) for s, r in radii.items()} for name, radii in ended.items()}
+            for key, ended in (("radii", found.radii), ("mirrored_radii", found.mirrored_radii))
+        },
         "passed": found.passed,
     }

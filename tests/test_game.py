@@ -295,9 +295,11 @@ def test_looking_back_with_a_share_of_1_is_alternating():
     torch.testing.assert_close(a.G.flat, b.G.flat, rtol=1e-13, atol=1e-14)
 
 
-def test_unrolling_differentiates_through_ds_steps():
-    """G's gradient is that of its loss after D's steps, as central differences of the whole see it."""
-    setting = dataclasses.replace(SMALL, hidden=3, update="unrolled", optimizer="sgd", lr=0.5, unroll=3)
+@pytest.mark.parametrize("loss", ["nonsaturating", "minimax", "alpha_minimax", "wasserstein", "lsgan"])
+def test_unrolling_differentiates_through_ds_steps(loss):
+    """G's gradient is that of its loss after D's steps, as central differences of the whole see it. In a zero-sum game
+    that is the value (Metz et al. 2017, eq. 9), −(D's loss), with its real term: D's steps depend on G."""
+    setting = dataclasses.replace(SMALL, hidden=3, update="unrolled", optimizer="sgd", lr=0.5, unroll=3, loss=loss)
     game = make([setting], [2]).game
     batch = game.g_batch()
 
@@ -305,11 +307,17 @@ def test_unrolling_differentiates_through_ds_steps():
         d = game.d.clone()
         for _ in range(3):
             d = d - 0.5 * game.gradient("d", g, d, batch, record=False)
+        if loss in ("minimax", "alpha_minimax", "wasserstein"):
+            return -game.d_loss(g, d, batch).item()
         return game.g_loss(g, d, batch).item()
 
     before = game.g.clone()
     game.g_batch = lambda: batch
     game.rule.step()
+    d = game.d.clone()
+    for _ in range(3):
+        d = d - 0.5 * game.gradient("d", before, d, batch, record=False)
+    assert game.g_mean.item() == pytest.approx(game.g_loss(before, d, batch).item(), rel=1e-12)  # as it is told of
     for index in (0, 4, 10):
         step = torch.zeros_like(before)
         step[0, index] = 1e-5
@@ -360,7 +368,7 @@ def test_what_a_rule_remembers_begins_where_the_game_does():
 
 def test_a_stream_is_made_once(monkeypatch):
     made = []
-    monkeypatch.setattr("reference.Streams", lambda seeds, purpose: made.append(purpose) or Streams(seeds, purpose))
+    monkeypatch.setattr("reference.Streams", lambda seeds, purpose, *rest: made.append(purpose) or Streams(seeds, purpose))
     make([SMALL], [0]).advance(0, 5)
     assert sorted(made) == ["choice", "evaluation", "latent", "noise"]
 

@@ -1,6 +1,8 @@
 """Presets set options and nothing else; runs begin with other runs' players."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from options import read_options
 from pipeline import run
 from presets import PRESETS
 from results import load
-from settings import FIELDS, OptionError, Setting, Study
+from sample import make_target
+from settings import FIELDS, OptionError, Setting, Study, parse
 from store import RunFolder
 from study import resolve, run_study
 from train import train_stack
@@ -25,6 +28,101 @@ def test_a_preset_is_a_setting_that_trains(name):
     *_, last = train_stack([setting], [0], 2, [2], evaluation=16)
     assert np.isfinite(last.samples).all()
     assert np.isfinite(last.curves).all()
+
+
+def resolved(name):
+    (setting,) = read_options(None, {"preset": name}).study.settings
+    return setting
+
+
+PUBLISHED = {  # by the sources that presets.py names: what their code has, read there
+    "wgan_gp_toy": {
+        "loss": "wasserstein",
+        "penalties": {"gp": 0.1},
+        "slope": 1,
+        "d_steps": 5,
+        "layers": 3,
+        "hidden": 512,
+        "latent_dim": 2,
+        "batch_size": 256,
+        "generator_lr": 1e-4,
+        "discriminator_lr": 1e-4,
+        "beta1": 0.5,
+        "beta2": 0.9,
+    },
+    "unrolled": {
+        "loss": "minimax",
+        "penalties": {},
+        "unroll": 5,
+        "d_steps": 1,
+        "layers": 2,
+        "hidden": 128,
+        "latent_dim": 256,
+        "batch_size": 512,
+        "generator_lr": 1e-3,
+        "discriminator_lr": 1e-4,
+        "beta1": 0.5,
+        "beta2": 0.999,
+        "init_gain": 1.4,
+    },
+    "pacgan": {
+        "loss": "nonsaturating",
+        "penalties": {},
+        "packing": 2,
+        "d_steps": 1,
+        "layers": 4,
+        "hidden": 400,
+        "discriminator_shape": (200, 3, "maxout"),
+        "pieces": 5,
+        "norm": "batch",
+        "latent_dim": 2,
+        "batch_size": 2 * 100,  # a hundred packs
+        "data_size": 100_000,
+        "generator_lr": 1e-4,
+        "discriminator_lr": 1e-4,
+        "beta1": 0.8,
+    },
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_values_are_the_sources(name):
+    setting = resolved(name)
+    assert {field: getattr(setting, field) for field in PUBLISHED[name]} == PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "radius", "std"),
+    [("wgan_gp_toy", 2 / 1.414, 0.02 / 1.414), ("unrolled", 1.0, 0.01), ("pacgan", 1.0, 0.01)],
+)
+def test_data_have_the_sources_scale(name, radius, std):
+    """A penalty that asks for a slope of 1 depends on it, and so does every learning rate. Eight equal modes."""
+    setting = resolved(name)
+    modes = make_target(setting.mode, setting.std).modes
+    angles = np.arange(8) * np.pi / 4
+    order = np.argsort(np.round(np.arctan2(modes.centres[:, 1], modes.centres[:, 0]) % (2 * np.pi), 9))
+    ring = radius * np.stack([np.cos(angles), np.sin(angles)], 1)
+    np.testing.assert_allclose(modes.centres[order], ring, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(modes.weights, 1 / 8)
+    assert modes.std == pytest.approx(std, rel=1e-12)
+
+
+def test_the_table_in_the_docs_says_what_presets_do():
+    """Row by row, the source beside each value and every departure: nothing more, nothing less."""
+    text = (Path(__file__).parent.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### `(\w+)`(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL))
+    assert list(sections) == list(PRESETS)
+    for name, section in sections.items():
+        preset, setting = PRESETS[name], resolved(name)
+        assert section.startswith(f": {preset.help}\n\nSource: {preset.source}.\n")
+        rows = re.findall(r"^\| `--([\w-]+)` \| `([^`]+)` \| ([^|]+) \|$", section, re.MULTILINE)
+        assert len(rows) == section.count("\n|") - 2  # without the titles
+        told = {flag.replace("-", "_"): (value, source) for flag, value, source in rows}
+        assert list(told) == list(preset.values)
+        for option, (value, source) in told.items():
+            assert parse(Setting, option, value) == preset.values[option].value == getattr(setting, option), option
+            assert source == preset.values[option].source
+        assert re.findall(r"^- (.+)$", section, re.MULTILINE) == list(preset.departs)
 
 
 def test_networks_are_as_published():

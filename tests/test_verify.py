@@ -3,6 +3,8 @@
 import json
 import re
 from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ import losses
 import main as command_line
 import minigames
 import penalties
+import theory
 import updates
 import verify
 from diracgame import METHODS
@@ -74,7 +77,112 @@ def test_radii_are_where_the_game_ends(found):
             psi -= 0.2 * (theta * sigmoid(theta * psi) + 0.3 * psi)
     radius = found.radii["NS-GAN R1 0.3"]["alternating, 5 D steps"]
     assert radius == pytest.approx(np.hypot(theta, psi), rel=1e-6)
-    assert set(found.radii) == set(METHODS)
+    assert set(found.radii) == set(found.mirrored_radii) == set(METHODS)
+
+
+# --- the authors' notebook (Mescheder et al. 2018): the field that it states, written out once more -------------------
+
+
+def theirs(name, theta, psi, cross=0.5):
+    """v in their (θ, ψ): D = f(ψθ) with f(t) = −log(1 + e^(−t)), which θ lowers and ψ raises."""
+    slope = 1 / (1 + np.exp(psi * theta))  # f′
+    curve = -slope * (1 - slope)  # f″
+    away, up = -psi * slope, theta * slope
+    if name.startswith("NS-GAN"):
+        away = -psi * (1 - slope)  # f′(−ψθ)
+    if name.startswith("WGAN"):
+        away, up = -psi, theta
+    if "R1" in name:
+        up -= float(name.split()[-1]) * psi
+    if name == "WGAN-GP 0.35":
+        up -= 0.7 * (abs(psi) - 1.0) * np.sign(psi)
+    if name == "consensus 1":  # down ½ (θ² + ψ²) f′²
+        square = theta**2 + psi**2
+        away -= theta * slope**2 + cross * psi * square * slope * curve
+        up -= psi * slope**2 + cross * theta * square * slope * curve
+    return away, up
+
+
+def their_end(name, schedule, cross=0.5):
+    """(θ, ψ) after 500 rounds at 0.2 from their (1, 1); who alternates moves G first."""
+    theta = psi = 1.0
+    limit = 1.0 if "clip" in name else np.inf
+    for _ in range(500):
+        if schedule == "simultaneous":
+            away, up = theirs(name, theta, psi, cross)
+            theta, psi = theta + 0.2 * away, np.clip(psi + 0.2 * up, -limit, limit)
+            continue
+        theta += 0.2 * theirs(name, theta, psi, cross)[0]
+        for _ in range(5 if "5" in schedule else 1):
+            psi = np.clip(psi + 0.2 * theirs(name, theta, psi, cross)[1], -limit, limit)
+    return theta, psi
+
+
+def theirs_here(name, schedule):
+    """The same by theory.py."""
+    first, d_steps = ("both" if schedule == "simultaneous" else "g"), 5 if "5" in schedule else 1
+    return theory.notebook_end(name, 0.2, 500, first=first, d_steps=d_steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", diracgame.SCHEDULES)
+@pytest.mark.parametrize("name", theory.NOTEBOOK)
+def test_the_authors_courses_are_ours_with_psi_turned(found, name, schedule):
+    """By the methods' own code from (1, −1); consensus with the cross term whole, as its gradient has it."""
+    theta, psi = their_end(name, schedule, 1.0)
+    path = found.walks[name][schedule].mirrored
+    assert path[0].tolist() == [1.0, -1.0]
+    np.testing.assert_allclose(path[-1], (theta, -psi), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", theory.NOTEBOOK)
+def test_the_authors_field_is_the_notebooks(name):
+    for schedule in diracgame.SCHEDULES:
+        np.testing.assert_allclose(theirs_here(name, schedule), their_end(name, schedule), rtol=1e-6)
+
+
+def test_what_the_authors_conventions_change():
+    """Minimax from their (1, 1), not ours; half a cross term, which decides where five D steps lead."""
+    ends = [np.hypot(*their_end("GAN", schedule)) for schedule in diracgame.SCHEDULES]
+    np.testing.assert_allclose(ends, (3.10, 1.42, 1.845), atol=0.005)
+    half, whole = (np.hypot(*their_end("consensus 1", "alternating, 5 D steps", cross)) for cross in (0.5, 1.0))
+    assert half == pytest.approx(4.6e-33, rel=0.02)
+    assert whole == pytest.approx(11, abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_table_in_the_docs_is_what_games_end_with(found):
+    """Every number to its last digit; the rows are all of the methods."""
+    text = (Path(__file__).parent.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    table = text.split("| method | simultaneous | alternating 1:1 | 5 D steps | theirs")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    told = {name: cells for name, *cells in rows}
+    halved = told.pop("consensus 1, half the cross term: theirs")
+    assert halved[:3] == [""] * 3
+    half = [np.hypot(*their_end("consensus 1", schedule)) for schedule in diracgame.SCHEDULES]
+    names = {
+        "minimax": ["GAN"],
+        "non-saturating": ["NS-GAN"],
+        "Wasserstein, clip 1": ["WGAN clip 1"],
+        "Wasserstein, gp 1, slope 0.7": ["WGAN-GP 1"],
+        "Wasserstein, gp 0.3, slope 0.7": ["WGAN-GP 0.3"],
+        "Wasserstein, gp 0.35, slope 1: theirs": ["WGAN-GP 0.35"],
+        "instance noise 0.7": ["instance noise 0.7"],
+        "consensus 1": ["consensus 1"],
+        "non-saturating, R1 0.3": ["NS-GAN R1 0.3"],
+        "R1 or R2 0.3": ["R1 0.3", "R2 0.3"],
+        "R1 or R2 1": ["R1 1", "R2 1"],
+    }
+    assert list(told) == list(names)
+    assert sorted(name for together in names.values() for name in together) == sorted(METHODS)
+    pairs = list(zip(halved[3:], half, strict=True))
+    for title, cells in told.items():
+        for name in names[title]:
+            ends = [*found.radii[name].values(), *found.mirrored_radii[name].values()]
+            pairs += zip(cells, ends, strict=True)
+    for cell, value in pairs:
+        last = Decimal(1).scaleb(Decimal(cell).as_tuple().exponent)
+        assert abs(Decimal(cell) - Decimal(value)) <= Decimal("0.50001") * last, (cell, value)
 
 
 @pytest.mark.slow
@@ -92,9 +200,10 @@ def test_the_command_prints_and_draws(found, monkeypatch, tmp_path, capsys):
     assert {(0xAE, 0x56, 0xC6), (0x0A, 0x4A, 0x2B)} <= colours  # both ways to play are there
     assert command_line.main(["verify", "--json", "--no-figures"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert set(record) == {"rows", "radii", "passed"}
+    assert set(record) == {"rows", "radii", "mirrored_radii", "passed"}
     assert record["passed"] is True
     assert record["radii"] == found.radii
+    assert record["mirrored_radii"] == found.mirrored_radii
     r1 = next(row for row in record["rows"] if row["name"] == "R1 0.3" and row["what"].startswith("λ"))
     np.testing.assert_allclose(r1["expected"], [[-0.15, np.sqrt(0.2275)], [-0.15, -np.sqrt(0.2275)]])
 
@@ -281,7 +390,7 @@ def scaled(name, factor):
     [
         ("r1", lambda: scaled("r1", 2), {"R1 0.3", "R1 1", "NS-GAN R1 0.3"}),
         ("r2", lambda: scaled("r2", -1), {"R2 0.3", "R2 1"}),
-        ("gp", lambda: scaled("gp", 0.5), {"WGAN-GP 1", "WGAN-GP 0.3"}),
+        ("gp", lambda: scaled("gp", 0.5), {"WGAN-GP 1", "WGAN-GP 0.3", "WGAN-GP 0.35"}),
         ("gp_one_sided", lambda: replace(PENALTIES["gp_one_sided"], term=PENALTIES["gp"].term), set()),
         ("dragan", lambda: replace(PENALTIES["dragan"], term=PENALTIES["gp"].term), set()),
     ],
