@@ -129,8 +129,9 @@ def critic_scores(G: MLP, D: MLP, settings: Sequence[Setting], step: int = 0) ->
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             found.append((grid.squares, *_nowhere(grid)))
         elif own > 0:
-            least = max(own / 2, 2 * grid.half_width / _PIXELS)
-            found.append(_cut_to(grid, *_noisy(grid, x, y, weights, float(own)), least))
+            pixels = _pixels(grid, float(own))
+            side = 2 * grid.half_width / pixels
+            found.append(_cut_to(grid, *_noisy(grid, x, y, weights, float(own), pixels), 1.5 * side))
         else:
             found.append(_cut_to(grid, x, y, weights))
     counts = [len(squares.p) for squares, _, _ in found]
@@ -475,18 +476,24 @@ def _cut_to(
     return squares, *_binned(home, x, y, weights, len(squares.p))
 
 
+def _pixels(grid: Cells, deviation: float) -> int:
+    """How many pixels a side of the window noise of a standard deviation is added on: cells consist of whole ones."""
+    pixels = len(grid.table)
+    while pixels < _PIXELS and 2 * grid.half_width / pixels > _PIXEL * deviation:
+        pixels *= 2
+    return pixels
+
+
 def _noisy(
-    grid: Cells, x: np.ndarray, y: np.ndarray, weights: np.ndarray, deviation: float
+    grid: Cells, x: np.ndarray, y: np.ndarray, weights: np.ndarray, deviation: float, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Points (P,) of some masses with noise N(0, deviation² I): as many others (Q,) and (Q,), their masses, and how
     many of the P each stands for.
 
-    They are the centres of pixels of which cells consist, and beyond the window as far as noise brings points back;
-    what is farther out stays where it is.
+    They are the centres of pixels, `size` a side of the window, and beyond it as far as noise brings points back; what
+    is farther out stays where it is.
     """
-    width, size = grid.half_width, len(grid.table)
-    while size < _PIXELS and 2 * width / size > _PIXEL * deviation:
-        size *= 2
+    width = grid.half_width
     pixel = 2 * width / size
     margin = 2 * math.ceil(_REACH * deviation / pixel)  # half of it is as far as points beyond come from
     whole = fft.next_fast_len(size + 2 * margin)
