@@ -73,6 +73,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ from torch.func import functional_call
 
 from GAN import MLP
 from losses import Loss, make_loss
+from penalties import label_smoothing
 from played import blurred, log_ratio, noise, smoothing, spread_of
 from sample import Target, make_target
 from settings import Setting
@@ -93,6 +95,7 @@ _COARSEST, _FINEST = 5, 11  # levels of the quadtree: 2^level cells a side
 _MASS, _LOSS = 1 / 400, 2e-5  # a cell is cut above either
 _LINES, _PARTS = 96, 3  # latent mesh: lines on which G is computed, and parts of a gap between two
 _CROWD, _DEEPER = 100, 4  # a cell of more points of it is cut again, up to so many times
+_FEW = 8  # fewer points in a square do not tell how its mass lies in it
 _GOLDEN = (5**0.5 - 1) / 2
 _PIXEL, _PIXELS = 0.25, 2048  # side of the pixels that noise is added on, of its standard deviation; most in a row
 _REACH = 4.0  # standard deviations that noise reaches
@@ -170,10 +173,20 @@ def critic_scores(G: MLP, D: MLP, settings: Sequence[Setting], step: int = 0) ->
     return {name: torch.where(sound, values, torch.nan).numpy() for name, values in scores.items()}
 
 
-def slope_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: Tensor) -> dict[str, np.ndarray]:
+def slope_scores(
+    G: MLP,
+    D: MLP,
+    settings: Sequence[Setting],
+    z: Tensor,
+    real: Tensor,
+    step: int = 0,
+    normal: tuple[Tensor, Tensor] | None = None,
+) -> dict[str, np.ndarray]:
     """`d_slope`, `d_slope_max`, `d_angle`, `d_gradient` and `g_gradient` of the M pairs of two stacks, each (M,).
 
-    z (M, B, latent_dim) and real (M, B, 2) are the batches of the two losses; generated points are G(z).
+    z (M, B, latent_dim) and real (M, B, 2) are the batches of the two losses; generated points are G(z). `normal` are
+    normals of the shape of `real`, for real and for generated points: what instance noise is made of after `step`
+    generator steps. Raises ``ValueError`` where there is such noise, and they are not given.
     """
     loss = make_loss(settings)
     if not judges_points(D):
@@ -181,12 +194,22 @@ def slope_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: T
     targets = [make_target(s.mode, s.std) for s in settings]
     own = [{name: p.detach().requires_grad_() for name, p in network.named_parameters()} for network in (G, D)]
     fake = functional_call(G, own[0], (z,))
-    on_real, on_fake = (functional_call(D, own[1], (x,)).squeeze(-1) for x in (real, fake))
+    noises = noise(settings, step)
+    seen = (real, fake)
+    if noises.any():
+        if normal is None:
+            raise ValueError("instance noise needs its normals")
+        deviation = torch.from_numpy(noises).to(real)[:, None, None]
+        seen = (real + deviation * normal[0].to(real), fake + deviation * normal[1].to(fake))
+    on_real, on_fake = (functional_call(D, own[1], (x,)).squeeze(-1) for x in seen)
     g_loss = loss.generator(on_fake, on_real) if loss.paired else loss.generator(on_fake)
     g_gradient = _norms(g_loss, own[0])
-    fake = fake.detach()
-    d_loss = loss.discriminator(*(functional_call(D, own[1], (x,)).squeeze(-1) for x in (real, fake)))
+    on_real, on_fake = (functional_call(D, own[1], (x.detach(),)).squeeze(-1) for x in seen)
+    d_loss = loss.discriminator(on_real, on_fake)
+    if (labels := smoothing(settings)).any():
+        d_loss = d_loss + labels.to(d_loss) * label_smoothing(loss, on_real, on_fake)
     d_gradient = _norms(d_loss, own[1])
+    fake = fake.detach()
 
     line = torch.linspace(-1, 1, _WINDOW_LINES)
     window = torch.cartesian_prod(line, line) * torch.tensor([t.half_width for t in targets])[:, None, None]
@@ -199,6 +222,7 @@ def slope_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: T
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             cosine = (of_d / _length(of_d)[..., None] * to_ratio / _length(to_ratio)[..., None]).sum(-1)
             angle = np.where(np.isfinite(cosine), cosine * mass, 0).sum(-1) / (np.isfinite(cosine) * mass).sum(-1)
+        angle[noises > 0] = np.nan  # the slope of log p_g with noise is not known
     scores = {
         "d_slope": lengths[:, : fake.shape[1]].mean(1),
         "d_slope_max": lengths.max(1),
@@ -295,6 +319,7 @@ class Cells:
     table: np.ndarray  # (R, R) uint16: cell of each pixel of the window, [column, row]
     squares: Squares
     closed: np.ndarray  # (C,) whether a cell ends at its four sides
+    tree: Sequence[tuple[np.ndarray, np.ndarray]]  # by level: of what is cut its parent, of cells theirs; -1: none
 
     @property
     def centre(self) -> np.ndarray:
@@ -325,6 +350,30 @@ class Cells:
         column, row = (np.clip((v + self.half_width) * scale, 0, size - 1).astype(np.int32) for v in (x, y))
         return column, row
 
+    def evened(self, counts: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which cells are part of a larger square with few points in it, and the mass that each has of it by its area.
+
+        `counts` and `mass` (C,) are of points in the cells. Of squares within squares the largest such one counts.
+        """
+        sizes = np.cumsum([0, *(len(of_cells) for _, of_cells in self.tree)])
+        cells = [slice(*ends) for ends in itertools.pairwise(sizes)]
+        both = np.stack([counts, mass], 1)
+        wholes = [np.zeros((0, 2))]  # of the squares that are cut at each level, from the finest
+        for (of_cut, of_cells), (wider, _), here in zip(self.tree[:0:-1], self.tree[-2::-1], cells[:0:-1], strict=True):
+            parts = (np.concatenate([of_cut, of_cells]), np.concatenate([wholes[-1], both[here]]))
+            wholes.append(np.stack([np.bincount(parts[0], v, len(wider)) for v in parts[1].T], 1))
+        density = np.zeros(0)  # of the squares cut at a level, where it is to be even; else NaN
+        found = np.full(len(mass), np.nan)
+        side = 2 * self.half_width / 2**_COARSEST
+        for (of_cut, of_cells), whole, here in zip(self.tree, wholes[::-1], cells, strict=True):
+            wider = np.append(density, np.nan)  # at -1: what has no parent
+            found[here] = wider[of_cells]
+            own = np.where(whole[:, 0] < _FEW, whole[:, 1] / side**2, np.nan)
+            density = np.where(np.isnan(wider[of_cut]), own, wider[of_cut])
+            side /= 2
+        which = np.flatnonzero(~np.isnan(found))
+        return which, found[which] * self.side[which] ** 2
+
 
 @functools.lru_cache(maxsize=64)
 def cells(target: Target) -> Cells:
@@ -338,6 +387,7 @@ def cells(target: Target) -> Cells:
 
     corner = np.stack(np.meshgrid(*[np.arange(2**_COARSEST)] * 2, indexing="ij"), -1).reshape(-1, 2)
     leaves: list[tuple[int, np.ndarray]] = []
+    tree, parent = [], np.full(len(corner), -1)
     for level in range(_COARSEST, _FINEST + 1):
         size = 2**level
         key = (unit * size).astype(np.int64) @ [size, 1]
@@ -346,6 +396,8 @@ def cells(target: Target) -> Cells:
         lost = square - mean**2 / np.maximum(count, 1)  # count × variance
         cut = ((count > _MASS * len(unit)) | (lost > _LOSS * len(unit)))[corner @ [size, 1]] & (level < _FINEST)
         leaves.append((level, corner[~cut]))
+        tree.append((parent[cut], parent[~cut]))
+        parent = np.repeat(np.arange(np.count_nonzero(cut)), 4)
         corner = (2 * corner[cut][:, None] + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])).reshape(-1, 2)
         if not len(corner):
             break
@@ -373,7 +425,7 @@ def cells(target: Target) -> Cells:
         mean[which] += np.exp(beyond - whole)[:, None] * (where - mean[which])
         log_mass[which] = whole
     log_mass -= special.logsumexp(log_mass)
-    return Cells(width, table, _described(centre, side, log_nodes, log_mass, mean), (way == 0).all(1))
+    return Cells(width, table, _described(centre, side, log_nodes, log_mass, mean), (way == 0).all(1), tree)
 
 
 def _beyond(target: Target, centre: np.ndarray, side: np.ndarray, way: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -454,8 +506,8 @@ def _cut_to(
     # in what the side of a quarter is, as a power of two of such a pixel, the bits of its numbers tell the quarter
     bit = np.rint(np.log2(squares.side / (2 * grid.half_width) * len(grid.table))).astype(np.int32) + _DEEPER - 1
     home, moving, divisible, pieces, known = cell.astype(np.int64), np.arange(len(x)), grid.closed, [], 0
+    counts = first = np.bincount(cell, numbers, len(squares.p))
     for _ in range(_DEEPER):
-        counts = np.bincount(cell, None if numbers is None else numbers[moving], len(squares.p))
         crowded = divisible & (counts > _CROWD) & (squares.side > least)
         if not crowded.any():
             break
@@ -468,12 +520,16 @@ def _cut_to(
         cell = (4 * (np.cumsum(crowded) - 1))[cell] + 2 * (column >> shift & 1) + (row >> shift & 1)
         squares, bit = squares.only(crowded).quarters(), np.repeat(bit[crowded] - 1, 4)
         divisible = np.ones(len(squares.p), bool)
+        counts = np.bincount(cell, None if numbers is None else numbers[moving], len(squares.p))
         home[moving] = known + cell
     if pieces:
         pieces.append(squares)
         fields = (np.concatenate([getattr(piece, f.name) for piece in pieces]) for f in dataclasses.fields(Squares))
         squares = Squares(*fields)
-    return squares, *_binned(home, x, y, weights, len(squares.p))
+    mass, moment = _binned(home, x, y, weights, len(squares.p))
+    which, even = grid.evened(first, mass[: len(grid.p)])
+    mass[which], moment[which] = even, even[:, None] * grid.centre[which]
+    return squares, mass, moment
 
 
 def _pixels(grid: Cells, deviation: float) -> int:
