@@ -58,7 +58,7 @@ def check(study: Study, look: Look) -> None:
     if look.member is not None and look.member not in study.seed_list:
         raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
     from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
-    of_d = [layer for layer in from_weights if layer in ("d", "optimal", "difference", "arrows")]
+    of_d = [layer for layer in from_weights if layer in ("d", "difference", "arrows")]
     for setting in study.settings:
         if of_d and (setting.packing > 1 or setting.minibatch_std):
             option = f"--packing {setting.packing}" if setting.packing > 1 else "--minibatch-std 1"
