@@ -129,22 +129,21 @@ def optimal_field(
     cells = np.arange(len(points))
     wider = np.maximum(0, 1 - np.abs(cells[:, None] - cells) / _WIDER) / _WIDER
     noises = [noise([s], step).item() for s, step in zip(settings, steps or [0] * len(settings), strict=True)]
-    labels = smoothing(settings).numpy()
-    # so many cells beyond the grid, from which noise brings points to it; halves of cells where it is less than one
-    margin = min(math.ceil(_FAR * max(noises) / side), _BEYOND * len(points))
-    parts = 2 if any(0 < own < side for own in noises) else 1
-    count, fine = (len(points) + 2 * margin) * parts, side / parts
-    first = tuple(c - margin * side + (fine - side) / 2 for c in corner)
-    noisy = functools.partial(_noisy, len(points), parts, margin)
-    generated = _generated(G, settings, first, fine, count)
-    for field, setting, own, label, g in zip(fields, settings, noises, labels, generated, strict=True):
+    labels, images = smoothing(settings).numpy(), _images(G, mesh)
+    for field, setting, own, label, image in zip(fields, settings, noises, labels, images, strict=True):
+        # so many cells beyond the grid, from which noise brings points to it; halves of cells where it is less than one
+        margin = min(math.ceil(_FAR * own / side), _BEYOND * len(points))
+        parts = 2 if 0 < own < side else 1
+        count, fine = (len(points) + 2 * margin) * parts, side / parts
+        first = tuple(c - margin * side + (fine - side) / 2 for c in corner)
         target = make_target(setting.mode, setting.std)
-        if margin:
-            g = noisy(g, own / side)
+        g = _generated(image, mesh, first, fine, count)
         if (exact := blurred(target, own)) is not None:
             p = _real(exact, corner, side, len(points))
         else:
-            p = noisy(_real(target, first, fine, count), own / side)
+            p = _noisy(_real(target, first, fine, count), len(points), parts, margin, own / side)
+        if own > 0:
+            g = _noisy(g, len(points), parts, margin, own / side)
         if not mesh:
             p, g = wider @ p @ wider, wider @ g @ wider
         total = p + g
@@ -231,7 +230,7 @@ def _real_points(settings: Sequence[Setting]) -> Tensor:
 # --- densities on a grid ----------------------------------------------------------------------------------------------
 
 
-def _noisy(count: int, parts: int, margin: int, density: np.ndarray, deviation: float) -> np.ndarray:
+def _noisy(density: np.ndarray, count: int, parts: int, margin: int, deviation: float) -> np.ndarray:
     """A density on parts of cells, with a margin of cells around the grid, with noise: (R, R), averaged as in `_real`.
 
     The noise's deviation is in sides of a cell.
@@ -260,7 +259,7 @@ def _noise_between(count: int, parts: int, margin: int, deviation: float) -> np.
 
 
 @functools.lru_cache(maxsize=64)
-def _real(target: Target, corner: tuple[float, float], side: float, count: int) -> np.ndarray:
+def _real(target: Target, corner: tuple[float, ...], side: float, count: int) -> np.ndarray:
     """p_data (R, R), averaged over cells of a side whose first is centred at `corner`, and linearly their neighbours.
 
     The weight is linear in each square between four centres, where S × S Gauss–Legendre points are taken, but only in
@@ -287,22 +286,20 @@ def _real(target: Target, corner: tuple[float, float], side: float, count: int) 
     return weights @ density @ weights.T
 
 
-def _generated(
-    G: MLP, settings: Sequence[Setting], corner: tuple[float, float], side: float, count: int
-) -> list[np.ndarray]:
-    """Each member's p_g (R, R), averaged as in `_real`; NaN where G is not finite."""
-    two = settings[0].latent_dim == 2
-    latents = _mesh()[0] if two else _sobol_latents(settings[0].latent_dim, _SOBOL)
-    found = []
-    for image in _outputs(G, torch.from_numpy(latents)).double().numpy():
-        if not np.isfinite(image).all():
-            found.append(np.full((count, count), np.nan))
-            continue
-        # in cells from the first centre; clipped far out, where squares of larger numbers would overflow
-        x, y = np.clip((image - corner) / side, -1e6, 1e6).astype(np.float32).T
-        mass = _spread_mesh(x, y, count) if two else _spread(x, y, np.full(len(x), 1 / len(x)), count)
-        found.append(mass.reshape(count + 2, count + 2)[1:-1, 1:-1] / side**2)
-    return found
+def _images(G: MLP, mesh: bool) -> np.ndarray:
+    """Where each member sends the latent mesh, or where latents have not two dimensions Sobol points: (M, P, 2)."""
+    latents = _mesh()[0] if mesh else _sobol_latents(G.sizes[0], _SOBOL)
+    return _outputs(G, torch.from_numpy(latents)).double().numpy()
+
+
+def _generated(image: np.ndarray, mesh: bool, corner: tuple[float, ...], side: float, count: int) -> np.ndarray:
+    """p_g (R, R) of a G that sends latents to `image` (P, 2), averaged as in `_real`; NaN where G is not finite."""
+    if not np.isfinite(image).all():
+        return np.full((count, count), np.nan)
+    # in cells from the first centre; clipped far out, where squares of larger numbers would overflow
+    x, y = np.clip((image - corner) / side, -1e6, 1e6).astype(np.float32).T
+    mass = _spread_mesh(x, y, count) if mesh else _spread(x, y, np.full(len(x), 1 / len(x)), count)
+    return mass.reshape(count + 2, count + 2)[1:-1, 1:-1] / side**2
 
 
 @functools.lru_cache(maxsize=1)
