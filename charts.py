@@ -66,12 +66,14 @@ def losses_figure(
     d_fake: Array,
     equilibrium: Mapping[str, float] | None = None,
     ylabel: str = "loss (nats)",
+    chance: float | None = 0.5,
 ) -> Figure:
     """Losses of both players above, D's mean probabilities below: steps (L,), everything else (S seeds, L).
 
     Lines are medians over the seeds, bands reach from the first to the third quartile. `equilibrium` holds
-    the losses at the game's equilibrium, {"D": 1.386, "G": 0.693}: thin dashed lines. Wild values do not set
-    the loss axis; how many lie off it, and how many seeds stop being finite, is said under the title.
+    the losses at the game's equilibrium, {"D": 1.386, "G": 0.693}: thin dashed lines; `chance` is what both of D's
+    means are there, where that is one value: a thin line. Wild values do not set the loss axis; how many lie off it,
+    and how many seeds stop being finite, is said under the title.
     """
     figure = new_figure(8, 5.55, title)
     losses, chances = axes_at(figure, 0.75, 0.95, 6.7, 2.2), axes_at(figure, 0.75, 3.5, 6.7, 1.5)
@@ -99,7 +101,8 @@ def losses_figure(
     if marks:
         losses.plot([], [], color=FAINT, label="equilibrium", **dashed)
     losses.tick_params(labelbottom=False)
-    chances.axhline(0.5, color=FAINT, linewidth=0.8, zorder=1)
+    if chance is not None:
+        chances.axhline(chance, color=FAINT, linewidth=0.8, zorder=1)
     for axes in (losses, chances):
         axes.set_xlim(steps[0], max(steps[-1], steps[0] + 1))
         axes.spines[["top", "right"]].set_visible(False)

@@ -3,7 +3,7 @@
 | function | shows |
 |---|---|
 | `discriminator_field` | D(x) as a probability that x is real |
-| `optimal_field` | the best answer to this G, D*(x) = p_data(x) / (p_data(x) + p_g(x)) |
+| `optimal_field` | the best answer to this G in the game as it is played: D*(x) = p_data(x) / (p_data(x) + p_g(x)) |
 | `pull` | where D tells each generated sample to go |
 | `latent_map` | G as a map: where a grid of latents lands, and the probability in each of its cells |
 
@@ -12,7 +12,7 @@
 ascending, as the plots use it. Nothing is drawn at random: equal networks give equal fields.
 
 **D as a probability.** Where D's output d minimises p a(d) + g b(d), with the terms a and b of D's loss, p a'(d) is
-−g b'(d), and the share of real points that d is the best answer to is
+−g b'(d), and the share of points labelled real that d is the best answer to is
 
     p / (p + g) = b'(d) / (b'(d) − a'(d)):      σ(d) for the logarithmic losses, d itself for lsgan, cut to [0, 1].
 
@@ -29,6 +29,11 @@ It is D*(x) up to the square of the cell's side over the scale of the densities,
 narrower than a cell. It is NaN, to be left white, where (p_data + p_g) / 2 is below 1/100 of an even spread over the
 window: there is next to nothing of either, and all such cells together hold less than 1 % of both.
 
+Where labels are smoothed by w, D* is (1 − w) p_data / (p_data + p_g), and where D judges points with instance noise,
+both densities are those of such points: p_data's as of a target with a larger std (the pinwheel, which has no such
+form, as p_g), p_g's averaged on the grid, or on half its cells, and then spread with that noise. What lies farther than
+two sides of the grid beyond it is left out.
+
 p_data is integrated exactly, by Gauss–Legendre points. p_g: for two latent dimensions, the exact masses of N(0, I) in a
 mesh of latents, put where G sends them. G is computed on 80 × 80 lines and taken as bilinear in between, and each
 rectangle is cut until the images of its parts are at most 0.6 cells apart. For other latent dimensions, 2¹⁵ points of a
@@ -44,6 +49,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +59,7 @@ from torch import Tensor
 
 from GAN import MLP, plain_pair
 from losses import Loss, make_loss
+from played import blurred, noise, smoothing
 from sample import Target, make_target
 from settings import Setting
 
@@ -67,6 +74,7 @@ _APART, _PARTS = 0.6, 32  # a rectangle is cut until images are so many cells ap
 _BLOCK = 2**14  # parts at once
 _SOBOL = 15  # 2^15 latents where they do not have two dimensions,
 _WIDER = 4  # and averages over neighbours less than so many cells away
+_FAR, _BEYOND = 4.0, 2  # standard deviations that instance noise reaches; sides of the grid, at most, beyond it
 
 _LATENT_REACH = 3.0  # `latent_map` shows [-3, 3]²
 
@@ -104,11 +112,14 @@ def discriminator_field(G: MLP, D: MLP, settings: Sequence[Setting], points: np.
     return as_probability(loss, outputs).reshape(len(settings), *points.shape[:2]).float().numpy()
 
 
-def optimal_field(G: MLP, settings: Sequence[Setting], points: np.ndarray) -> np.ndarray:
-    """D* = p_data / (p_data + p_g) at grid points (R, R, 2), R ≥ 2: (M, R, R) float32 in [0, 1].
+def optimal_field(
+    G: MLP, settings: Sequence[Setting], points: np.ndarray, steps: Sequence[int] | None = None
+) -> np.ndarray:
+    """D* of the game that is played at grid points (R, R, 2), R ≥ 2: (M, R, R) float32 in [0, 1].
 
-    NaN where both densities are negligible, as the module's docstring has it, and all over for a member whose G is not
-    finite.
+    `steps` (M,) are the generator steps after which each member is seen, 0 if not given: instance noise may fall with
+    them. NaN where both densities are negligible, as the module's docstring has it, and all over for a member whose G
+    is not finite.
     """
     side = float(points[0, 1, 0] - points[0, 0, 0])
     corner = (float(points[0, 0, 0]), float(points[0, 0, 1]))
@@ -117,13 +128,27 @@ def optimal_field(G: MLP, settings: Sequence[Setting], points: np.ndarray) -> np
     negligible = 2 * (_NEGLIGIBLE if mesh else _NEGLIGIBLE_SOBOL) / (side * len(points)) ** 2
     cells = np.arange(len(points))
     wider = np.maximum(0, 1 - np.abs(cells[:, None] - cells) / _WIDER) / _WIDER
-    for field, setting, g in zip(fields, settings, _generated(G, settings, corner, side, len(points)), strict=True):
-        p = _real(make_target(setting.mode, setting.std), corner, side, len(points))
+    noises = [noise([s], step).item() for s, step in zip(settings, steps or [0] * len(settings), strict=True)]
+    labels, images = smoothing(settings).numpy(), _images(G, mesh)
+    for field, setting, own, label, image in zip(fields, settings, noises, labels, images, strict=True):
+        # so many cells beyond the grid, from which noise brings points to it; halves of cells where it is less than one
+        margin = min(math.ceil(_FAR * own / side), _BEYOND * len(points))
+        parts = 2 if 0 < own < side else 1
+        count, fine = (len(points) + 2 * margin) * parts, side / parts
+        first = tuple(c - margin * side + (fine - side) / 2 for c in corner)
+        target = make_target(setting.mode, setting.std)
+        g = _generated(image, mesh, first, fine, count)
+        if (exact := blurred(target, own)) is not None:
+            p = _real(exact, corner, side, len(points))
+        else:
+            p = _noisy(_real(target, first, fine, count), len(points), parts, margin, own / side)
+        if own > 0:
+            g = _noisy(g, len(points), parts, margin, own / side)
         if not mesh:
             p, g = wider @ p @ wider, wider @ g @ wider
         total = p + g
         # a NaN is not at least anything
-        field[:] = np.divide(p, total, out=np.full_like(p, np.nan), where=total >= negligible)
+        field[:] = np.divide((1 - label) * p, total, out=np.full_like(p, np.nan), where=total >= negligible)
     return fields
 
 
@@ -205,8 +230,36 @@ def _real_points(settings: Sequence[Setting]) -> Tensor:
 # --- densities on a grid ----------------------------------------------------------------------------------------------
 
 
+def _noisy(density: np.ndarray, count: int, parts: int, margin: int, deviation: float) -> np.ndarray:
+    """A density on parts of cells, with a margin of cells around the grid, with noise: (R, R), averaged as in `_real`.
+
+    The noise's deviation is in sides of a cell.
+    """
+    spread = _noise_between(count, parts, margin, deviation)
+    return spread @ density @ spread.T
+
+
 @functools.lru_cache(maxsize=64)
-def _real(target: Target, corner: tuple[float, float], side: float, count: int) -> np.ndarray:
+def _noise_between(count: int, parts: int, margin: int, deviation: float) -> np.ndarray:
+    """(R, parts (R + 2 margin)): how much of what is in a part of a cell noise brings to each cell's average.
+
+    That is the mean of the noise's Gaussian about the part, under the linear weight: second differences of the integral
+    of its cdf. Both averages are linear, so what is in a part has a variance of 1/6 of its side's square, which is
+    taken off.
+    """
+    deviation = max(math.sqrt(max(deviation**2 - 1 / (6 * parts**2), 0)), 0.05)
+    at = (np.arange(parts * (count + 2 * margin)) + 0.5) / parts - 0.5 - margin
+    away = np.arange(count)[:, None] - at
+
+    def twice(x: np.ndarray) -> np.ndarray:
+        v = x / deviation
+        return deviation * (v * special.ndtr(v) + np.exp(-(v**2) / 2) / math.sqrt(2 * math.pi))
+
+    return np.maximum(twice(away + 1) - 2 * twice(away) + twice(away - 1), 0) / parts
+
+
+@functools.lru_cache(maxsize=64)
+def _real(target: Target, corner: tuple[float, ...], side: float, count: int) -> np.ndarray:
     """p_data (R, R), averaged over cells of a side whose first is centred at `corner`, and linearly their neighbours.
 
     The weight is linear in each square between four centres, where S × S Gauss–Legendre points are taken, but only in
@@ -233,22 +286,20 @@ def _real(target: Target, corner: tuple[float, float], side: float, count: int) 
     return weights @ density @ weights.T
 
 
-def _generated(
-    G: MLP, settings: Sequence[Setting], corner: tuple[float, float], side: float, count: int
-) -> list[np.ndarray]:
-    """Each member's p_g (R, R), averaged as in `_real`; NaN where G is not finite."""
-    two = settings[0].latent_dim == 2
-    latents = _mesh()[0] if two else _sobol_latents(settings[0].latent_dim, _SOBOL)
-    found = []
-    for image in _outputs(G, torch.from_numpy(latents)).double().numpy():
-        if not np.isfinite(image).all():
-            found.append(np.full((count, count), np.nan))
-            continue
-        # in cells from the first centre; clipped far out, where squares of larger numbers would overflow
-        x, y = np.clip((image - corner) / side, -1e6, 1e6).astype(np.float32).T
-        mass = _spread_mesh(x, y, count) if two else _spread(x, y, np.full(len(x), 1 / len(x)), count)
-        found.append(mass.reshape(count + 2, count + 2)[1:-1, 1:-1] / side**2)
-    return found
+def _images(G: MLP, mesh: bool) -> np.ndarray:
+    """Where each member sends the latent mesh, or where latents have not two dimensions Sobol points: (M, P, 2)."""
+    latents = _mesh()[0] if mesh else _sobol_latents(G.sizes[0], _SOBOL)
+    return _outputs(G, torch.from_numpy(latents)).double().numpy()
+
+
+def _generated(image: np.ndarray, mesh: bool, corner: tuple[float, ...], side: float, count: int) -> np.ndarray:
+    """p_g (R, R) of a G that sends latents to `image` (P, 2), averaged as in `_real`; NaN where G is not finite."""
+    if not np.isfinite(image).all():
+        return np.full((count, count), np.nan)
+    # in cells from the first centre; clipped far out, where squares of larger numbers would overflow
+    x, y = np.clip((image - corner) / side, -1e6, 1e6).astype(np.float32).T
+    mass = _spread_mesh(x, y, count) if mesh else _spread(x, y, np.full(len(x), 1 / len(x)), count)
+    return mass.reshape(count + 2, count + 2)[1:-1, 1:-1] / side**2
 
 
 @functools.lru_cache(maxsize=1)

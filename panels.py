@@ -24,7 +24,8 @@ LAYERS = {
     "density": "a view: the generated density as a heat map; full colour is the real density's peak",
     "map": "a view: G as a map, a grid of latents pushed through it; cells coloured by mass per area, like the density",
     "d": "a view: D(x), red where D says generated, white at 1/2, blue where it says real",
-    "optimal": "a view: the best D for this G, D*(x) = p_data / (p_data + p_g), in D's colours",
+    "optimal": "a view: the best D for this G, D*(x) = p_data / (p_data + p_g), in D's colours; with smoothed labels"
+    " and instance noise as they are played",
     "difference": "a view: D - D*, plum where D is below the best, teal where it is above",
     "contours": "over every view: the real density, exact, as lines at 1, 2 and 3 standard deviations of a mode",
     "samples": "over every view: generated samples as points",

@@ -155,6 +155,7 @@ def _shown(results: Results, index: int, look: Look) -> int:
 def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
     """The pictures in a setting's own folder."""
     from losses import LOSSES
+    from played import equilibrium
 
     setting, members = results.study.settings[index], results.of_setting(index)
     label, shown = " · ".join(results.labels[index]), _shown(results, index, look)
@@ -171,12 +172,13 @@ def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
     few = _moments(len(steps), look)
     moments = {"plane": plane(results, shown, few, half_width, label), "half_width": half_width, "steps": steps[few]}
     pictures.append(Picture("frames.png", "frames_figure", moments))
-    values = {"D": loss.equilibrium[0], "G": loss.equilibrium[1]}
+    balance = equilibrium(setting)
     losses = {
         "title": label,
         "steps": results.curve_steps[index],
         **{curve: values[members] for curve, values in results.curves.items()},
-        "equilibrium": {player: value for player, value in values.items() if value is not None},
+        "equilibrium": {n: v for n, v in (("D", balance.d), ("G", balance.g)) if v is not None},
+        "chance": balance.chance,
         "ylabel": f"loss ({loss.unit})",
     }
     pictures.append(Picture("losses.png", "losses_figure", losses))

@@ -100,8 +100,8 @@ KINDS = {
     "losses.png": (
         "Losses",
         "Losses of D and of G, and the mean probabilities D(x) and D(G(z)), against generator steps",
-        "Median of the seeds, band: their middle half. Dashed, where drawn: the loss at equilibrium. D(x) and"
-        " D(G(z)) that meet at 0.5 say that D no longer tells real from generated, not that G is right:"
+        "Median of the seeds, band: their middle half. Lines, where drawn: the losses at equilibrium, dashed, and D(x)"
+        " there. D(x) and D(G(z)) that meet say that D no longer tells real from generated, not that G is right:"
         " compare the scores.",
     ),
     "scores.png": (

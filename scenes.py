@@ -41,6 +41,7 @@ class Sketch:
     setting: Setting
     seed: int
     weights: tuple[np.ndarray, np.ndarray] | None
+    steps: np.ndarray  # (F,) generator steps after which these were
 
 
 def sketch(
@@ -57,6 +58,7 @@ def sketch(
         setting=results.study.settings[index],
         seed=seed,
         weights=None if weights is None else (weights[0][kept], weights[1][kept]),
+        steps=results.frame_steps[index][kept],
     )
 
 
@@ -85,7 +87,7 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
         if wanted & {"d", "difference"}:
             found["d"] = fields.discriminator_field(G, D, settings, points)
         if wanted & {"optimal", "difference"}:
-            found["optimal"] = fields.optimal_field(G, settings, points)
+            found["optimal"] = fields.optimal_field(G, settings, points, sketch.steps.tolist())
         if "arrows" in wanted:
             z = Streams([sketch.seed], "evaluation").normal(sketch.plane.samples.shape[1], sketch.setting.latent_dim)
             z = np.broadcast_to(z[:, :ARROWS], (len(settings), ARROWS, z.shape[2]))

@@ -85,9 +85,9 @@ class Scorer:
         if {"critic", "slopes", "lipschitz"} & set(self.groups):
             G, D = snapshot.G.on_cpu(), snapshot.D.on_cpu()
             if "critic" in self.groups:
-                found |= critic_scores(G, D, self.settings)
+                found |= critic_scores(G, D, self.settings, snapshot.step)
             if "slopes" in self.groups:
-                found |= slope_scores(G, D, self.settings, *self._probe)
+                found |= slope_scores(G, D, self.settings, *self._probe, snapshot.step, self._probe_noise)
             if "lipschitz" in self.groups:
                 found |= lipschitz_scores(G, D, self.settings, *self._probe)
         if "spectrum" in self.groups:
@@ -101,6 +101,14 @@ class Scorer:
         z = Streams(self.seeds, "probe_latent").normal(_PROBE, self.settings[0].latent_dim)
         streams = (Streams(self.seeds, "probe_choice"), Streams(self.seeds, "probe_noise"))
         return torch.from_numpy(z), draw_real(self.targets, _PROBE, *streams)
+
+    @functools.cached_property
+    def _probe_noise(self) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Normals (M, B, 2) of those points, real and generated, where D judges them with noise."""
+        if "instance_noise" not in self.settings[0].penalties:
+            return None
+        stream = Streams(self.seeds, "probe_instance_noise")
+        return torch.from_numpy(stream.normal(_PROBE, 2)), torch.from_numpy(stream.normal(_PROBE, 2))
 
     def _transport(self, samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
         if "transport" not in self.groups:

@@ -40,6 +40,7 @@ PURPOSES = (
     "penalty_uniform",  # where penalties look
     "penalty_noise",
     "instance_noise",  # of the points that D judges
+    "probe_instance_noise",
 )
 
 # those that training goes on drawing from

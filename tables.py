@@ -76,7 +76,8 @@ SCORES = {
         "critic gap",
         "nats",
         3,
-        "D's loss less that of the best D against the same G; 0 for the best, 2 JSD for D = 1/2",
+        "D's loss less that of the best D against the same G, with labels and noise as they are played, without"
+        " penalties; 0 for the best, 2 JSD for D = 1/2 (labels not smoothed); empty where there is no best D",
     ),
     "g_loss_optimal": Score(
         "G's loss, D optimal", "nats", 3, "what G's loss would be against the best D: its distance from the target"

@@ -8,7 +8,8 @@ import torch
 from scipy import special
 from torch import nn
 
-from critic import Cells, _ratio_slopes, cells, critic_scores, generated_masses, slope_scores
+from critic import Cells, _cut_to, _ratio_slopes, cells, critic_scores, generated_masses, slope_scores
+from game import Batch, Game
 from GAN import discriminators, generators
 from losses import LOSSES
 from sample import make_target
@@ -26,10 +27,10 @@ def linear(stack, *members):
     return stack
 
 
-def gaussian_generator(mean, std, latent_dim=2):
+def gaussian_generator(mean, std, latent_dim=2, angle=0.7):
     """x = mean + std · R z: N(mean, std² I) exactly, whatever the rotation R; further latents do nothing."""
     turn = np.zeros((latent_dim, 2))
-    turn[:2] = std * np.array([[math.cos(0.7), math.sin(0.7)], [-math.sin(0.7), math.cos(0.7)]])
+    turn[:2] = std * np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     return linear(generators([0], latent_dim=latent_dim, layers=0), (turn, mean))
 
 
@@ -58,20 +59,23 @@ SETTING = Setting(mode="gaussian")
 CASES = [((2.0, 2.0), 0.6), ((1.0, 2.5), 1.2), ((-0.5, 1.0), 0.9)]
 
 
-def plane(mean, std):
-    """Points (N, 2), their area, and the densities of target and generator: the trapezoidal rule on [−10, 14]²."""
-    line = np.linspace(-10, 14, 961)
+def plane(mean, std, real=1.2, reach=12):
+    """Points (N, 2), their area, and the densities of target and generator: the trapezoidal rule about (2, 2)."""
+    line = np.linspace(2 - reach, 2 + reach, 961)
     x = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
-    return x, (line[1] - line[0]) ** 2, normal_density(x, [2, 2], 1.2), normal_density(x, np.array(mean), std)
+    return x, (line[1] - line[0]) ** 2, normal_density(x, [2, 2], real), normal_density(x, np.array(mean), std)
 
 
-def expected(loss, mean, std, output):
-    """(D's loss, G's loss) for D = output(x, t), t = log p − log g, by quadrature with the losses' formulas."""
-    x, area, p, g = plane(mean, std)
-    t = -np.square((x - [2, 2]) / 1.2).sum(-1) / 2 - 2 * math.log(1.2)
+def expected(loss, mean, std, output, real=1.2, smoothed=0.0):
+    """(D's loss, G's loss) for D = output(x, t), t = log p − log g, by quadrature with the losses' formulas.
+
+    The target is N((2, 2), real² I), whose points are labelled 1 − smoothed.
+    """
+    x, area, p, g = plane(mean, std, real)
+    t = -np.square((x - [2, 2]) / real).sum(-1) / 2 - 2 * math.log(real)
     t += np.square((x - np.array(mean)) / std).sum(-1) / 2 + 2 * math.log(std)
     d = output(x, t)
-    real, fake, generator = {
+    on_real, on_fake, generator = {
         "nonsaturating": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), np.logaddexp(0, -d)),
         "minimax": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), -np.logaddexp(0, d)),
         "alpha": lambda: (np.logaddexp(0, -d), np.logaddexp(0, d), np.logaddexp(0, -d)),  # at 1, the logarithm
@@ -79,7 +83,8 @@ def expected(loss, mean, std, output):
         "lsgan": lambda: ((d - 1) ** 2 / 2, d**2 / 2, (d - 1) ** 2 / 2),
         "hinge": lambda: (np.maximum(0, 1 - d), np.maximum(0, 1 + d), -d),
     }[loss]()
-    return area * (p * real + g * fake).sum(), area * (g * generator).sum()
+    of_d = (1 - smoothed) * p * on_real + (g + smoothed * p) * on_fake
+    return area * of_d.sum(), area * (g * generator).sum()
 
 
 OPTIMAL = {
@@ -92,8 +97,8 @@ OPTIMAL = {
 }
 
 
-def scores(G, D, loss, **setting):
-    found = critic_scores(G, D, [Setting(**{"mode": "gaussian", **setting}, loss=loss)])
+def scores(G, D, loss, step=0, **setting):
+    found = critic_scores(G, D, [Setting(**{"mode": "gaussian", **setting}, loss=loss)], step)
     return {name: values.item() for name, values in found.items()}
 
 
@@ -123,13 +128,17 @@ def test_masses_of_a_mixture_are_differences_of_normal_cdfs(mode, std):
     exact = np.zeros_like(grid.p)
     for centre, weight in zip(target.modes.centres, target.modes.weights, strict=True):
         exact += weight * box_mass(grid, centre, target.std)
-    assert np.abs(grid.p - exact / exact.sum()).sum() < 2e-3
+    assert exact.sum() == pytest.approx(1, abs=1e-12)
+    assert np.abs(grid.p - exact).sum() < (2e-3 if std == 0.01 else 2e-4)
     assert grid.p.sum() == pytest.approx(1, abs=1e-12)
     np.testing.assert_allclose(np.exp(grid.log_p), grid.p, rtol=1e-12)
 
 
 def box_mass(grid: Cells, centre, std):
-    low, high = ((grid.centre + sign * grid.side[:, None] / 2 - centre) / std for sign in (-1, 1))
+    """N(centre, std² I) in each cell; those at the border reach to infinity."""
+    low, high = (grid.centre + sign * grid.side[:, None] / 2 for sign in (-1, 1))
+    low[low < -grid.half_width * (1 - 1e-9)], high[high > grid.half_width * (1 - 1e-9)] = -np.inf, np.inf
+    low, high = (low - centre) / std, (high - centre) / std
     return (special.ndtr(high) - special.ndtr(low)).prod(1)
 
 
@@ -173,6 +182,42 @@ def test_masses_of_a_linear_generator(latent_dim, within):
     np.testing.assert_allclose(moment.sum(0), [1.5, 2.5], atol=2e-3)
 
 
+def test_a_crowded_cell_is_cut_into_quarters_with_their_own_mass():
+    """All points in one cell: it is cut up to four times, and every square has the target's mass in it."""
+    grid = cells(make_target("gaussian"))
+    home = grid.of(np.array([1.0]), np.array([2.5]))[0]
+    rng = np.random.default_rng(0)
+    x, y = grid.centre[home][:, None] + grid.side[home] * rng.uniform(-0.5, 0.5, (2, 5000))
+    squares, mass, moment = _cut_to(grid, x, y, np.full(5000, 1 / 5000))
+    within = (np.abs(squares.centre - grid.centre[home]) < grid.side[home] / 2).all(1) & (squares.p > 0)
+    assert np.count_nonzero(within) >= 5000 / 100
+    exact = box_mass(Cells(grid.half_width, grid.table, squares, grid.closed, ()), [2, 2], 1.2)
+    np.testing.assert_allclose(squares.p[within], exact[within], rtol=1e-4)
+    np.testing.assert_allclose(squares.log_p[within], np.log(exact[within]), atol=1e-4)
+    assert squares.p.sum() == pytest.approx(1, abs=1e-12)
+    assert mass[within].sum() == pytest.approx(1, abs=1e-12)
+    counted = [
+        ((np.abs(np.stack([x, y], 1) - centre) <= side / 2).all(1).mean())
+        for centre, side in zip(squares.centre[within], squares.side[within], strict=True)
+    ]
+    np.testing.assert_allclose(mass[within], counted, atol=1e-12)
+    np.testing.assert_allclose(moment.sum(0), [x.mean(), y.mean()], atol=1e-12)
+
+
+def test_few_points_are_spread_over_the_square_that_they_are_few_in():
+    """A single point in a mode of ring_8, cut finely: its mass lies evenly in a square of the coarsest level."""
+    grid = cells(make_target("ring_8"))
+    squares, mass, moment = _cut_to(grid, np.array([2.001]), np.array([0.001]), np.ones(1))
+    assert squares is grid.squares
+    side = 2 * grid.half_width / 32
+    corner = np.floor(np.array([2.001, 0.001]) / side) * side
+    within = (np.abs(grid.centre - corner - side / 2) < side / 2).all(1)
+    assert np.count_nonzero(within) > 50
+    np.testing.assert_allclose(mass[within], (grid.side[within] / side) ** 2, rtol=1e-12)
+    assert mass.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(moment[within], mass[within, None] * grid.centre[within], rtol=1e-12)
+
+
 # --- the gap ----------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +229,165 @@ def test_gap_of_a_discriminator_that_knows_nothing_is_twice_the_jsd(case, loss):
     assert exact > 0.1
     found = scores(gaussian_generator(*case), linear_critic([0, 0], 0), loss)
     assert found["critic_gap"] == pytest.approx(exact, abs=2e-3)
+
+
+# latents as they come, and turned: no angle may have the latents' mesh lie along the cells
+ANGLES = (0.0, 0.1, 0.35, 0.7, math.pi / 4, 1.2, -math.pi / 2)
+WIDTHS = [((2, 2), 1.2), ((2, 2), 1.5), ((3, 2), 2.0), ((3, 2), 0.3), ((2, 2), 0.15), ((0, 0), 3.0), *CASES]
+
+
+@pytest.mark.parametrize("case", WIDTHS)
+def test_gap_is_as_exact_as_is_said_at_every_angle_of_the_latents(case):
+    _, area, p, g = plane(*case, reach=18)
+    exact = area * jsd2(p, g)
+    for angle in ANGLES:
+        found = scores(gaussian_generator(*case, angle=angle), linear_critic([0, 0], 0), "nonsaturating")
+        assert found["critic_gap"] == pytest.approx(exact, abs=0.0007 if case == ((2, 2), 1.2) else 0.0015), angle
+
+
+@pytest.mark.parametrize(("mode", "within"), [("mixture_4", 0.0025), ("ring_8", 0.0025), ("circles", 0.01)])
+@pytest.mark.parametrize("case", [((0.0, 0.0), 1.6), ((2.0, 0.0), 1.2)])
+def test_gap_of_a_wide_generator_on_tight_targets(mode, within, case):
+    """Where few points of the latents' mesh fall into a mode, what they say is where the mesh is. By quadrature."""
+    target, (mean, std) = make_target(mode), case
+    line = (np.arange(3600) + 0.5) / 3600 * 22 - 11
+    exact = 0.0
+    for part in np.array_split(line, 30):
+        x = np.stack(np.meshgrid(part, line, indexing="ij"), -1).reshape(-1, 2)
+        log_p = target.log_prob(torch.from_numpy(x)).numpy()
+        log_g = -np.square((x - mean) / std).sum(-1) / 2 - math.log(2 * math.pi * std**2)
+        middle = np.logaddexp(log_p, log_g) - math.log(2)
+        exact += (np.exp(log_p) * (log_p - middle) + np.exp(log_g) * (log_g - middle)).sum() * (22 / 3600) ** 2
+    for angle in (0.0, 0.35):
+        found = scores(gaussian_generator(*case, angle=angle), linear_critic([0, 0], 0), "nonsaturating", mode=mode)
+        assert found["critic_gap"] == pytest.approx(exact, abs=within)
+
+
+# --- the game as it is played -----------------------------------------------------------------------------------------
+
+LABELLED = [loss for loss in WITH_OPTIMUM if loss != "hinge"]
+
+
+@pytest.mark.parametrize("loss", LABELLED)
+def test_a_perfect_generator_and_the_best_critic_of_smoothed_labels_have_no_gap(loss):
+    """With labels of 0.9 D = 0.45 is the best there is, and D = 1/2 is not: its gap is a closed form."""
+    G, how = gaussian_generator((2, 2), 1.2, angle=0.0), {"penalty": "label_smoothing:0.1"}
+    least = (0.45**2 + 0.55**2) / 2 - 0.1 * (0.55**2 - 0.45**2) / 2  # a − w (a − b)
+    best, half, gap = 0.45, 0.5, 0.25 - least
+    if loss != "lsgan":
+        best, half = math.log(0.45 / 0.55), 0.0
+        gap = 2 * math.log(2) + 0.9 * math.log(0.45) + 1.1 * math.log(0.55)
+    found = scores(G, linear_critic([0, 0], best), loss, **how)
+    assert found["critic_gap"] == pytest.approx(0, abs=8e-4)
+    assert found["g_loss_gap"] == pytest.approx(0, abs=2e-3)
+    assert scores(G, linear_critic([0, 0], half), loss, **how)["critic_gap"] == pytest.approx(gap, abs=8e-4)
+    # and what G's loss would be: that against D = 0.45
+    at_best = {"nonsaturating": -math.log(0.45), "minimax": math.log(0.55), "lsgan": 0.55**2 / 2}
+    at_best |= {"alpha": at_best["nonsaturating"], "alpha_minimax": at_best["minimax"]}
+    assert found["g_loss_optimal"] == pytest.approx(at_best[loss], abs=2e-3)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("loss", LABELLED)
+def test_scores_with_smoothed_labels_are_those_of_quadrature(case, loss):
+    w, weight, bias = 0.25, np.array([0.3, -0.2]), 0.4
+    d, actual = expected(loss, *case, lambda x, t: x @ weight + bias, smoothed=w)
+    least, optimal = expected(
+        loss, *case, lambda x, t: OPTIMAL[loss](x, np.log(0.75) - np.logaddexp(-t, np.log(w))), smoothed=w
+    )
+    found = scores(gaussian_generator(*case), linear_critic(weight, bias), loss, penalty=f"label_smoothing:{w}")
+    assert found["critic_gap"] == pytest.approx(d - least, abs=0.0025)
+    assert found["g_loss_optimal"] == pytest.approx(optimal, abs=0.006)
+    assert found["g_loss_gap"] == pytest.approx(actual - optimal, abs=0.006)
+
+
+@pytest.mark.parametrize("deviation", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("case", [((2, 2), 1.2), ((3, 2), 0.3), ((2, 2), 0.02), ((-0.5, 1), 0.9), ((3, 2), 2.0)])
+def test_gap_with_instance_noise_is_that_of_the_densities_with_noise(case, deviation):
+    mean, std = case[0], math.hypot(case[1], deviation)
+    _, area, p, g = plane(mean, std, math.hypot(1.2, deviation), reach=18)
+    exact = area * jsd2(p, g)
+    for angle in (0.0, 0.7):
+        G = gaussian_generator(*case, angle=angle)
+        found = scores(G, linear_critic([0, 0], 0), "nonsaturating", penalty=f"instance_noise:{deviation}")
+        assert found["critic_gap"] == pytest.approx(exact, abs=0.003)
+
+
+@pytest.mark.parametrize("loss", WITH_OPTIMUM)
+def test_scores_with_instance_noise_are_those_of_quadrature(loss):
+    case, weight, bias, real = ((-0.5, 1.0), 0.9), np.array([0.3, -0.2]), 0.4, math.hypot(1.2, 0.5)
+    wide = (case[0], math.hypot(case[1], 0.5))
+    d, actual = expected(loss, *wide, lambda x, t: x @ weight + bias, real)
+    least, optimal = expected(loss, *wide, OPTIMAL[loss], real)
+    found = scores(gaussian_generator(*case), linear_critic(weight, bias), loss, penalty="instance_noise:0.5")
+    assert found["critic_gap"] == pytest.approx(d - least, abs=0.003)
+    assert found["g_loss_optimal"] == pytest.approx(optimal, abs=0.006)
+    assert found["g_loss_gap"] == pytest.approx(actual - optimal, abs=0.006)
+
+
+def test_noise_and_labels_together_leave_a_perfect_generator_without_a_gap():
+    how = {"penalty": "instance_noise:0.5+label_smoothing:0.1"}
+    D = linear_critic([0, 0], math.log(0.45 / 0.55))
+    assert scores(gaussian_generator((2, 2), 1.2), D, "nonsaturating", **how)["critic_gap"] == pytest.approx(
+        0, abs=1e-4
+    )
+
+
+def test_noise_that_has_fallen_to_nothing_is_none():
+    G, D = gaussian_generator((1.0, 2.5), 0.6), linear_critic([0.3, -0.2], 0.4)
+    how = {"penalty": "instance_noise:0.8", "anneal": 100}
+    assert scores(G, D, "nonsaturating", 100, **how) == scores(G, D, "nonsaturating")
+    half = scores(G, D, "nonsaturating", 0, penalty="instance_noise:0.4")
+    assert scores(G, D, "nonsaturating", 50, **how) == half
+    assert half["critic_gap"] < scores(G, D, "nonsaturating")["critic_gap"] - 0.02
+
+
+def test_a_generator_far_away_stays_there_with_noise():
+    found = scores(
+        gaussian_generator((-30.0, 2.0), 0.2), linear_critic([0, 0], 0), "nonsaturating", penalty="instance_noise:0.5"
+    )
+    assert found["critic_gap"] == pytest.approx(2 * math.log(2), abs=1e-6)
+
+
+def test_a_target_without_a_closed_form_with_noise_has_no_scores_beside_others():
+    settings = [Setting(mode=mode, penalty="instance_noise:0.3") for mode in ("gaussian", "pinwheel", "ring_8")]
+    G, D = generators(range(3), hidden=8), discriminators(range(3), hidden=8)
+    z, real = batches(3)
+    normal = (torch.zeros_like(real), torch.zeros_like(real))
+    found = critic_scores(G, D, settings)
+    for values in found.values():
+        assert np.isnan(values).tolist() == [False, True, False]
+    slopes = slope_scores(G, D, settings, z, real, 0, normal)
+    assert np.isnan(slopes["d_angle"]).all()  # no slope of log p_g with noise is known
+    assert np.isfinite(slopes["d_gradient"]).all()
+    with pytest.raises(ValueError, match="normals"):
+        slope_scores(G, D, settings, z, real)
+
+
+@pytest.mark.parametrize("loss", LABELLED)
+def test_gradients_are_those_of_the_losses_that_the_game_has(loss):
+    """What a player descends with labels and noise, by the game's own code on the same batch."""
+    setting = Setting(loss=loss, hidden=8, batch_size=64, penalty="instance_noise:0.4+label_smoothing:0.2", anneal=10)
+    G, D = generators([1], hidden=8), discriminators([1], hidden=8)
+    z, real = batches()
+    normal = tuple(torch.randn(real.shape, generator=torch.Generator().manual_seed(k)) for k in (3, 4))
+    found = slope_scores(G, D, [setting], z, real, 5, normal)
+    game = Game(G, D, [setting], None)
+    batch = Batch(z, real, None, None, (0.2 * normal[0], 0.2 * normal[1]))
+    for name, player in (("g_gradient", "g"), ("d_gradient", "d")):
+        gradient = game.gradient(player, G.flat.detach(), D.flat.detach(), batch, record=False)
+        assert found[name].item() == pytest.approx(gradient.norm().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("penalty", ["none", "label_smoothing", "instance_noise:0.3"])
+def test_what_others_there_are_changes_no_bit_of_a_members_score(penalty):
+    modes = ("mixture_4", "ring_8", "gaussian", "circles", "mixture")
+    settings = [Setting(mode=mode, penalty=penalty) for mode in modes]
+    G, D = generators(range(5), hidden=16), discriminators(range(5), hidden=16)
+    together = critic_scores(G, D, settings)
+    some = critic_scores(generators(range(2), hidden=16), discriminators(range(2), hidden=16), settings[:2])
+    for name, values in some.items():
+        assert np.array_equal(values, together[name][:2]), name
 
 
 @pytest.mark.parametrize("loss", LOGARITHMIC)

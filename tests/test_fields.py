@@ -168,6 +168,64 @@ def test_the_optimal_field_of_gaussian_players():
     np.testing.assert_allclose(found[0][~np.isnan(found[0])], 0.5, atol=0.03)  # a perfect generator
 
 
+@pytest.mark.parametrize("deviation", [0.05, 0.2, 0.5, 1.5])
+@pytest.mark.parametrize("mode", ["gaussian", "mixture_4", "ring_8"])
+def test_the_optimal_field_is_that_of_the_game_as_it_is_played(mode, deviation):
+    """Labels of 0.8 and noise: 0.8 p / (p + q) of the densities with noise, averaged in closed form."""
+    setting = Setting(mode=mode, penalty=f"instance_noise:{deviation}+label_smoothing:0.2")
+    players = [((1, 1), 1.2), ((2, 2), 0.3), ((-1, 0), 2.0)]
+    found = optimal_field(gaussian_generators(*players), [setting] * 3, POINTS)
+    p = smoothed_target(POINTS, mode, math.hypot(make_target(mode).std, deviation))
+    for field, (mean, std) in zip(found, players, strict=True):
+        g = smoothed(POINTS, mean, math.hypot(std, deviation))
+        sure = p + g > 1.1 * least(POINTS)
+        best = 0.8 * (p[sure] / (p + g)[sure])
+        np.testing.assert_allclose(field[sure], best, atol=0.03)
+        assert np.abs(field[sure] - best).mean() < 0.002
+        assert np.isnan(field[p + g < 0.9 * least(POINTS)]).all()
+
+
+def test_labels_and_no_noise_scale_the_optimal_field():
+    G, D = gaussian_generators(((1, 1), 1.2)), linear_critics(([0, 0], math.log(0.45 / 0.55)))
+    plain = optimal_field(G, [Setting()], POINTS)
+    smooth = Setting(penalty="label_smoothing:0.1")
+    np.testing.assert_allclose(optimal_field(G, [smooth], POINTS), 0.9 * plain, atol=1e-6)
+    # of a perfect generator the best D shows no difference anywhere
+    perfect = optimal_field(gaussian_generators(((2, 2), 1.2)), [smooth], POINTS)[0]
+    difference = discriminator_field(G, D, [smooth], POINTS)[0] - perfect
+    np.testing.assert_allclose(difference[np.isfinite(perfect)], 0, atol=0.03)
+
+
+def test_the_noise_in_the_optimal_field_falls_with_the_steps():
+    setting = Setting(mode="mixture_4", penalty="instance_noise:0.6", anneal=100)
+    player = ((1, 1), 1.2)
+    steps = [0, 50, 100, 700]
+    found = optimal_field(gaussian_generators(*[player] * 4), [setting] * 4, POINTS, steps)
+    alike = (
+        *(Setting(mode="mixture_4", penalty=f"instance_noise:{w}") for w in (0.6, 0.3)),
+        *[Setting(mode="mixture_4")] * 2,
+    )
+    for field, other in zip(found, alike, strict=True):
+        np.testing.assert_array_equal(field, optimal_field(gaussian_generators(player), [other], POINTS)[0])
+
+
+def test_the_optimal_field_of_a_target_that_has_no_closed_form_with_noise():
+    """The pinwheel with noise, by the mean over 33 × 33 Gauss–Hermite points of its exact density."""
+    target, deviation = make_target("pinwheel"), 0.5
+    node, weight = np.polynomial.hermite_e.hermegauss(33)
+    u = deviation * np.stack(np.meshgrid(node, node, indexing="ij"), -1)
+    at = torch.from_numpy(POINTS[:, :, None, None] - u)
+    p = (target.log_prob(at).exp().numpy() * np.outer(weight, weight)).sum((2, 3)) / weight.sum() ** 2
+    g = stats.multivariate_normal((0, 0), 1.5**2 + deviation**2).pdf(POINTS)
+    field = optimal_field(
+        gaussian_generators(((0, 0), 1.5)), [Setting(mode="pinwheel", penalty="instance_noise:0.5")], POINTS
+    )[0]
+    sure = p + g > 2 * least(POINTS)
+    # not averaged over cells: half of a std of the noise
+    np.testing.assert_allclose(field[sure], (p / (p + g))[sure], atol=0.05)
+    assert np.abs(field - p / (p + g))[sure].mean() < 0.01
+
+
 def test_a_mesh_much_coarser_than_the_grid_leaves_no_gaps():
     """Lines of the mesh are 0.06 apart where they are closest: 3 cells, which many parts fill."""
     points = grid_points(6.0, 160)

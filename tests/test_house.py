@@ -27,7 +27,7 @@ FLOORS = [
         "userdata",
         "sample",
     ],
-    ["GAN", "losses", "penalties", "updates", "game"],
+    ["GAN", "losses", "penalties", "played", "updates", "game"],
     [
         "transport",
         "theory",

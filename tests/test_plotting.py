@@ -173,6 +173,16 @@ def test_losses_are_medians_of_the_finite_seeds():
     assert_nothing_clipped(figure)
 
 
+@pytest.mark.parametrize("chance", [0.45, 0.622, None])
+def test_the_line_of_d_is_where_its_means_are_at_equilibrium(chance):
+    rng = np.random.default_rng(0)
+    curves = rng.uniform(0.4, 0.6, (4, 2, 9))
+    figure = charts.losses_figure("made up", np.arange(1, 10), *curves, {"D": 1.4}, chance=chance)
+    level = [height(line)[0] for line in figure.axes[1].lines[2:]]
+    assert level == ([] if chance is None else [chance])
+    assert_nothing_clipped(figure)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_losses_of_one_seed_that_has_nothing_to_show(value):
     nothing = np.full((1, 3), value)

@@ -84,6 +84,33 @@ def test_weights_are_kept_of_whom_was_asked(monkeypatch):
         check(study(), Look(show="d"))
 
 
+def test_lines_of_a_loss_plot_are_those_of_the_game_that_was_played(results):
+    """Of the setting's own α, and of its labels: D* = (1 − w) / 2, in the curve of the loss without the labels."""
+    games = {
+        (2.0, 2 - np.sqrt(2), 0.5): Setting(loss="alpha", alpha_d=0.5, alpha_g=2.0, **SMALL),
+        (-np.log(0.4 * 0.6), -np.log(0.4), 0.4): Setting(penalty="label_smoothing:0.2", **SMALL),
+        (None, None, None): Setting(train="d", **SMALL),
+        (2.0, None, None): Setting(loss="hinge", **SMALL),
+    }
+    asked = Study("n", "q", tuple(games.values()), steps=4, frames=0, snapshots=1, workers="1")
+    pictures = {p.path: p.arguments for p in plan(run_study(resolve(asked)), Look()) if p.path.endswith("losses.png")}
+    found = [(p["equilibrium"].get("D"), p["equilibrium"].get("G"), p["chance"]) for p in pictures.values()]
+    for expected in games:
+        near = [all(a == b or (a and b and abs(a - b) < 1e-9) for a, b in zip(expected, f, strict=True)) for f in found]
+        assert sum(near) == 1, expected
+
+
+def test_the_best_d_of_a_frame_is_that_of_its_step(results):
+    """Noise that falls to nothing in half of the run: the last frames are those of the same weights without any."""
+    noisy = results.study.with_settings({"penalty": ["instance_noise:0.8"], "anneal": [30]})
+    plain = scene(sketched(results, 1), ("optimal",)).optimal
+    with_noise = scene(sketched(dataclasses.replace(results, study=noisy), 1), ("optimal",)).optimal
+    late = results.frame_steps[0] >= 30
+    assert 0 < late.sum() < len(late)
+    for moment, same in enumerate(late):
+        assert np.array_equal(plain[moment], with_noise[moment], equal_nan=True) == same
+
+
 def test_a_look_that_cannot_be_drawn_is_refused_before_training(results):
     for look, word in (
         ({"member": 3}, "--member 3: the seeds are 0 to 2"),
