@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from losses import LOSSES
+from recorded import RecordedStack
 from settings import OptionError, Setting
 from train import train_stack
 from updates import OPTIMIZERS, UPDATES
@@ -53,11 +54,17 @@ def equal(some, others):
     return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in zip(some, others, strict=True))
 
 
-def check(setting, **how):
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    """Members take turns of one step, so that there is a state at every step."""
+    monkeypatch.setattr(RecordedStack, "block", 1)
+
+
+def check(setting, every=1, **how):
     states = []
     whole = record(setting, states=states, **how)
     assert [step for step, _ in states] == sorted({step for step, _ in states})
-    for step, state in states:
+    for step, state in states[::every]:
         rest = record(setting, resume=(step, state), **how)
         assert set(rest) == {look for look in whole if look >= step}
         for look, arrays in rest.items():
@@ -69,12 +76,21 @@ def test_every_loss_rule_and_optimiser_goes_on_where_it_was(loss, rule, optimize
     setting = allowed(loss=loss, update=rule, optimizer=optimizer, d_steps=2, unroll=2, lookahead_k=2, lr=1e-2)
     if setting is None:
         pytest.skip("not allowed together")
-    check(setting, fast=False)
+    check(setting, members=1, every=3)
 
 
+def test_members_take_whole_turns_and_go_on_between_them(monkeypatch):
+    """Past the end of a turn, of a look and of a curve's entry, with three members at three tables."""
+    monkeypatch.undo()
+    assert RecordedStack.block > 1
+    setting = dataclasses.replace(SMALL, penalty="gp", update="lookahead", lookahead_k=3)
+    check(setting, looks=(0, 40, 70), steps=70)
+
+
+@pytest.mark.parametrize("fast", [None, False])
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_whatever_else_a_setting_carries_goes_on_too(name):
-    check(dataclasses.replace(SMALL, **EVERYTHING[name]))
+def test_whatever_else_a_setting_carries_goes_on_too(name, fast):
+    check(dataclasses.replace(SMALL, **EVERYTHING[name]), fast=fast, every=2)
 
 
 @pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if not loss.paired])
@@ -115,5 +131,7 @@ def test_it_would_show_if_a_moment_or_a_stream_began_anew():
         if not values.any():
             continue  # a stream that this setting does not draw from
         rest = record(setting, resume=(step, state | {name: np.zeros_like(values)}))
-        alike = name.startswith("means")  # of the last D step, and always made anew before they are read
+        # means are of the last D step, always made anew before they are read; where real points go on, the stream of
+        # their noise tells
+        alike = ".means." in name or name.endswith(".stream.choice")
         assert equal(rest[STEPS], whole[STEPS]) == alike, name
