@@ -21,7 +21,7 @@ from files import NotARun, held
 from joint import join
 from parts import Part
 from progress import Progress, silent
-from render import check, plan, plan_joint, render
+from render import check, plan, plan_joint, remarks, render
 from report import Told, write_report
 from results import Results, check_targets, keep_targets, load, manifest, save, study_of, thinned
 from settings import VERSION, Look, Study
@@ -129,8 +129,10 @@ def _carry_out(
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
         parts = _parts(results)
         if look is not None:
+            for words in remarks(look):
+                tell(words)
             pictures = plan(results, look, parts)
-            names = sorted({*_own(folder), *RECORD, *(picture.path for picture in pictures)})
+            names = sorted({*_own(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
@@ -157,6 +159,7 @@ def redraw(
     frames: int | None = None,
     workers: str = "auto",
     progress: Progress = silent,
+    tell: Tell = _nobody,
 ) -> None:
     """Draw a finished run's pictures again, and its report, as it was drawn but for `changes` of its look.
 
@@ -170,6 +173,8 @@ def redraw(
         dataclasses.replace(results.study, workers=workers)  # checked
         parts = _parts(results)  # of all frames
         pictures = plan(results if frames is None else thinned(results, frames), look, parts)
+        for words in remarks(look):
+            tell(words)
         folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         try:
             with progress("drawing", len(pictures)) as advance:
