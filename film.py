@@ -251,7 +251,7 @@ class PatchFilm(Film):
 
 
 class GifWriter(PatchFilm):
-    """GIF. Times are whole 1/100 s, and browsers show fewer than two of them slowly: above 50 fps it leaves frames out."""
+    """GIF. Times are whole 1/100 s; browsers show less than two slowly, so above 50 fps it leaves frames out."""
 
     largest = 65535
     tick = Fraction(1, 100)

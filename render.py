@@ -108,8 +108,8 @@ def remarks(look: Look) -> list[str]:
         quickest = FORMATS[kind].quickest
         if look.fps is not None and quickest is not None and look.fps * quickest > 1:
             found.append(
-                f"--fps {look.fps:g}: browsers slow a {kind.upper()} down that shows more than {int(1 / quickest)} frames"
-                " a second, so it leaves frames out and lasts as long"
+                f"--fps {look.fps:g}: browsers slow down a {kind.upper()} of more than {int(1 / quickest)} frames a"
+                " second, so it leaves frames out, and lasts as long"
             )
     return found
 
@@ -357,8 +357,8 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
         last = np.array([own.frame_steps.shape[1] - 1])
         made = plane(own, member, last, half_width, " · ".join(labels[index]))
         # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view
-        told = made.notes[0].endswith(("modes", "nats"))
-        planes[cell] = dataclasses.replace(made, notes=[""]) if told else made
+        untold = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
+        planes[cell] = dataclasses.replace(made, notes=[", ".join(untold)])
     scores = []
     for name in COMPARED:
         # a score that a setting's target cannot have is left out, and one that no seed has altogether

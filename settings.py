@@ -395,7 +395,9 @@ class Look:
     """How a run is drawn: nothing of it changes a number. Raises `OptionError`."""
 
     show: str = option("default", "layers of an animation's frames, with commas: " + ", ".join(LAYERS))
-    animation: str = option("gif", "of the animations: " + ", ".join(ANIMATIONS) + ", with commas; png: frames for LaTeX")
+    animation: str = option(
+        "gif", "of the animations: " + ", ".join(ANIMATIONS) + ", with commas; png: frames for LaTeX"
+    )
     format: str = option("png", "of the figures: png, and beside it pdf or svg, with commas")
     spacing: str = option("log", "moments of frames.png: log is denser where training is young")
     across: str = option("auto", "columns of comparison.gif, the rows are the other; auto: of what there is more")
