@@ -330,8 +330,8 @@ class Sheet:
         ending = "{}" if cramped else "ends: {}"
         scenes = self.scenes.items()
         size = max(9, round(0.8 * (self.font - 2)))
-        notes = {c: list(s.plane.notes) for c, s in scenes}
-        outside = {c: [""] * len(several) for c, several in notes.items()}
+        notes: dict[Cell, Sequence[str]] = {c: s.plane.notes for c, s in scenes}
+        outside: dict[Cell, Sequence[str]] = {c: [""] * len(several) for c, several in notes.items()}
 
         def fit() -> bool:
             return fitting([note for several in notes.values() for note in set(several)], size, self.block) == size
@@ -339,12 +339,9 @@ class Sheet:
         if not fit():
             notes = {c: [plotting.brief(note) for note in several] for c, several in notes.items()}
         if cramped or not fit():
-            first, rest = (
-                0 if cramped else 1,
-                {c: [note.split(", ") for note in several] for c, several in notes.items()},
-            )
-            outside = {c: [_outside(parts[first:], cramped) for parts in several] for c, several in rest.items()}
-            notes = {c: ["" if cramped else parts[0] for parts in several] for c, several in rest.items()}
+            parts = {c: [note.split(", ") for note in several] for c, several in notes.items()}
+            outside = {c: [_outside(p if cramped else p[1:], cramped) for p in several] for c, several in parts.items()}
+            notes = {c: ["" if cramped else p[0] for p in several] for c, several in parts.items()}
         return {
             "label": {c: [s.plane.title if self.labelled else ""] for c, s in scenes},
             "note": notes,
