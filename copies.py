@@ -98,12 +98,11 @@ class Gif:
             yield shown
 
     def copy(self, count: int, shrink: int = 1) -> bytes:
-        """The same with `count` of its frames, the first and last among them, evenly, each side `shrink` times less.
+        """The same with `count` of its frames, evenly, from the first to the last; each side is `shrink` times less.
 
         It lasts as long.
         """
-        count = min(count, len(self))
-        kept = set(np.round(np.linspace(0, len(self) - 1, count)).astype(int).tolist()) | {len(self) - 1}
+        kept = set(np.round(np.linspace(0, len(self) - 1, min(max(2, count), len(self)))).astype(int).tolist())
         before, hold = sum(self.delays[:-1]), self.delays[-1]
         fps = 100 * (len(kept) - 1) / before if before and len(kept) > 1 else 1.0
         colours = self.palette[:-1] if len(self.palette) > 2 else self.palette  # room for a transparent one

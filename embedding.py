@@ -2,7 +2,8 @@
 
 By itself (`auto`) the page stays within `MOST` bytes. If the pictures do not fit as they are, the animation of all
 settings is put in whole, as far as there is room, figures with fewer colours, the other animations at half their size
-with fewer frames, all with as many. What still does not fit is linked. Whatever is not whole says so, and has a link.
+with fewer frames, all with the same share of them. What still does not fit is linked. Whatever is not whole says so,
+and has a link.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from copies import Gif, fewer_colours
 
 MOST = 6_000_000  # bytes of a page
 LEAD = 0.6  # of the room for pictures, that the animation of all settings may take from figures
+FILMS = 0.15  # of what that leaves, that figures leave to the other animations
 FEWEST = 12  # frames of a copy, below which it is no animation
 MANY = 24  # animations, beyond which they are linked without being looked at
 WORDS = 250  # bytes that a picture's words and link may take beyond those of a linked one
@@ -105,12 +107,20 @@ def _embed_what_fits(pictures: Sequence[Picture], room: int) -> None:
     share = max(LEAD * room, room - need) / max(1, len(leads))
     for picture in leads:
         room -= _lead(picture, int(min(share, room)))
+    looked_at = films if len(films) <= MANY else []
+    kept = int(FILMS * room) if looked_at else 0
+    inside = []
     for picture, (data, told) in zip(figures, copies, strict=False):
-        if cost(len(data)) <= room:
+        if cost(len(data)) <= room - kept:
             _put(picture, data, picture.kind, told)
             room -= cost(len(data))
-    if films and len(films) <= MANY:
-        _films(films, room)
+            inside.append((picture, cost(len(data))))
+    if looked_at:
+        room -= _films(looked_at, room)
+    for picture, spent in inside:  # what is left makes them whole again
+        if picture.told and cost(picture.length) - spent <= room:
+            _put(picture, picture.file.read_bytes(), picture.kind)
+            room -= cost(picture.length) - spent
 
 
 def _rank(name: str) -> int:
@@ -145,21 +155,29 @@ def _lead(picture: Picture, room: int) -> int:
     return 0
 
 
-def _films(films: Sequence[Picture], room: int) -> None:
-    """Put animations in, all with the same share of their frames, or else their last frames; in half their size."""
+def _films(films: Sequence[Picture], room: int) -> int:
+    """Put animations in, all whole, or all in half their size with the same share of their frames, or else their last
+    frames; what that costs."""
+    whole, spent = sum(cost(picture.length) for picture in films), 0
+    if whole <= room:
+        for picture in films:
+            _put(picture, picture.file.read_bytes(), picture.kind)
+        return whole
     try:
         gifs = [Gif(picture.file.read_bytes()) for picture in films]
-        if (fit := _thinned(gifs, sum(cost(picture.length) for picture in films), room, 2)) is not None:
+        if (fit := _thinned(gifs, whole, room, 2)) is not None:
             for picture, gif, (data, count) in zip(films, gifs, fit, strict=True):
                 _put(picture, data, picture.kind, _copy_words(count, len(gif), 2))
-            return
+                spent += cost(len(data))
+            return spent
         for picture, gif in zip(films, gifs, strict=True):
             still = gif.last(2)
-            if cost(len(still)) <= room:
+            if spent + cost(len(still)) <= room:
                 _put(picture, still, "image/png", "The last frame; linked, not inside this page", still=True)
-                room -= cost(len(still))
+                spent += cost(len(still))
     except ValueError:  # they stay links
-        return
+        pass
+    return spent
 
 
 def _thinned(gifs: Sequence[Gif], whole: int, room: int, shrink: int) -> list[tuple[bytes, int]] | None:
@@ -168,17 +186,18 @@ def _thinned(gifs: Sequence[Gif], whole: int, room: int, shrink: int) -> list[tu
     `whole` is what the animations would cost as they are.
     """
     share = min(1.0, room * shrink / whole)  # half the width takes about half the bytes: colours mix at edges
+    fewest = [min(FEWEST, len(gif)) for gif in gifs]
     while True:
-        counts = [round(share * len(gif)) for gif in gifs]
-        if any(count < min(FEWEST, len(gif)) for count, gif in zip(counts, gifs, strict=True)):
-            return None
+        counts = [max(least, round(share * len(gif))) for least, gif in zip(fewest, gifs, strict=True)]
         copies = [gif.copy(count, shrink) for gif, count in zip(gifs, counts, strict=True)]
         if (need := sum(cost(len(copy)) for copy in copies)) <= room:
             return list(zip(copies, counts, strict=True))
+        if counts == fewest:
+            return None
         share *= min(0.95, 0.98 * room / need)
 
 
 def _copy_words(count: int, of: int, shrink: int) -> str:
     frames = "all" if count == of else str(count)
-    size = "" if shrink == 1 else f", at 1/{shrink} of its width"
+    size = "" if shrink == 1 else ", at half its width" if shrink == 2 else f", at 1/{shrink} of its width"
     return f"Smaller copy, {frames} of {of} frames{size}; whole"

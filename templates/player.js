@@ -41,9 +41,9 @@
   // A frame's indices, as LZW has packed them from bytes[at] on.
   function unpack(bytes, at, out) {
     const before = new Uint16Array(4096), last = new Uint8Array(4096), length = new Uint16Array(4096);
-    const clear = 1 << bytes[at], end = clear + 1;
+    const least = bytes[at++], clear = 1 << least, end = clear + 1;
     for (let k = 0; k < clear; k++) [last[k], length[k]] = [k, 1];
-    let bits = bytes[at++] + 1, next = end + 1, previous = -1, first = 0, held = 0, count = 0, block = 0, place = 0;
+    let bits = least + 1, next = end + 1, previous = -1, first = 0, held = 0, count = 0, block = 0, place = 0;
     for (;;) {
       while (count < bits) {
         if (!block && !(block = bytes[at++])) return;
@@ -56,7 +56,7 @@
       count -= bits;
       if (code === end) return;
       if (code === clear) {
-        [bits, next, previous] = [bytes.length && Math.log2(clear) + 1, end + 1, -1];
+        [bits, next, previous] = [least + 1, end + 1, -1];
         continue;
       }
       const known = code < next, size = known ? length[code] : length[previous] + 1;
@@ -150,17 +150,24 @@
         this.show(+this.slider.value);
       });
       this.controls.append(this.slider);
-      new IntersectionObserver(entries => {
+      this.watch = new IntersectionObserver(entries => {
         this.seen = entries.at(-1).isIntersecting;
         if (this.seen && !this.screen) this.open();
         this.change();
-      }, { rootMargin: "200px" }).observe(image.closest(".screen"));
+      }, { rootMargin: "200px" });
+      this.watch.observe(image.closest(".screen"));
       this.play(this.playing);
     }
 
     open() {
       const gif = read(this.image.src);
-      if (!gif) return;
+      if (!gif) { // a GIF of another kind is stopped as a linked one is
+        this.watch.disconnect();
+        this.controls.remove();
+        films.splice(films.indexOf(this), 1);
+        new Linked(this.image, this.playing);
+        return;
+      }
       const canvas = element("canvas", { width: gif.width, height: gif.height, className: "film" });
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", this.image.alt);
@@ -199,22 +206,24 @@
 
   // A file beside the page: stopped, it shows its last frame if the page has that, else its first.
   class Linked extends Film {
-    constructor(image) {
+    constructor(image, playing = !calm) {
       super(image, "Stop");
       this.still = image.dataset.film ? image.src : null;
       image.addEventListener("load", () => this.change());
       image.addEventListener("error", () => {
-        if (this.still && image.src !== this.still) this.play(false);
+        if (this.still) this.play(false);
         this.button.disabled = true;
         this.button.textContent = "The animation is not beside this page";
       });
-      this.play(this.playing && !this.still); // nothing is loaded before it is asked for
+      this.play(playing && !this.still); // nothing is loaded before it is asked for
     }
 
     change() {
       const { image } = this;
-      if (this.still) image.src = this.playing ? image.dataset.film : this.still;
-      else if (!this.playing && image.complete && image.naturalWidth && !this.frozen) {
+      if (this.still) {
+        const source = this.playing ? image.dataset.film : this.still;
+        if (image.getAttribute("src") !== source) image.src = source; // each time it is set it is loaded
+      } else if (!this.playing && image.complete && image.naturalWidth && !this.frozen) {
         this.frozen = element("canvas", { width: image.naturalWidth, height: image.naturalHeight, className: "film" });
         this.frozen.setAttribute("role", "img");
         this.frozen.setAttribute("aria-label", image.alt);
