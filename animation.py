@@ -160,7 +160,8 @@ class Sheet:
         font = 18 if self.single else np.clip(WIDEST // (12 * max(planes, len(rows))), 14, 20)
         self.font = max(11, round(font * self.scale))
         self.small, self.line = max(9, self.font - 3), round(1.45 * self.font)  # lesser words; a line of words, pixels
-        self.ticks = {tick: written(number(tick), self.small) for tick in plotting.plane_ticks(half_width)}
+        ticks = plotting.plane_ticks(half_width, [scene.plane for scene in scenes.values()])
+        self.ticks = {tick: written(number(tick), self.small) for tick in ticks}
         self.below = self.small + 12  # tick labels and what is around them
         self.graphs: dict[Cell, list[Graph]] = {cell: [] for cell in scenes}
         if "strip" in self.layers:
@@ -287,6 +288,7 @@ class Sheet:
             for (x, y), pixels in zip(self.at[cell], panel.draw(moment), strict=True):
                 canvas[y : y + self.side, x : x + self.side] = pixels
             self._write(canvas, cell, "note", moment)
+            self._write(canvas, cell, "outside", moment)
             for graph in self.graphs[cell]:
                 graph.mark(canvas, step)
         (left, top, length, height), (first, last) = self.bar, self.span
@@ -301,7 +303,8 @@ class Sheet:
         lowest = self.deepest > 0 or not any(row > r and column == c for row, column in self.scenes)
         first = not any(row == r and column < c for row, column in self.scenes)
         y, end = self.rows_top[r], self.rows_top[r] + side
-        close = 2 * max(word.shape[1] for word in self.ticks.values()) > side / self.half_width * max(self.ticks)
+        ticks, widest = list(self.ticks), max(word.shape[1] for word in self.ticks.values())
+        shown = plotting.labelled(ticks, (ticks[1] - ticks[0]) * side / (2 * self.half_width), widest)
         for view, (x, _) in zip(self.views, self.at[cell], strict=True):
             if self.named and view:
                 word = written(VIEWS[view], fitting([VIEWS[view]], self.small + 1, side, bold=True), bold=True)
@@ -309,7 +312,7 @@ class Sheet:
             canvas[y - 1 : end + 1, x - 1 : x + side + 1] = EDGE
             for tick, word in self.ticks.items():
                 place = round((tick / self.half_width + 1) * side / 2)
-                if close and tick == 0:  # no room for its label
+                if tick not in shown:
                     word = word[:0]
                 if lowest:
                     canvas[end + 1 : end + 5, x + place] = EDGE
@@ -321,17 +324,28 @@ class Sheet:
     def _words(self, cramped: bool) -> dict[str, dict[Cell, Sequence[str]]]:
         """The kinds of words over the planes, and what each cell has of them.
 
-        Small planes have no notes, and those that whole notes do not fit only the notes' first parts.
+        Those that whole notes do not fit have only what is brief, if need be on two lines; small planes have only what
+        is said of samples outside.
         """
         ending = "{}" if cramped else "ends: {}"
         scenes = self.scenes.items()
         size = max(9, round(0.8 * (self.font - 2)))
-        notes = {c: list(s.plane.notes) for c, s in scenes}
-        if fitting([note for several in notes.values() for note in set(several)], size, self.block) < size:
-            notes = {c: [note.partition(", ")[0] for note in several] for c, several in notes.items()}
+        notes: dict[Cell, Sequence[str]] = {c: s.plane.notes for c, s in scenes}
+        outside: dict[Cell, Sequence[str]] = {c: [""] * len(several) for c, several in notes.items()}
+
+        def fit() -> bool:
+            return fitting([note for several in notes.values() for note in set(several)], size, self.block) == size
+
+        if not fit():
+            notes = {c: [plotting.brief(note) for note in several] for c, several in notes.items()}
+        if cramped or not fit():
+            parts = {c: [note.split(", ") for note in several] for c, several in notes.items()}
+            outside = {c: [_outside(p if cramped else p[1:], cramped) for p in several] for c, several in parts.items()}
+            notes = {c: ["" if cramped else p[0] for p in several] for c, several in parts.items()}
         return {
             "label": {c: [s.plane.title if self.labelled else ""] for c, s in scenes},
-            "note": {c: [""] * len(several) if cramped else several for c, several in notes.items()},
+            "note": notes,
+            "outside": outside,
             "verdict": {c: [ending.format(s.verdict) if s.verdict else ""] for c, s in scenes},
         }
 
@@ -412,6 +426,12 @@ def _fields(scene: Scene, layers: Sequence[str]) -> list[Array]:
     return [getattr(scene, name) for name in names]
 
 
+def _outside(parts: Sequence[str], cramped: bool) -> str:
+    """What a note's parts say of samples outside the picture, in a few letters if `cramped`."""
+    words = next((part for part in parts if part.endswith(plotting.OUTSIDE)), "")
+    return words.replace("outside", "out").replace("out of view", "all out") if cramped else words
+
+
 def _over(words: Mapping[str, Mapping[Cell, Sequence[str]]], room: int, font: int) -> tuple[list[tuple[str, ...]], int]:
     """The lines of words over the planes, each one or two kinds of words, and their font size.
 
@@ -423,8 +443,8 @@ def _over(words: Mapping[str, Mapping[Cell, Sequence[str]]], room: int, font: in
         kind: {cell: max(dict.fromkeys(several), key=font_of(font, False).getlength) for cell, several in cells.items()}
         for kind, cells in words.items()
     }
-    kinds = [kind for kind in longest if any(longest[kind].values())]  # label, note, verdict
-    lines: list[tuple[str, ...]] = [(kind,) for kind in ("label", "verdict", "note") if kind in kinds]
+    kinds = [kind for kind in longest if any(longest[kind].values())]  # label, note, outside, verdict
+    lines: list[tuple[str, ...]] = [(kind,) for kind in ("label", "verdict", "note", "outside") if kind in kinds]
     if len(kinds) > 1:
         a, b = kinds[0], kinds[-1]
         alone = [text for kind in kinds if kind not in (a, b) for text in longest[kind].values()]

@@ -3,7 +3,11 @@
 A frame is indices into one palette, and every format but MP4 gives back exactly those colours. After the first frame
 GIF, WebP and APNG store only the box that changed; where little in it changed, the rest is left transparent, which
 packs better. Two threads pack frames while the next ones are drawn. APNG is the quickest to write, WebP the smallest,
-MP4 what slides and videos take.
+MP4 what slides and videos take, a folder of PNGs what LaTeX's `animate` package takes.
+
+Every format lasts equally long. Frame k begins at k/fps; what a format cannot say so finely is rounded at each frame's
+beginning, never at its length, so that nothing adds up. Browsers show frames of 10 ms and less for 100 ms, so frames
+that would be shorter than a format's `quickest` are left out: at each multiple of it stands the newest that has begun.
 """
 
 from __future__ import annotations
@@ -11,11 +15,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import math
+import re
 import struct
 import tempfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -30,9 +37,11 @@ from files import atomic
 
 Pixels = NDArray[np.uint8]  # palette indices, (height, width)
 
-SUFFIXES = {".gif": "gif", ".webp": "webp", ".png": "apng", ".apng": "apng", ".mp4": "mp4"}
+# of a path -> its format; a path without one is a folder
+SUFFIXES = {".gif": "gif", ".webp": "webp", ".png": "apng", ".apng": "apng", ".mp4": "mp4", "": "png"}
 LONGEST = 600  # seconds that a frame can stand, in every format
-QUICKEST = Fraction(11, 1000)  # seconds; browsers show 10 ms and less as 100
+TIMELINE = "timeline.txt"  # beside PNGs
+MOST_TIMELINE = 2**20  # bytes of it that are read: of 100 000 frames
 PACKERS = 2  # threads beside the one that draws
 SPARSE = 0.45  # a box that changed in a smaller share of its pixels packs better with the others transparent
 
@@ -55,13 +64,16 @@ class Film(ABC):
     """A file that takes frames (height, width) uint8, indices into one palette (K, 3) with 2 ≤ K ≤ 256.
 
     `with GifWriter(path, palette, (width, height), fps) as film: film.append(indices)`. Each frame stands 1/fps, as
-    closely as the format can say, also one that equals the frame before; the last one stands `hold_last_seconds`.
+    closely as the format can say, also one that equals the frame before; the last one stands `hold_last_seconds`, or
+    1/fps if that is longer. F frames last (F − 1)/fps and what the last one stands, in every format, to half of its
+    smallest unit. Frames that follow faster than `quickest` are left out, but the first and last never are.
     What can loop does so for ever. Memory does not grow with the number of frames. The file gets its name when it
     is whole: after an exception nothing is left. Equal frames give equal bytes. Raises `ValueError` for what the
     format cannot hold, `MissingLibrary`, and `OSError` where the file system does.
     """
 
     largest: ClassVar[int]  # side, pixels
+    quickest: ClassVar[Fraction | None] = None  # seconds that a frame stands at least; None: any time
 
     def __init__(
         self,
@@ -100,7 +112,7 @@ class Film(ABC):
     def __enter__(self) -> Self:
         self.count = 0  # frames so far
         with contextlib.ExitStack() as stack:
-            self._begin(stack.enter_context(atomic(self.path)), stack)
+            self._begin(self._place(stack), stack)
             self._open = stack.pop_all()
         return self
 
@@ -116,6 +128,10 @@ class Film(ABC):
             if not self.count:
                 raise ValueError("an animation needs at least one frame")
             self._end()
+
+    def _place(self, stack: contextlib.ExitStack) -> Path:
+        """Where to write, until `stack` closes: a temporary file beside the path, which then gets its name."""
+        return stack.enter_context(atomic(self.path))
 
     def _prepare(self) -> None:
         """What a format asks for beside; raises for what it cannot hold, before there is a file."""
@@ -147,11 +163,13 @@ class PatchFilm(Film):
     """What GIF, APNG and WebP share. The newest patches wait in memory, until they are packed and followed."""
 
     even = False  # boxes begin at even places only
+    tick: ClassVar[Fraction | None] = None  # seconds that times are multiples of; None: any time
+    quickest: ClassVar[Fraction]
     tail = b""
 
     @abstractmethod
     def _head(self, length: int) -> bytes:
-        """What stands before the frames. It is written again at the end, when length and `count` are known."""
+        """What stands before the frames. It is written again at the end, when length and `_written` are known."""
 
     @abstractmethod
     def _encode(self, box: Pixels, sparse: bool) -> bytes:
@@ -164,26 +182,49 @@ class PatchFilm(Film):
         self._file: BinaryIO = stack.enter_context(temporary.open("wb"))
         self._encoder = stack.enter_context(ThreadPoolExecutor(PACKERS))
         self._shown: Pixels | None = None
-        self._waiting: deque[Patch] = deque()
+        self._newest: tuple[Fraction, Pixels] | None = None  # when it begins; the next one may take its place
+        self._waiting: deque[tuple[Fraction, Patch]] = deque()
         self._written = 0
         self._sparse = False  # any patch so far
         self._file.write(self._head(0))
 
     def _add(self, indices: Pixels) -> None:
-        self._waiting.append(self._patch(indices))
-        self._shown = indices.copy()
-        self._sparse |= self._waiting[-1].sparse
-        if len(self._waiting) > PACKERS:
-            self._write(self.delay)
+        begins = self._begins(self.count)
+        if self._newest is not None and self._newest[0] < begins:
+            self._take(*self._newest)
+        self._newest = begins, indices.copy()
 
-    def _write(self, seconds: Fraction) -> None:
+    def _begins(self, number: int) -> Fraction:
+        """When a frame begins, in seconds: of several that begin together the last is shown."""
+        exact = number * self.delay
+        if self.delay < self.quickest:
+            return math.ceil(exact / self.quickest) * self.quickest
+        return self._rounded(exact)
+
+    def _rounded(self, seconds: Fraction) -> Fraction:
+        return seconds if self.tick is None else math.floor(seconds / self.tick + Fraction(1, 2)) * self.tick
+
+    def _take(self, begins: Fraction, indices: Pixels) -> None:
+        patch = self._patch(indices)
+        self._shown = indices
+        self._sparse |= patch.sparse
+        self._waiting.append((begins, patch))
+        if len(self._waiting) > PACKERS:
+            self._write(self._waiting[1][0])
+
+    def _write(self, until: Fraction) -> None:
         """Write the patch that has waited longest."""
-        self._file.write(self._frame(self._waiting.popleft(), self._written, seconds))
+        begins, patch = self._waiting.popleft()
+        self._file.write(self._frame(patch, self._written, until - begins))
         self._written += 1
 
     def _end(self) -> None:
-        while self._waiting:
-            self._write(self.delay if len(self._waiting) > 1 else self.hold)
+        assert self._newest is not None
+        self._take(*self._newest)
+        while len(self._waiting) > 1:
+            self._write(self._waiting[1][0])
+        end = self._rounded((self.count - 1) * self.delay + self.hold)
+        self._write(max(end, self._waiting[0][0] + self.quickest))
         self._file.write(self.tail)
         length = self._file.tell()
         self._file.seek(0)
@@ -210,9 +251,11 @@ class PatchFilm(Film):
 
 
 class GifWriter(PatchFilm):
-    """GIF. Delays are whole 1/100 s, two at least: browsers show anything shorter slowly."""
+    """GIF. Times are whole 1/100 s; browsers show less than two slowly, so above 50 fps it leaves frames out."""
 
     largest = 65535
+    tick = Fraction(1, 100)
+    quickest = Fraction(2, 100)
     tail = b";"
 
     def _head(self, length: int) -> bytes:
@@ -238,16 +281,17 @@ class GifWriter(PatchFilm):
         return data
 
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes:
-        delay, clear = max(2, round(100 * seconds)), len(self.palette) if patch.sparse else 0
+        delay, clear = int(100 * seconds), len(self.palette) if patch.sparse else 0
         # graphic control; 4 = disposal 1, the picture stays in place
         control = struct.pack("<3sBHBB", b"!\xf9\x04", 4 | patch.sparse, delay, clear, 0)
         return control + struct.pack("<cHHHHBB", b",", *patch[:4], 0, 8) + patch.data.result()
 
 
 class ApngWriter(PatchFilm):
-    """Animated PNG, 8 bits a pixel. Delays are fractions: 1/fps exactly."""
+    """Animated PNG, 8 bits a pixel. Delays are fractions: 1/fps exactly. Above 90 fps it leaves frames out."""
 
     largest = 2**31 - 1
+    quickest = Fraction(11, 1000)
     tail = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 
     def _head(self, length: int) -> bytes:
@@ -259,7 +303,7 @@ class ApngWriter(PatchFilm):
         return (
             b"\x89PNG\r\n\x1a\n"
             + self._chunk(b"IHDR", struct.pack(">IIBBBBB", self.width, self.height, 8, 3, 0, 0, 0))
-            + self._chunk(b"acTL", struct.pack(">II", self.count, 0))  # 0: loop for ever
+            + self._chunk(b"acTL", struct.pack(">II", self._written, 0))  # 0: loop for ever
             + self._chunk(b"PLTE", colours)
             + clear
         )
@@ -275,7 +319,6 @@ class ApngWriter(PatchFilm):
         return packer.compress(rows.data) + packer.flush()
 
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes:
-        seconds = max(QUICKEST, seconds)
         # both parts have 16 bits: the larger one is kept within them
         short = seconds.limit_denominator(65535) if seconds < 1 else 1 / (1 / seconds).limit_denominator(65535)
         place = struct.pack(">IIII", patch.width, patch.height, patch.left, patch.top)
@@ -293,7 +336,7 @@ class ApngWriter(PatchFilm):
 
 
 class WebpWriter(PatchFilm):
-    """Animated WebP, lossless. Delays are whole milliseconds.
+    """Animated WebP, lossless. Times are whole milliseconds. Above 90 fps it leaves frames out.
 
     Pillow's own animations are kept in memory until they end, so each box is a still picture of Pillow's here, and
     the animation around them is written by hand.
@@ -301,6 +344,8 @@ class WebpWriter(PatchFilm):
 
     largest = 16383
     even = True
+    tick = Fraction(1, 1000)
+    quickest = Fraction(11, 1000)
 
     def _head(self, length: int) -> bytes:
         # bit 1: animated, bit 4: some patch has transparent pixels; the background is white, which none ever sees
@@ -323,8 +368,8 @@ class WebpWriter(PatchFilm):
         return still[12:]
 
     def _frame(self, patch: Patch, number: int, seconds: Fraction) -> bytes:
-        delay = round(1000 * max(QUICKEST, seconds))
-        place = self._short(patch.left // 2, patch.top // 2, patch.width - 1, patch.height - 1, delay)
+        size = patch.width - 1, patch.height - 1
+        place = self._short(patch.left // 2, patch.top // 2, *size, int(1000 * seconds))
         # 0: drawn over the picture; 2: instead of it. It stays in place either way.
         return self._chunk(b"ANMF", place + (b"\0" if patch.sparse else b"\2") + patch.data.result())
 
@@ -341,7 +386,8 @@ class Mp4Writer(Film):
     """MP4: H.264 in 4:2:0, which browsers and slides play; its sides are even. It needs PyAV.
 
     Colours are close, not exact, and finer in brightness than in hue. The frame rate is constant, so the last frame is
-    repeated while it stands. There is a key frame at least every second: players jump to any of them at once.
+    repeated while it stands; the last time it is as short as is left. There is a key frame at least every second:
+    players jump to any of them at once.
     """
 
     largest = 16384
@@ -379,6 +425,7 @@ class Mp4Writer(Film):
         codec.colorspace = codec.color_primaries = codec.color_trc = 1  # BT.709
         codec.color_range = 1  # limited
         self._time = 0  # frames
+        self._packet: Any = None  # the newest, not in the file yet
 
     def _add(self, indices: Pixels) -> None:
         image = Image.fromarray(indices)
@@ -390,13 +437,101 @@ class Mp4Writer(Film):
     def _show(self) -> None:
         frame = self._av.VideoFrame.from_ndarray(self._planes, format="yuv420p")
         frame.pts, frame.time_base = self._time, 1 / self.rate
-        self._container.mux(self._stream.encode(frame))
+        self._write(self._stream.encode(frame))
         self._time += 1
 
+    def _write(self, packets: Sequence[Any]) -> None:
+        for packet in packets:
+            if self._packet is not None:
+                self._container.mux(self._packet)
+            self._packet = packet
+
     def _end(self) -> None:
-        for _ in range(round(self.hold * self.rate) - 1):
+        # the last frame and its repetitions, but not for less than a thousandth of one
+        frames = max(1, math.ceil(self.hold * self.rate - Fraction(1, 1000)))
+        for _ in range(frames - 1):
             self._show()
-        self._container.mux(self._stream.encode(None))
+        self._write(self._stream.encode(None))
+        # the file lasts as long as its packets do one after another, whatever their frames' order
+        packet, fine = self._packet, 1000
+        left = min(Fraction(1), 1 + self.hold * self.rate - frames)  # of the last one, in frames
+        packet.time_base, packet.pts, packet.dts = packet.time_base / fine, packet.pts * fine, packet.dts * fine
+        packet.duration = round(left * fine)
+        self._container.mux(packet)
 
 
-FORMATS: dict[str, type[Film]] = {"gif": GifWriter, "webp": WebpWriter, "apng": ApngWriter, "mp4": Mp4Writer}
+class PngWriter(Film):
+    """A folder of PNGs, 0000.png and on without gaps, and timeline.txt: what LaTeX's `animate` package takes.
+
+    The timeline says how long each frame stands; `animate_line` gives the line to paste. Frames of an earlier
+    sequence in the folder that this one does not have are removed; other files stay.
+    """
+
+    largest = 2**31 - 1
+
+    def _place(self, stack: contextlib.ExitStack) -> Path:
+        self.path.mkdir(exist_ok=True)
+        stack.push(self._tidy)
+        return self.path
+
+    def _tidy(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
+        """Once every frame has its name, or none."""
+        if kind is not None:
+            with contextlib.suppress(OSError):  # it is not empty
+                self.path.rmdir()
+            return
+        number = self.count
+        while (old := self.path / _numbered(number)).is_file():
+            old.unlink()
+            number += 1
+
+    def _begin(self, temporary: Path, stack: contextlib.ExitStack) -> None:
+        return
+
+    def _add(self, indices: Pixels) -> None:
+        assert self._open is not None
+        image = Image.fromarray(indices)
+        image.putpalette(self.palette.tobytes())
+        image.save(self._open.enter_context(atomic(self.path / _numbered(self.count))))
+
+    def _end(self) -> None:
+        rates = [f"{float(1 / self.delay):.6g}", *[""] * (self.count - 1)]  # each holds until the next
+        rates[-1] = f"{float(1 / self.hold):.6g}"
+        lines = [f":{rate}:{number}\n" for number, rate in enumerate(rates)]
+        with atomic(self.path / TIMELINE) as temporary:
+            temporary.write_text("".join(lines), encoding="ascii")
+
+
+def _numbered(number: int) -> str:
+    return f"{number:04d}.png"
+
+
+def sequence_files(count: int) -> list[str]:
+    """The files of a folder that holds a sequence of so many frames."""
+    return [*map(_numbered, range(count)), TIMELINE]
+
+
+def animate_line(folder: Path, called: str) -> str | None:
+    """The line of LaTeX, with its `animate` package, that shows a sequence of PNGs; None where a folder holds none.
+
+    `called` is the folder's name for LaTeX.
+    """
+    try:
+        with open(folder / TIMELINE, encoding="ascii") as file:
+            lines = file.read(MOST_TIMELINE).splitlines()
+    except (OSError, ValueError):
+        return None
+    rate = re.fullmatch(r":(\d[\d.]*):0", lines[0]) if lines else None
+    if rate is None or not (folder / _numbered(len(lines) - 1)).is_file():
+        return None
+    how = f"width=\\linewidth,loop,autoplay,controls,poster=last,timeline={called}/{TIMELINE}"
+    return f"\\animategraphics[{how}]{{{rate[1]}}}{{{called}/}}{{0000}}{{{len(lines) - 1:04d}}}"
+
+
+FORMATS: dict[str, type[Film]] = {
+    "gif": GifWriter,
+    "webp": WebpWriter,
+    "apng": ApngWriter,
+    "mp4": Mp4Writer,
+    "png": PngWriter,
+}

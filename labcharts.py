@@ -18,7 +18,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from colours import COLUMNS, FAINT, GENERATED, INK, REAL, SAMPLE, D, G, diverging_colours
 from figures import STYLE, Array, axes_at, new_figure, words_at
-from plotting import contour_lines, draw_contours, grid_points, plane_ticks
+from plotting import contour_lines, draw_contours, grid_points, plane_ticks, set_ticks
 
 COLOURS = {"D": D, "G": G, "generated": GENERATED, "real": REAL}  # by meaning; a number is a place in COLUMNS
 DASHES: Any = ("solid", (0, (4, 1.5)), (0, (1, 1.2)))
@@ -268,7 +268,7 @@ def travels_figure(
             points = points[(np.abs(points) <= half_width).all(-1)]  # comparisons with nan are false
             axes.plot(*points.T, ".", color=SAMPLE, markersize=3, alpha=0.5, markeredgewidth=0, zorder=3)
             axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
-            axes.set(xticks=plane_ticks(half_width), yticks=plane_ticks(half_width))
+            set_ticks(axes, plane_ticks(half_width), half_width, side)
             bottom = row == len(rows) - 1
             axes.tick_params(length=2.5, labelsize=9, labelbottom=bottom, labelleft=column == 0)
             if bottom:

@@ -227,7 +227,8 @@ def render_run(
                 raise OptionError("--show and --layers: give one of them")
             changes[name] = parse(Look, name, value, flag(written))
     with _drawing_fails():
-        redraw(Path(run), changes, frames, workers, progress_on(sys.stderr, quiet))
+        redraw(Path(run), changes, frames, workers, progress_on(sys.stderr, quiet), _note)
+    _print_lines(Path(run))
 
 
 @app.command("resume")
@@ -250,21 +251,26 @@ def report_runs(
     runs: Annotated[list[str], typer.Argument(help="run folders", metavar="RUN...")],
     out: Annotated[str | None, typer.Option(help="folder of a report on several runs (runs/report-DATE)")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the report in a folder that is not empty")] = False,
+    embed: Annotated[
+        str | None, typer.Option(help=f"{metadata(Look, 'embed')['help']}; default: as before, auto for several runs")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
 ) -> None:
     """Write a run's report again, from its folder; of several runs, one report with all beside one another."""
     from pipeline import joint_report, rewrite_report
     from progress import progress_on
 
+    changes = {} if embed is None else {"embed": parse(Look, "embed", embed)}
     if len(runs) == 1:
         if out is not None:
             raise OptionError(f"--out {out}: one run's report is written into its folder; --out is for several")
-        rewrite_report(Path(runs[0]))
+        rewrite_report(Path(runs[0]), changes)
         print(Path(runs[0]) / "report.html")
         return
     home = Path(out or f"runs/report-{datetime.datetime.now():%Y%m%d-%H%M%S}")
     with _drawing_fails():
-        joint_report([Path(run) for run in runs], home, force=force, progress=progress_on(sys.stderr, quiet))
+        how = changes.get("embed", default_of(Look, "embed"))
+        joint_report([Path(run) for run in runs], home, force=force, how=how, progress=progress_on(sys.stderr, quiet))
     print(home / "report.html")
 
 
@@ -370,9 +376,18 @@ def _print_outcome(results: Any, path: Path, as_json: bool) -> None:
     else:
         print(text_table(results))
         print(f"\nreport: {path / 'report.html'}")
+        _print_lines(path)
     if results.failures:
         count = sum(len(failure["members"]) for failure in results.failures)
         raise RunFailed(f"{count} GANs failed: {results.failures[0]['error']}; to try them again: {_again(path)}")
+
+
+def _print_lines(path: Path) -> None:
+    """What to paste into LaTeX, on stdout, if a run was drawn for that."""
+    from pipeline import latex_lines
+
+    if lines := latex_lines(path):
+        print("\n".join(["\nLaTeX, with \\usepackage{graphicx,animate}:", *lines]))
 
 
 def _print_plan(asked: Asked) -> None:

@@ -119,8 +119,15 @@ def written(text: str, size: int, bold: bool = False) -> Pixels:
 
 def fitting(texts: Sequence[str], size: int, room: int, bold: bool = False) -> int:
     """The largest font size up to `size`, but at least 9, at which no text is wider than `room` pixels."""
-    widest = max((font_of(size, bold).getlength(text) for text in texts), default=0)
-    return size if widest <= room else max(9, int(size * room / widest))
+
+    def widest(size: int) -> float:
+        return max((font_of(size, bold).getlength(text) for text in texts), default=0)
+
+    if (wide := widest(size)) > room:
+        size = int(size * room / wide)
+        while size > 9 and widest(size) > room:  # letters of a smaller font are not always as much narrower
+            size -= 1
+    return max(9, size)
 
 
 def headings(texts: Sequence[str], font: int, room: int, centred: bool = True) -> list[Pixels]:

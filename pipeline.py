@@ -21,9 +21,9 @@ from files import NotARun, held
 from joint import join
 from parts import Part
 from progress import Progress, silent
-from render import check, plan, plan_joint, render
-from report import Told, write_report
-from results import Results, check_targets, keep_targets, load, manifest, save, study_of, thinned
+from render import check, plan, plan_joint, remarks, render
+from report import Told, animate_lines, write_report
+from results import Results, check_targets, keep_targets, load, manifest, save, setting_names, study_of, thinned
 from settings import VERSION, Look, Study
 from stacks import circumstances
 from store import MANIFEST, RunFolder
@@ -129,14 +129,17 @@ def _carry_out(
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
         parts = _parts(results)
         if look is not None:
+            for words in remarks(look):
+                tell(words)
             pictures = plan(results, look, parts)
-            names = sorted({*_own(folder), *RECORD, *(picture.path for picture in pictures)})
+            names = sorted({*_own(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)])
+        how = (look or Look()).embed
+        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)], how)
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=_own(folder)))
     except BaseException as error:
@@ -157,6 +160,7 @@ def redraw(
     frames: int | None = None,
     workers: str = "auto",
     progress: Progress = silent,
+    tell: Tell = _nobody,
 ) -> None:
     """Draw a finished run's pictures again, and its report, as it was drawn but for `changes` of its look.
 
@@ -170,6 +174,8 @@ def redraw(
         dataclasses.replace(results.study, workers=workers)  # checked
         parts = _parts(results)  # of all frames
         pictures = plan(results if frames is None else thinned(results, frames), look, parts)
+        for words in remarks(look):
+            tell(words)
         folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         try:
             with progress("drawing", len(pictures)) as advance:
@@ -179,16 +185,32 @@ def redraw(
         _rewrite(folder)
 
 
-def rewrite_report(path: Path) -> None:
-    """Write a finished run's report again. Raises `files.NotARun`, `files.FolderInUse`."""
+def rewrite_report(path: Path, changes: Mapping[str, Any] | None = None) -> None:
+    """Write a finished run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
+
+    Raises `files.NotARun`, `files.FolderInUse`.
+    """
     folder = RunFolder.open(path)
     with held(path):
+        if changes:
+            facts = folder.read_json(MANIFEST)
+            look = _look(folder, facts, changes)
+            load(folder)  # whole, before anything is written
+            folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         _rewrite(folder)
+
+
+def latex_lines(path: Path) -> list[str]:
+    """Lines that show a run's animations in LaTeX, if it was drawn for that; their paths begin as `path` does."""
+    folder = RunFolder.open(path)
+    facts = folder.read_json(MANIFEST)
+    return animate_lines(folder, setting_names(study_of(folder, facts).settings), facts)
 
 
 def _rewrite(folder: RunFolder) -> None:
     results, facts = load(folder), folder.read_json(MANIFEST)
-    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))])
+    how = _look(folder, facts, {}).embed
+    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], how)
     folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
 
 
@@ -198,8 +220,10 @@ def _parts(results: Results) -> list[Part]:
     return make(results) if make else []
 
 
-def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progress: Progress = silent) -> None:
-    """Report on several finished runs beside one another, in the folder `out`.
+def joint_report(
+    paths: Sequence[Path], out: Path, *, force: bool = False, how: str = "auto", progress: Progress = silent
+) -> None:
+    """Report on several finished runs beside one another, in the folder `out`; `how` is that of `write_report`.
 
     Raises `files.NotARun`, and `files.FolderInUse` for an `out` that holds something (unless `force`).
     """
@@ -219,7 +243,7 @@ def joint_report(paths: Sequence[Path], out: Path, *, force: bool = False, progr
             pictures = plan_joint(joint, sources, Look())
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, home.path, usable_cores(), advance)
-            write_report(joint, home, runs)
+            write_report(joint, home, runs, how)
         finally:
             home.sweep()
             # what makes it a folder that --force may replace, and no run

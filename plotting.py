@@ -8,8 +8,8 @@ never autoscaled.
 """
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,7 @@ Cell = tuple[int, int]  # (row, column) of a comparison
 
 # Contour levels as log(density / peak): the 3, 2 and 1 standard deviation circles of a Gaussian mode.
 CONTOURS = (-4.5, -2.0, -0.5)
+OUTSIDE = ("outside", "out of view")  # ends a part of a note that tells of samples outside the picture
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Plane:
     samples: Array  # (F, N, 2) generated points, data units; nan and inf stay out of the picture
     notes: Sequence[str]  # F short texts, "3 of 4 modes"; "" shows nothing
     bandwidth: float  # std of the smoothing, data units
+    modes: Array = field(
+        default_factory=lambda: np.empty((0, 2))
+    )  # (K, 2) centres of the real density's, if it has any
 
     def __post_init__(self) -> None:
         if self.density.ndim != 2 or self.density.shape[0] != self.density.shape[1]:
@@ -57,6 +61,8 @@ class Plane:
             raise ValueError(f"Plane.notes has {len(self.notes)} texts for {len(self.samples)} moments")
         if not self.bandwidth > 0:
             raise ValueError(f"Plane.bandwidth must be positive, not {self.bandwidth}")
+        if np.ndim(self.modes) != 2 or np.shape(self.modes)[1] != 2:
+            raise ValueError(f"Plane.modes must be (K, 2), not {np.shape(self.modes)}")
 
 
 @dataclass(frozen=True)
@@ -121,11 +127,48 @@ def draw_contours(axes: Axes, lines: Sequence[Outline], linewidth: float) -> Non
         axes.add_collection(drawn, autolim=False)
 
 
-def plane_ticks(half_width: float) -> list[float]:
-    """The three ticks of every plane of this width, data units: 0 and a round number at most halfway out."""
-    unit = 10.0 ** np.floor(np.log10(half_width / 2))
-    step = max(s * unit for s in (1, 2, 5) if s * unit <= half_width / 2 * (1 + 1e-9))
-    return [-step, 0.0, step]
+def plane_ticks(half_width: float, planes: Iterable[Plane] = ()) -> list[float]:
+    """Ticks of planes of this width, data units, ascending: the multiples of a round number, up to four on a side.
+
+    It is the largest of those numbers that meet most coordinates of the planes' modes, and the ticks end with the
+    outermost one that it meets; where none meets any, the largest of the roundest.
+    """
+    unit = 10.0 ** np.floor(np.log10(half_width))
+    coordinates = np.unique(np.round(np.concatenate([[0.0], *(np.ravel(plane.modes) for plane in planes)]), 9))
+    coordinates = coordinates[np.abs(coordinates) < half_width]
+    found = []
+    for digits in (0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5):
+        step = digits * unit
+        met = np.abs(coordinates / step - np.round(coordinates / step)) < 1e-6
+        last = int(np.abs(np.round(coordinates[met] / step)).max()) or int(half_width / step * (1 - 1e-9))
+        if 0.12 * half_width < step <= 0.67 * half_width and last <= 4:
+            merit = met.sum(), met.sum() > 1 or digits in (0.2, 0.5, 1, 2, 5), digits
+            found.append((*merit, [float(step * k) for k in range(-last, last + 1)]))
+    return max(found)[-1]
+
+
+def labelled(ticks: Sequence[float], gap: float, width: float) -> list[float]:
+    """Those of a plane's ticks that have room for their labels: `gap` from tick to tick, `width` of a label."""
+    count, every = len(ticks) // 2, int(np.ceil(1.5 * width / gap))
+    if every <= count:
+        return [tick for k, tick in enumerate(ticks, -count) if k % every == 0]
+    return [ticks[0], ticks[-1]] if every <= 2 * count else [0.0]
+
+
+def brief(note: str) -> str:
+    """The first part of a plane's note, and what it says of samples outside the picture."""
+    first, *rest = note.split(", ")
+    return ", ".join([first, *(part for part in rest if part.endswith(OUTSIDE))])
+
+
+def set_ticks(axes: Axes, ticks: Sequence[float], half_width: float, side: float) -> None:
+    """Ticks of a plane, `side` inches, on both axes, with labels in size 9 as far as they have room."""
+    words = [f"{round(tick, 12):g}".replace("-", "−") for tick in ticks]
+    gap = (ticks[1] - ticks[0]) * side / (2 * half_width)
+    shown = labelled(ticks, gap, max(map(len, words)) * 0.08)
+    labels = [word if tick in shown else "" for tick, word in zip(ticks, words, strict=True)]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
 
 
 @matplotlib.rc_context(STYLE)
@@ -142,11 +185,13 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
     left, top = 0.65, 0.45
     figure = new_figure(max(left + across * (side + gap), 6.2), top + down * (side + head) + 0.85, plane.title)
     peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
+    ticks = plane_ticks(half_width, [plane])
     for moment, step in enumerate(steps):
         row, column = divmod(moment, across)
         axes = axes_at(figure, left + column * (side + gap), top + row * (side + head) + head, side, side)
         bottom = moment + across >= len(steps)
         _draw_plane(axes, plane, moment, half_width, peak, contours, bottom, column == 0)
+        set_ticks(axes, ticks, half_width, side)
         if bottom:
             axes.set_xlabel("$x_1$", labelpad=1)
         if column == 0:
@@ -186,12 +231,14 @@ def comparison_figure(
     width = max(right + names + len(scores) * (wide + 0.3) + 0.15, 8.6 if scores else 5.4)
     figure = new_figure(width, top + down * (side + gap) + 0.9, title)
     bold: Any = {"ha": "center", "fontweight": "bold"}
+    ticks = plane_ticks(half_width, planes.values())
     for (row, column), plane in sorted(planes.items()):
         axes = axes_at(figure, left + column * (side + gap), top + row * (side + gap), side, side)
         lowest = all((below, column) not in planes for below in range(row + 1, down))
         first = all((row, before) not in planes for before in range(column))
         peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
         _draw_plane(axes, plane, -1, half_width, peak, contours, lowest, first)
+        set_ticks(axes, ticks, half_width, side)
         _write_in(axes, plane.notes[-1], side)
     size = 11 if max(len(line) for head in heads for line in head.split("\n")) * 0.1 < side else 9
     for column, head in enumerate(heads):
@@ -274,11 +321,11 @@ def _wrapped(note: str, width: float, size: float) -> list[str]:
 def _write_in(axes: Axes, note: str, side: float) -> None:
     """A note in the upper left corner of a plane, `side` inches: a line or more for each of its parts.
 
-    A small plane, which it would hide, has only the first.
+    A small plane, which it would hide, has only what is brief.
     """
     if not note:
         return
-    size, parts = (10, note.split(", ")) if side > 1.5 else (8, [note.partition(", ")[0]])
+    size, parts = (10, note.split(", ")) if side > 1.5 else (8, brief(note).split(", "))
     lines = [line for part in parts for line in _wrapped(part, side - 0.15, size)]
     box: Any = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
     axes.text(0.05, 0.95, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=size, bbox=box, zorder=3)
@@ -346,7 +393,6 @@ def _draw_plane(
     )
     draw_contours(axes, contours, 0.8)
     axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
-    axes.set(xticks=plane_ticks(half_width), yticks=plane_ticks(half_width))
     axes.tick_params(length=2.5, labelsize=9, labelbottom=bottom, labelleft=left)
 
 

@@ -29,6 +29,7 @@ DRAWING = ("charts", "plotting", "labcharts", "spectra")  # where the functions 
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
 MANY = 12  # settings of one target, beyond which they are compared by their scores alone, a line each
+SEQUENCE = "-frames"  # ends the name of an animation's folder of PNGs
 MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
 COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
 # their axes' labels
@@ -42,11 +43,23 @@ CLOCKS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # budget -> what a
 
 
 class Picture(NamedTuple):
-    """A file to draw: `function` of `DRAWING` or "animate", its arguments; `path` as the run folder has it."""
+    """A file to draw: `function` of `DRAWING` or "animate", its arguments; `path` as the run folder has it.
+
+    A path without a suffix is a folder of an animation's frames.
+    """
 
     path: str
     function: str
     arguments: dict[str, Any]
+
+    @property
+    def files(self) -> list[str]:
+        """What it will come to, as the run folder has it."""
+        from film import sequence_files
+
+        if Path(self.path).suffix:
+            return [self.path]
+        return [f"{self.path}/{name}" for name in sequence_files(len(self.arguments["steps"]))]
 
 
 class DrawingError(Exception):
@@ -84,6 +97,21 @@ def render(
     for index, outcome in run_tasks(draw, tasks, workers, progress):
         if isinstance(outcome, TaskError):
             raise DrawingError(f"{tasks[index][0]}: {outcome}")
+
+
+def remarks(look: Look) -> list[str]:
+    """What is not as asked in the animations of a look, and why, in a line each."""
+    from film import FORMATS
+
+    found = []
+    for kind in look.animations:
+        quickest = FORMATS[kind].quickest
+        if look.fps is not None and quickest is not None and look.fps * quickest > 1:
+            found.append(
+                f"--fps {look.fps:g}: browsers slow down a {kind.upper()} of more than {int(1 / quickest)} frames a"
+                " second, so it leaves frames out, and lasts as long"
+            )
+    return found
 
 
 def _fps(results: Results, look: Look) -> float:
@@ -136,12 +164,12 @@ def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Loo
 
 def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
     """The same pictures in every format that is asked for, the longest to draw first."""
-    formats = {".png": look.figures, ".gif": look.animations}
-    made = [
-        picture._replace(path=str(Path(picture.path).with_suffix(f".{suffix}").as_posix()))
-        for picture in pictures
-        for suffix in formats[Path(picture.path).suffix]
-    ]
+    made = []
+    for picture in pictures:
+        moves = picture.path.endswith(".gif")
+        for kind in look.animations if moves else look.figures:
+            ending = SEQUENCE if moves and kind == "png" else f".{kind}"
+            made.append(picture._replace(path=picture.path.removesuffix(Path(picture.path).suffix) + ending))
     return sorted(made, key=lambda picture: -len(picture.arguments.get("scenes", ())))
 
 
@@ -214,7 +242,7 @@ def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
         "rows": [""] * rows,
         "columns": [""] * columns,
         "steps": results.frame_steps[index, at],
-        "fps": _fps(results, look) * len(at) / kept,  # it takes as long as the others
+        "fps": _fps(results, look) * max(1, len(at) - 1) / max(1, kept - 1),  # it takes as long as the others
         "layers": layers or ["density", "contours"],
     }
 
@@ -331,8 +359,8 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
         last = np.array([own.frame_steps.shape[1] - 1])
         made = plane(own, member, last, half_width, " · ".join(labels[index]))
         # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view
-        told = made.notes[0].endswith(("modes", "nats"))
-        planes[cell] = dataclasses.replace(made, notes=[""]) if told else made
+        untold = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
+        planes[cell] = dataclasses.replace(made, notes=[", ".join(untold)])
     scores = []
     for name in COMPARED:
         # a score that a setting's target cannot have is left out, and one that no seed has altogether

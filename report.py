@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import shlex
@@ -13,10 +14,13 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup
 
+from embedding import MOST, Picture, embed
+from film import animate_line
 from observations import observe
 from parts import Part
-from render import MANY, grid
+from render import MANY, SEQUENCE, grid
 from results import Results, options_told, target_name
 from settings import FIELDS, Setting
 from store import RunFolder
@@ -36,15 +40,17 @@ class Told(NamedTuple):
     parts: Sequence[Part] = ()
 
 
-def write_report(results: Results, folder: RunFolder, runs: Sequence[Told]) -> None:
-    """Write report.html (self-contained), report.md (relative links) and comparison.tex into a folder.
+def write_report(results: Results, folder: RunFolder, runs: Sequence[Told], how: str = "auto") -> None:
+    """Write report.html, report.md (relative links) and comparison.tex into a folder.
 
     `results` are those of `runs`: of the one, or of several joined, setting after setting. Pictures are those in the
-    runs' folders, and of several runs beside one another those in `folder`. Raises ``OSError`` where the file system
+    runs' folders, and of several runs beside one another those in `folder`. `how` says which of them stand inside
+    report.html (see `embedding`), which with `all` needs nothing beside it. Raises ``OSError`` where the file system
     does.
     """
-    page = _page(results, folder, runs)
-    templates = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    pictures: list[Picture] = []
+    page = _page(results, folder, runs, pictures)
+    templates = jinja2.FileSystemLoader(TEMPLATES)
     shared: dict[str, Any] = {
         "loader": templates,
         "undefined": jinja2.StrictUndefined,
@@ -56,31 +62,17 @@ def write_report(results: Results, folder: RunFolder, runs: Sequence[Told]) -> N
     # every value put into the Markdown is escaped, unless it is `Markdown` already
     markdown = jinja2.Environment(autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared)
     markdown.filters |= {"fence": _fence, "url": lambda path: Markdown(quote(path))}
-    folder.write_text("report.html", html.get_template("report.html").render(page))
+
+    def written() -> str:
+        return html.get_template("report.html").render(page | _program(pictures))
+
+    embed(pictures, how, lambda: len(written().encode()))
+    folder.write_text("report.html", written())
     folder.write_text("comparison.tex", tex_table(results))
     folder.write_text("report.md", markdown.get_template("report.md").render(page))
 
 
 # --- the page -----------------------------------------------------------------------------------------------
-
-
-class Picture(NamedTuple):
-    """An image file of the run folder, and what it shows in words."""
-
-    path: str  # relative to the report's folder, forward slashes
-    uri: str
-    width: int
-    height: int
-    alt: str
-
-    @property
-    def moves(self) -> bool:
-        return self.path.endswith(".gif")
-
-    @property
-    def wide(self) -> bool:
-        """Whether its lettering, of one size in pixels, is lost where a narrow screen shows it whole."""
-        return self.width > 1400
 
 
 # file -> heading, what it shows, what to look at
@@ -123,11 +115,22 @@ COMPARISONS = {
     "comparison.png": "All settings: final samples against the real density, and scores with intervals",
     "many": "All settings: scores with intervals",  # the same file
 }
-SUFFIXES = {".png": "image/png", ".gif": "image/gif"}
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str, Any]:
-    """Everything that the templates show, in plain values."""
+def _program(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """The page's program, if it has anything to play, and the policy that lets nothing else run or be loaded."""
+    program = (TEMPLATES / "player.js").read_text(encoding="utf-8") if any(p.moves for p in pictures) else ""
+    images = "data: 'self' file:" if any(p.still or not p.uri.startswith("data:") for p in pictures) else "data:"
+    policy = f"default-src 'none'; img-src {images}; style-src 'unsafe-inline'"
+    if program:
+        digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+    return {"program": Markup(program), "policy": Markup(policy), "elsewhere": any(p.told for p in pictures)}
+
+
+def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: list[Picture]) -> dict[str, Any]:
+    """Everything that the templates show, in plain values; every picture of the page is put into `pictures`."""
     study, labels, joint = results.study, results.labels, len(runs) > 1
     shelves = [(told.folder, name, told.results) for told in runs for name in told.results.names]
     missing: list[bool] = []
@@ -136,6 +139,8 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
         found = _picture(folder, home, path, alt)
         if needed:
             missing.append(found is None)
+        if found is not None:
+            pictures.append(found)
         return found
 
     leads = []
@@ -168,16 +173,16 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
         ):
             kinds.append(_kind(CURVES[0], CURVES[2], [("", curves)], "plates"))
         for file, (heading, alt, caption) in KINDS.items():
-            pictures = []
+            shown = []
             for i in indices:
                 home, name, own = shelves[i]
                 if file.endswith(".gif") and own.frame_steps.shape[1] == 1:
                     continue
                 found = picture(home, f"{name}/{file}", f"{alt}: {' · '.join(labels[i])}", file != REQUESTED)
                 if found:
-                    pictures.append((labels[i][1], found))
+                    shown.append((labels[i][1], found))
             if (
-                pictures
+                shown
                 and file == "density.gif"
                 and all((shelves[i][0].path / shelves[i][1] / "seeds.gif").is_file() for i in indices)
             ):
@@ -185,9 +190,9 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
             diverged = any(results.verdicts[m] == "diverged" for i in indices for m in results.of_setting(i))
             if diverged and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN has diverged, its last finite samples are shown."
-            if pictures:
+            if shown:
                 kinds.append(
-                    _kind(heading, caption, pictures, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
+                    _kind(heading, caption, shown, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
                 )
         targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
     options = [options_told(setting) for setting in study.settings]
@@ -208,6 +213,11 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
         "targets": targets,
         "missing": sum(missing),
         "expected": len(missing),
+        "most": f"{MOST / 1e6:g} MB",
+        "whole": None if joint else f"python main.py report {shlex.quote(folder.path.as_posix())} --embed all",
+        "sequences": [
+            line for told in runs for line in animate_lines(told.folder, told.results.names, told.facts, folder)
+        ],
         "renders": [f"python main.py render {shlex.quote(told.folder.path.as_posix())}" for told in runs],
         "scores": [
             (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
@@ -252,17 +262,35 @@ def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> Picture
     file = home.path / path
     if not file.is_file():
         return None
-    data = file.read_bytes()
+    with open(file, "rb") as content:
+        data = content.read(24)
     if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
     elif data[:6] in (b"GIF87a", b"GIF89a") and len(data) >= 10:
         width, height = struct.unpack("<HH", data[6:10])
     else:
         return None
-    uri = f"data:{SUFFIXES[file.suffix]};base64,{base64.b64encode(data).decode('ascii')}"
     if home is not folder:
         path = Path(os.path.relpath(file.resolve(), folder.path.resolve())).as_posix()
-    return Picture(path, uri, width, height, alt)
+    return Picture(path, file, width, height, alt)
+
+
+def animate_lines(
+    home: RunFolder, names: Sequence[str], facts: Mapping[str, Any], beside: RunFolder | None = None
+) -> list[str]:
+    """Lines that show the animations of a run with settings of these names in LaTeX, if it was drawn for that.
+
+    `facts` is its run.json. Paths lead from the folder `beside` it; left out, they begin as `home` does.
+    """
+    look = facts.get("look")
+    if not isinstance(look, Mapping) or "png" not in str(look.get("animation")).split(","):
+        return []
+    start = home.path if beside is None else Path(os.path.relpath(home.path.resolve(), beside.path.resolve()))
+    places = [
+        f"{name}{SEQUENCE}" for name in ("comparison", *(f"{n}/{k}" for n in names for k in ("density", "seeds")))
+    ]
+    lines = [animate_line(home.path / place, (start / place).as_posix()) for place in places]
+    return [line for line in lines if line is not None]
 
 
 def _plain(value: Any) -> str:

@@ -123,15 +123,23 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
     index, kept = results.members[member].setting, held(results, member)[frames]
     density = real_density(results.study.settings[index], half_width)
     samples = results.samples[kept, member].astype(np.float32)
-    away = ~(np.abs(samples) < half_width).all(2).any(1) & ~np.isnan(samples).all((1, 2))
-    notes = _notes(results, member, frames, kept, away)
-    return Plane(title, density, samples, notes, _bandwidth(density, half_width, samples.shape[1]))
+    notes = _notes(results, member, frames, kept, outside(samples, half_width))
+    modes = target_of(results.study.settings[index]).modes
+    centres = np.empty((0, 2)) if modes is None else modes.centres
+    return Plane(title, density, samples, notes, _bandwidth(density, half_width, samples.shape[1]), centres)
 
 
-def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, away: np.ndarray) -> list[str]:
+def outside(samples: np.ndarray, half_width: float) -> np.ndarray:
+    """The share of samples (..., N, 2) outside the plane [-half_width, half_width)², (...); nan is nowhere."""
+    there = ~np.isnan(samples).any(-1)
+    beyond = ~((samples >= -half_width) & (samples < half_width)).all(-1) & there
+    return beyond.sum(-1) / np.maximum(there.sum(-1), 1)
+
+
+def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, beyond: np.ndarray) -> list[str]:
     """What is said of a member at each of the given frames, in parts with commas between.
 
-    Frame kept[i] is drawn for frame frames[i]; away[i] tells that none of its samples is in view.
+    Frame kept[i] is drawn for frame frames[i]; a share beyond[i] of its samples is outside the picture.
     """
     if results.verdicts[member] == "failed":
         return ["failed"] * len(frames)
@@ -146,16 +154,18 @@ def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, 
             words = [f"diverged at step {diverged_at}"]
         elif not np.isfinite(jsd[moment]):
             words = ["not finite"]
-        elif away[moment]:
+        elif beyond[moment] == 1:
             words = []
         elif modes and modes > 1:
             words = [f"{covered[moment]:.0f} of {modes} modes"]
         else:
             words = [f"JSD {jsd[moment]:.2f} nats"]
-        if away[moment]:
+        if beyond[moment] == 1:
             words.append("out of view")
         elif drawn != frame:
             words.append(f"shown: step {steps[drawn]}")
+        if 0.01 <= beyond[moment] < 1:
+            words.append(f"{min(99, round(100 * beyond[moment]))} % outside")
         notes.append(", ".join(words))
     return notes
 

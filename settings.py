@@ -67,6 +67,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "budget": ("steps", "updates", "samples"),
     "spacing": ("log", "linear"),
     "across": ("auto", "settings", "targets"),
+    "embed": ("auto", "all", "none"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "weights": ("shown", "all", "none"),
 }
@@ -93,7 +94,7 @@ SLOPE_PENALTIES = ("gp", "gp_one_sided", "r1", "r2", "dragan")  # which need D's
 
 # of which one or several can be asked for, with commas
 FIGURES = ("png", "pdf", "svg")
-ANIMATIONS = ("gif", "webp", "apng", "mp4")
+ANIMATIONS = ("gif", "webp", "apng", "mp4", "png")
 VIEWS = ("density", "map", "d", "optimal", "difference")  # layers that fill a plane
 LAYERS = (*VIEWS, "contours", "samples", "arrows", "strip")
 
@@ -395,15 +396,20 @@ class Look:
     """How a run is drawn: nothing of it changes a number. Raises `OptionError`."""
 
     show: str = option("default", "layers of an animation's frames, with commas: " + ", ".join(LAYERS))
-    animation: str = option("gif", "of the animations: " + ", ".join(ANIMATIONS) + ", with commas")
+    animation: str = option(
+        "gif", "of the animations: " + ", ".join(ANIMATIONS) + ", with commas; png: frames for LaTeX"
+    )
     format: str = option("png", "of the figures: png, and beside it pdf or svg, with commas")
     spacing: str = option("log", "moments of frames.png: log is denser where training is young")
     across: str = option("auto", "columns of comparison.gif, the rows are the other; auto: of what there is more")
-    fps: float | None = option(None, "frames a second; default: five seconds in all", least=0.1, most=100)
+    fps: float | None = option(
+        None, "frames a second; default: five seconds in all; a GIF shows at most 50", least=0.1, most=100
+    )
     size: int | None = option(None, "width of an animation, pixels; default: 640 for one setting", least=160, most=4096)
     member: int | None = option(
         None, "seed that is shown; default: the one of median final JSD", least=0, most=2**63 - 1
     )
+    embed: str = option("auto", "pictures inside report.html: all, none, or auto, as many as keep it within 6 MB")
 
     def __post_init__(self) -> None:
         for name in FIELDS[Look]:

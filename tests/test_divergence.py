@@ -274,7 +274,9 @@ def test_printed_planes_show_the_last_finite_samples_and_say_why(results, lost):
     figures_of = {p.path: p for p in plan(results, Look())}
     planes = figures_of["comparison.png"].arguments["planes"]
     assert planes[0, 0].notes == [""]
-    assert planes[0, 1].notes == [drawn.notes[-1]]
+    # the words of frames.png, but for the share outside, which is that of comparison.png's own plane
+    apart = plane(results, m, frames, figures_of["comparison.png"].arguments["half_width"], "t")
+    assert planes[0, 1].notes == [apart.notes[-1]]
     np.testing.assert_array_equal(planes[0, 1].samples[0], drawn.samples[-1])
     figure = plotting.comparison_figure(**figures_of["comparison.png"].arguments)
     assert [text.get_text().split("\n")[0] for axes in figure.axes[:2] for text in axes.texts] == [
@@ -378,6 +380,51 @@ def test_samples_too_far_for_their_format_are_out_of_view_not_lost(results):
     lost = changed(results, 0, slice(4, None), np.inf, diverged_at=[20, *results.diverged_at[1:]])
     assert results.frame_steps[0, 4] == 20
     assert held(lost, 0).tolist() == [0, 1, 2, 3] + [3] * (FRAMES - 3)
+
+
+@pytest.mark.parametrize(
+    ("away", "of", "words"),
+    [(20, 2048, ""), (21, 2048, "1 % outside"), (1270, 2048, "62 % outside"), (2047, 2048, "99 % outside")],
+)
+@pytest.mark.parametrize("where", [50.0, np.inf, HALF])
+def test_the_share_outside_the_picture_is_said_from_one_per_cent_on(results, away, of, words, where):
+    samples = np.zeros((of, 2))
+    samples[:away, 1] = where
+    if results.samples.shape[2] != of:
+        results = dataclasses.replace(results, samples=np.zeros((*results.samples.shape[:2], of, 2)), weights={})
+    told = plane(changed(results, 0, slice(None), samples), 0, np.arange(FRAMES + 1), HALF, "")
+    for note in told.notes:
+        assert note.partition(", ")[2] == words
+        assert note.endswith(words or "modes")
+    # and it is the share that the picture lacks
+    density = plotting.generated_density(told.samples[0], HALF, 50, 0.1)
+    inside = float(density.sum() * (2 * HALF / 50) ** 2)
+    assert 1 - inside == pytest.approx(away / of, abs=1e-6)
+
+
+@pytest.mark.parametrize("across", [1, 4, 8, 16])
+def test_every_frame_says_the_share_outside_however_small_its_planes(across):
+    """Whole, or where there is no room for the rest of a note alone; in the smallest planes in fewer letters."""
+    notes = ["4 of 4 modes", "diverged at step 1234, shown: step 1000, 62 % outside", "out of view"]
+    made = plotting.Plane("t", np.ones((48, 48)), np.zeros((3, 5, 2)), notes, 0.3)
+    sheet = animation.Sheet(
+        {(0, c): animation.Scene(made) for c in range(across)}, ["row"], ["x"] * across, HALF, range(3)
+    )
+    said = [f"{n}, {o}" for n, o in zip(sheet.words["note"][0, 0], sheet.words["outside"][0, 0], strict=True)]
+    small = sheet.block < animation.CRAMPED
+    assert "62 % out" in said[1]
+    assert ("all out" if small else "out of view") in said[2]
+    assert small or ("62 % outside" in said[1] and "diverged at step 1234" in said[1] and "4 of 4 modes" in said[0])
+    for moment in range(3):
+        frame = sheet.frame(moment)
+        for cell in sheet.scenes:
+            for kind in ("note", "outside"):
+                if text := sheet.words[kind][cell][moment]:
+                    word = palette.written(text, sheet.over_font)
+                    (x, y), (height, width) = sheet.at[cell][0], word.shape
+                    assert width <= sheet.block
+                    over = frame[y - sheet.head : y, x : x + width]
+                    assert any(np.array_equal(over[k : k + height], word) for k in range(len(over) - height + 1))
 
 
 def test_members_that_failed_say_so(results):

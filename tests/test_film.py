@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from frames import frames_of, video_of
 
-from film import FORMATS, SUFFIXES, GifWriter, MissingLibrary, open_film
+from film import FORMATS, SUFFIXES, GifWriter, MissingLibrary, animate_line, open_film, sequence_files
 from store import RunFolder
 
 ROOT = Path(__file__).parent.parent
@@ -111,28 +111,91 @@ def test_what_did_not_change_within_a_box_costs_little(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "fps", "milliseconds"),
+    ("kind", "fps", "milliseconds", "all_milliseconds"),
     [
-        ("gif", 12, 80),
-        ("gif", 25, 40),
-        ("gif", 1000, 20),
-        ("gif", 0.25, 4000),
-        ("webp", 12, 83),
-        ("webp", 60, 17),
-        ("webp", 1000, 11),
-        ("webp", 0.25, 4000),
-        ("apng", 12, 1000 / 12),
-        ("apng", 29.97, 1000 / 29.97),
-        ("apng", 1000, 11),
-        ("apng", 1 / 3, 3000),
-        ("apng", 0.7310585786300049, 1000 / 0.7310585786300049),  # no fraction of small numbers
-        ("apng", 1 / 599.5, 599_500),
+        ("gif", 12, 80, 2080),
+        ("gif", 25, 40, 2040),
+        ("gif", 1000, 20, 2000),
+        ("gif", 0.25, 4000, 8000),
+        ("webp", 12, 83, 2083),
+        ("webp", 60, 17, 2017),
+        ("webp", 1000, 11, 2001),
+        ("webp", 0.25, 4000, 8000),
+        ("apng", 12, 1000 / 12, 2000 + 1000 / 12),
+        ("apng", 29.97, 1000 / 29.97, 2000 + 1000 / 29.97),
+        ("apng", 1000, 11, 2001),
+        ("apng", 1 / 3, 3000, 6000),
+        # no fraction of small numbers
+        ("apng", 0.7310585786300049, 1000 / 0.7310585786300049, 2000 + 1000 / 0.7310585786300049),
+        ("apng", 1 / 599.5, 599_500, 2 * 599_500),
     ],
 )
-def test_delays_are_what_browsers_keep(tmp_path, kind, fps, milliseconds):
+def test_delays_are_what_browsers_keep(tmp_path, kind, fps, milliseconds, all_milliseconds):
     frames = [np.zeros((3, 4), np.uint8), np.ones((3, 4), np.uint8)]
     durations = frames_of(write(tmp_path / f"a.{kind}", frames, fps=fps))[1]
-    assert durations == pytest.approx([milliseconds, max(2000, milliseconds)], rel=1e-9)
+    assert durations == pytest.approx([milliseconds, all_milliseconds - milliseconds], rel=1e-9)
+
+
+def numbered(count):
+    """Frames (count, 8, 8) of one colour each: frame k has index k."""
+    return np.arange(count, dtype=np.uint8)[:, None, None].repeat(8, axis=1).repeat(8, axis=2)
+
+
+def clock_of(path):
+    """How long each frame of an animation is shown, in seconds, by what reads its format."""
+    if path.suffix == ".mp4":
+        _, times, facts = video_of(path)
+        return np.diff([*times, facts["seconds"]])
+    if path.suffix:
+        return np.array(frames_of(path)[1]) / 1000
+    rates = [line.split(":")[1] for line in (path / "timeline.txt").read_text().splitlines()]
+    seconds = []
+    for rate in rates:  # each holds until the next, as the package's manual says
+        seconds.append(1 / float(rate) if rate else seconds[-1])
+    return np.array(seconds)
+
+
+UNIT = {"gif": 0.01, "webp": 0.001, "apng": 1e-6, "mp4": 1e-4, "png": 1e-4}  # seconds, the smallest difference there is
+
+
+@pytest.mark.parametrize("fps", [*range(1, 61), 5.1485, 7.4, 29.97, 100])
+@pytest.mark.parametrize("kind", [*ALL, "png"])
+def test_every_format_lasts_equally_long(tmp_path, kind, fps):
+    """(F − 1)/fps and the hold, half of a format's unit off at most: roundings of all delays would add up to 50."""
+    path = tmp_path / ("a" if kind == "png" else f"a.{kind}")
+    seconds = clock_of(write(path, numbered(101), fps=fps, hold_last_seconds=2))
+    assert seconds.sum() == pytest.approx(100 / fps + 2, abs=0.51 * UNIT[kind])
+
+
+@pytest.mark.parametrize("fps", [7.4, 12, 30, 40, 49, 50])
+@pytest.mark.parametrize("kind", [*EXACT, "png"])
+def test_every_frame_begins_when_it_should(tmp_path, kind, fps):
+    path = tmp_path / ("a" if kind == "png" else f"a.{kind}")
+    seconds = clock_of(write(path, numbered(101), fps=fps))
+    assert np.cumsum(seconds)[:-1] == pytest.approx(np.arange(1, 101) / fps, abs=0.51 * UNIT[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "fps", "quickest"),
+    [("gif", 51, 20), ("gif", 60, 20), ("gif", 240, 20), ("webp", 100, 11), ("apng", 250, 11)],
+)
+def test_frames_too_quick_for_browsers_are_left_out(tmp_path, kind, fps, quickest):
+    """At any multiple of the quickest delay the newest frame is shown that has begun; the first and last are there."""
+    greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
+    shown, durations = frames_of(write(tmp_path / f"a.{kind}", numbered(101), greys, fps))
+    which = shown[:, 0, 0, 0].tolist()
+    assert (which[0], which[-1]) == (0, 100)
+    assert min(durations) >= quickest - 1e-9
+    begins = np.cumsum([0, *durations])[:-1]
+    assert begins == pytest.approx(quickest * np.round(begins / quickest), abs=1e-6)
+    for begin, number in zip(begins[:-1], which, strict=False):
+        assert number == int(begin / 1000 * fps + 1e-9)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_frame_is_left_out_that_has_time(tmp_path, kind):
+    seconds = clock_of(write(tmp_path / f"a.{kind}", numbered(101), fps=50, hold_last_seconds=0))
+    assert len(seconds) == 101
 
 
 @pytest.mark.parametrize(
@@ -334,7 +397,7 @@ def test_a_video_has_even_sides(tmp_path, size):
     ("fps", "rate", "hold", "shown"),
     [
         (10, 10, 2, 20),
-        (29.97, Fraction(2997, 100), 1, 30),
+        (29.97, Fraction(2997, 100), 1, 30),  # the last time for 0.97 of a frame
         (30000 / 1001, Fraction(30000, 1001), 0, 1),
         (0.25, 0.25, 2, 1),
     ],
@@ -347,9 +410,10 @@ def test_a_video_keeps_its_clock_and_shows_the_last_frame_longer(tmp_path, fps, 
     palette = np.array([(0, 0, 0), (255, 255, 255)], np.uint8)
     decoded, times, facts = video_of(write(tmp_path / "a.mp4", frames, palette, fps, hold_last_seconds=hold))
     assert [int(frame.mean(axis=(0, 2)).argmax()) // 2 for frame in decoded] == [*range(24), *[24] * shown]
-    assert facts["rates"] == {rate}
+    assert rate in facts["rates"]  # the other is a mean, which a shorter last frame changes
+    assert max(facts["rates"]) == pytest.approx(float(rate), rel=1e-3)
     assert times == pytest.approx([float(k / Fraction(rate)) for k in range(len(decoded))], abs=1e-4)
-    assert facts["seconds"] == pytest.approx(float(len(decoded) / Fraction(rate)), abs=1e-4)
+    assert facts["seconds"] == pytest.approx(float(24 / Fraction(rate) + max(hold, 1 / Fraction(rate))), abs=1e-4)
     assert facts["codec"] == "h264"
     assert decoded.shape[1:] == (48, 50, 3)
 
@@ -404,3 +468,72 @@ def test_half_a_file_has_another_name_that_a_run_folder_sweeps(tmp_path):
         RunFolder(tmp_path / "killed").sweep()
         assert not list((tmp_path / "killed").iterdir())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "killed"]
+
+
+# --- a sequence for LaTeX -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("colours", [2, 100, 256])
+def test_a_path_without_a_suffix_is_a_folder_of_frames_without_gaps(tmp_path, colours):
+    palette = np.random.default_rng(1).integers(0, 256, (colours, 3)).astype(np.uint8)
+    frames = scenes(colours)
+    folder = write(tmp_path / "a", frames, palette)
+    assert sorted(p.name for p in folder.iterdir()) == sorted(sequence_files(len(frames)))
+    assert sequence_files(3) == ["0000.png", "0001.png", "0002.png", "timeline.txt"]
+    for k, frame in enumerate(frames):
+        np.testing.assert_array_equal(iio.imread(folder / f"{k:04d}.png", mode="RGB"), palette[frame])
+
+
+def test_the_line_to_paste_shows_every_frame_at_its_rate(tmp_path):
+    folder = write(tmp_path / "density-frames", numbered(11), fps=12.5, hold_last_seconds=4)
+    line = animate_line(folder, "one/density-frames")
+    assert line == (
+        r"\animategraphics[width=\linewidth,loop,autoplay,controls,poster=last,timeline=one/density-frames/timeline.txt]"
+        r"{12.5}{one/density-frames/}{0000}{0010}"
+    )
+    # a line a frame: its rate where that changes, and which of the pictures it is
+    assert (folder / "timeline.txt").read_text() == ":12.5:0\n" + "".join(
+        f"::{k}\n" for k in range(1, 10)
+    ) + ":0.25:10\n"
+
+
+def test_a_shorter_sequence_leaves_nothing_of_a_longer_one_and_nothing_else_goes(tmp_path):
+    folder = write(tmp_path / "a", numbered(30))
+    (folder / "mine.png").touch()
+    (folder / "0040.png").touch()  # after a gap: not of the sequence
+    write(folder, numbered(20))
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*sequence_files(20), "mine.png", "0040.png"])
+    assert "{0000}{0019}" in (animate_line(folder, "a") or "")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_leaves_the_sequence_before_or_none(tmp_path, error):
+    def interrupted(folder):
+        with open_film(folder, np.zeros((2, 3), np.uint8), (4, 6), 10) as writer:
+            for _ in range(5):
+                writer.append(np.zeros((6, 4), np.uint8))
+            raise error
+
+    with pytest.raises(error):
+        interrupted(tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+    folder = write(tmp_path / "b", numbered(3))
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with pytest.raises(error):
+        interrupted(folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "timeline", [None, "", "\n", ":12:0\n::1\n::2\n", ":}\\input{x}{:0\n", ":12:1\n", "\u00e9:12:0", ":12:0\n" * 10**6]
+)
+def test_a_folder_that_holds_no_sequence_has_no_line(tmp_path, timeline):
+    (tmp_path / "0000.png").touch()
+    if timeline is not None:
+        (tmp_path / "timeline.txt").write_text(timeline, encoding="utf-8")
+    assert animate_line(tmp_path, "a") is None
+
+
+def test_equal_frames_give_an_equal_sequence(tmp_path):
+    one, two = (write(tmp_path / name, scenes(100)) for name in "ab")
+    assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in two.iterdir()}

@@ -21,6 +21,7 @@ import figures
 import plotting
 from charts import Clock, Line, Panel, Track
 from plotting import Plane, Score, forest_figure, generated_density, grid_points
+from sample import make_target
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -130,6 +131,7 @@ def test_a_perfect_generator_reaches_full_colour_and_no_more():
         ({"samples": np.zeros((1, 5, 3))}, "samples"),
         ({"notes": ["a", "b"]}, "notes"),
         ({"bandwidth": 0.0}, "bandwidth"),
+        ({"modes": np.zeros((3, 3))}, "modes"),
     ],
 )
 def test_a_plane_says_what_does_not_fit(change, word):
@@ -138,9 +140,91 @@ def test_a_plane_says_what_does_not_fit(change, word):
         Plane(**{**good, "bandwidth": 0.1, **change})
 
 
-@pytest.mark.parametrize(("half_width", "step"), [(4.0, 2.0), (5.0, 2.0), (1.0, 0.5), (30.0, 10.0), (0.3, 0.1)])
-def test_ticks_are_round_and_at_most_halfway_out(half_width, step):
-    np.testing.assert_allclose(plotting.plane_ticks(half_width), [-step, 0, step])
+@pytest.mark.parametrize(
+    ("half_width", "step", "count"),
+    [(4.0, 2.0, 1), (5.0, 2.0, 2), (1.0, 0.5, 1), (30.0, 20.0, 1), (0.3, 0.2, 1), (3.5, 2.0, 1), (8.5, 5.0, 1)],
+)
+def test_ticks_are_round_and_reach_beyond_the_middle(half_width, step, count):
+    np.testing.assert_allclose(plotting.plane_ticks(half_width), step * np.arange(-count, count + 1))
+
+
+def test_every_plane_has_ticks():
+    for half_width in np.geomspace(1e-2, 1e5, 500):
+        ticks = plotting.plane_ticks(half_width)
+        assert 3 <= len(ticks) <= 9
+        assert half_width / 3 < ticks[-1] < half_width
+        assert ticks == [-tick for tick in reversed(ticks)]
+
+
+def with_modes(centres, samples=((0.0, 0.0),), notes=("",)):
+    samples = np.asarray(samples, float).reshape(len(notes), -1, 2)
+    return Plane("", np.ones((64, 64)), samples, list(notes), 0.3, np.asarray(centres, float))
+
+
+@pytest.mark.parametrize(
+    ("target", "half_width", "seen"),
+    [
+        ("mixture_4", 3.5, (-2, 0, 2)),
+        ("mixture_4", 6.0, (-2, 0, 2)),
+        ("ring_8", 3.5, (-2, 0, 2)),
+        ("ring_8_unit", 2.5, (-1, 0, 1)),
+        ("grid_25", 5.5, (-4, -2, 0, 2, 4)),
+        ("grid_25", 8.0, (-4, -2, 0, 2, 4)),
+    ],
+)
+def test_ticks_stand_where_the_modes_are(target, half_width, seen):
+    modes = make_target(target, 0.2).modes
+    ticks = plotting.plane_ticks(half_width, [with_modes(modes.centres)])
+    np.testing.assert_allclose(ticks, seen)
+    centres = np.unique(np.round(np.abs(modes.centres), 9))  # those between them, at 2 sin 45°, are no round numbers
+    assert set(centres[centres == np.round(centres)]) <= set(ticks)
+
+
+@pytest.mark.parametrize(
+    ("centres", "half_width", "seen"),
+    [
+        ([(3, 3), (-3, 0)], 5.0, (-3, 0, 3)),
+        ([(1.5, 0)], 3.5, (-1.5, 0, 1.5)),
+        ([(1, 2), (3, 0)], 5.0, (-3, -2, -1, 0, 1, 2, 3)),
+        ([(40, -20)], 60.0, (-40, -20, 0, 20, 40)),
+        ([(1.37, 0.21)], 3.0, (-2, 0, 2)),  # none meets them
+        ([(0, 0)], 3.0, (-2, 0, 2)),
+        ([(9, 9)], 3.5, (-2, 0, 2)),  # outside
+    ],
+)
+def test_modes_of_ones_own_have_ticks_too(centres, half_width, seen):
+    np.testing.assert_allclose(plotting.plane_ticks(half_width, [with_modes(centres)]), seen)
+
+
+def test_labels_that_would_touch_are_left_out():
+    ticks = [-4.0, -2.0, 0.0, 2.0, 4.0]
+    assert plotting.labelled(ticks, 30, 10) == ticks
+    assert plotting.labelled(ticks, 10, 10) == [-4.0, 0.0, 4.0]
+    assert plotting.labelled(ticks, 5, 10) == [-4.0, 4.0]
+    assert plotting.labelled(ticks, 2, 10) == [0.0]
+
+
+def test_printed_planes_have_the_ticks_of_their_modes():
+    plane = with_modes([(2, 2), (-2, -2)], np.zeros((1, 5, 2)))
+    (axes,) = plotting.frames_figure(plane, 3.5, [0]).axes
+    assert [(t, w.get_text()) for t, w in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)] == [
+        (-2, "−2"),
+        (0, "0"),
+        (2, "2"),
+    ]
+    figure = plotting.comparison_figure(["a"], ["x"], {(0, 0): plane}, 3.5)
+    assert figure.axes[0].get_yticks().tolist() == [-2, 0, 2]
+
+
+def test_a_small_plane_says_what_lies_outside():
+    assert plotting.brief("3 of 4 modes") == "3 of 4 modes"
+    assert plotting.brief("diverged at step 4, shown: step 3, 12 % outside") == "diverged at step 4, 12 % outside"
+    assert plotting.brief("diverged at step 4, out of view") == "diverged at step 4, out of view"
+    plane = with_modes([(2, 2)], np.zeros((1, 5, 2)), ["diverged at step 4, shown: step 3, 12 % outside"])
+    for across in (1, 8):
+        planes = {(0, c): plane for c in range(across)}
+        figure = plotting.comparison_figure(["a"], ["x"] * across, planes, 3.5)
+        assert all("12 % outside" in axes.texts[0].get_text() for axes in figure.axes[:across])
 
 
 # --- figures

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
-import json
-import os
 import re
-import select
-import shutil
-import subprocess
-import time
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +14,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, Browser
 from PIL import Image
 
 from comparisons import difference_rows
@@ -143,6 +139,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.words: list[str] = []
+        self.programs: list[str] = []
         self.cells: list[str] = []
         self.feed(text)
         self.close()
@@ -159,7 +156,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if "script" in self.open:
+            self.programs.append(data)
+        elif "style" not in self.open:
             self.words.append(data)
         if "td" in self.open or "th" in self.open:
             self.cells[-1] += data
@@ -547,7 +546,13 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> Non
     html, _ = report(results, tmp_path)
     page = Page(html)
     policy = next(m["content"] for m in page.every("meta") if m.get("http-equiv") == "Content-Security-Policy")
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    # nothing runs but the page's one program, and that it is this one stands in the policy
+    (program,) = page.programs
+    digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert page.every("script") == [{}]
+    assert program == (Path(__file__).parent.parent / "templates/player.js").read_text(encoding="utf-8")
+    assert not re.search(r"fetch|XMLHttp|WebSocket|import|eval|innerHTML|https?:", program)
     images = page.every("img")
     assert len(images) == 2 + 2 * 3 + 1
     for image in images:
@@ -560,7 +565,7 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> Non
         assert image["alt"]
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "form", "base")
+        assert tag not in ("link", "iframe", "object", "form", "base")
         assert not any(name.startswith("on") or name in ("srcset", "action", "background") for name in attributes)
         if "href" in attributes:
             assert (attributes["href"] or "").removeprefix("#") in ids
@@ -644,6 +649,7 @@ def test_one_moment_is_no_animation_and_none_is_missed(tmp_path: Path) -> None:
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert len(page.every("img")) == 4
     assert "pictures" not in page.text
+    assert not page.every("script")  # there is nothing to play
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -760,75 +766,17 @@ def test_very_many_settings_have_no_animation_side_by_side_and_none_is_missed(tm
 
 # --- in a browser -------------------------------------------------------------------------------------------
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--remote-debugging-pipe",
-]
 # what the page says of itself: its width, its window's, pictures that did not decode
 LOOK = """(async () => {
   const images = [...document.images];
   const decoded = await Promise.allSettled(images.map(image => image.decode()));
   return {
     wide: document.documentElement.scrollWidth, window: innerWidth, images: images.length,
+    films: document.querySelectorAll('canvas.film').length,
     broken: decoded.filter(d => d.status != 'fulfilled').length,
     dark: getComputedStyle(document.body).backgroundColor,
   };
 })()"""
-
-
-class Browser:
-    """Chromium by its debugging pipe: no port, no driver. JSON messages end in a zero byte."""
-
-    def __init__(self, home: Path) -> None:
-        said, heard = home / "said", home / "heard"
-        os.mkfifo(said)
-        os.mkfifo(heard)
-        command = [
-            "sh",
-            "-c",
-            'exec "$@" 3<"$0/said" 4>"$0/heard" 2>/dev/null',
-            str(home),
-            CHROMIUM or "",
-            *QUIET,
-        ]
-        self.process = subprocess.Popen([*command, f"--user-data-dir={home / 'profile'}"])
-        self.out, self.incoming = open(said, "wb", buffering=0), open(heard, "rb", buffering=0)  # noqa: SIM115
-        self.count, self.rest, self.events = 0, b"", []  # type: ignore[var-annotated]
-
-    def ask(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        self.count += 1
-        message = {"id": self.count, "method": method, "params": parameters}
-        self.out.write(json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0")
-        while (answer := self.hear()).get("id") != self.count:
-            self.events.append(answer)
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    def hear(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
-        while b"\0" not in self.rest:
-            ready, _, _ = select.select([self.incoming], [], [], max(0, deadline - time.monotonic()))
-            assert ready, "chromium does not answer"
-            read = os.read(self.incoming.fileno(), 1 << 16)
-            assert read, "chromium ended"
-            self.rest += read
-        message, _, self.rest = self.rest.partition(b"\0")
-        return json.loads(message)
-
-    def close(self) -> None:
-        self.out.close()
-        self.incoming.close()
-        self.process.terminate()
-        self.process.wait(20)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: the page is not looked at in a browser")
@@ -856,7 +804,7 @@ def test_nothing_overflows_in_a_browser(tmp_path: Path) -> None:
             seen = look["result"]["value"]
             assert seen["window"] == width
             assert seen["wide"] <= width
-            assert seen["images"] == 2 + 6 * 3 + 1
+            assert seen["images"] + seen["films"] == 2 + 6 * 3 + 1
             assert seen["broken"] == 0
             backgrounds.add(seen["dark"])
             methods = [event.get("method") for event in browser.events]
