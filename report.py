@@ -205,6 +205,8 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
             diverged = any(results.verdicts[m] == "diverged" for i in indices for m in results.of_setting(i))
             if diverged and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN has diverged, its last finite samples are shown."
+            if len(pictures) > len(indices):
+                caption += " Where several runs are pooled, each picture is of its own run's seeds."
             if pictures:
                 kinds.append(
                     _kind(heading, caption, pictures, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))

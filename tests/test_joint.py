@@ -240,5 +240,7 @@ def test_a_pooled_report_has_one_run_s_tables(tmp_path):
         for d in (1, 2):
             assert f"{d} D step{'s' * (d > 1)} · {name}, {seeds}\n" in both
             assert f"](../{name}/mixture_4-std1.2-d{d}/{kind})" in both
+    assert both.count("Where several runs are pooled, each picture is of its own run's seeds.") == 4
+    assert "Where several runs are pooled" not in whole
     assert "not in its folder" not in both
     assert "pictures have not been drawn" not in both
