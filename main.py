@@ -256,7 +256,8 @@ def report_runs(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
 ) -> None:
-    """Write a run's report again, from its folder; of several runs, one report with all beside one another."""
+    """Write a run's report again, from its folder; of several runs, one report: equal settings are pooled by seed."""
+    from files import new_folder
     from pipeline import joint_report, rewrite_report
     from progress import progress_on
 
@@ -267,9 +268,8 @@ def report_runs(
         rewrite_report(Path(runs[0]), changes)
         print(Path(runs[0]) / "report.html")
         return
-    home = Path(out or f"runs/report-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    with _drawing_fails():
-        how = changes.get("embed", default_of(Look, "embed"))
+    how = changes.get("embed", default_of(Look, "embed"))
+    with _drawing_fails(), _place(out or None, new_folder, _dated("runs/report")) as home:
         joint_report([Path(run) for run in runs], home, force=force, how=how, progress=progress_on(sys.stderr, quiet))
     print(home / "report.html")
 
@@ -282,22 +282,26 @@ def verify_methods(
     quiet: Annotated[bool, typer.Option("--quiet", help="results and errors only")] = False,
 ) -> None:
     """Hold losses, penalties, optimisers and update rules to games with known answers; draw the phase portraits."""
-    path = Path(out or f"runs/verify-{datetime.datetime.now():%Y%m%d-%H%M%S}.png")
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+    dated = _dated("runs/verify", ".png")
+    if out and Path(out).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise OptionError(f"--out {out}: a picture is written as .png, .pdf or .svg")
+    from files import new_file
     from progress import progress_on
     from study import usable_cores
     from verify import TICKS, as_record, check, draw, table
 
     with progress_on(sys.stderr, quiet)("verifying", TICKS) as advance:
         found = check(advance, usable_cores())
+    where = ""
     if not no_figures:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draw(found, path)
+        with _place(out or None, new_file, dated) as path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draw(found, path)
+        where = f"\n\n{path}"
     if as_json:
         print(json.dumps(as_record(found), ensure_ascii=False, allow_nan=False, indent=2))
     else:
-        print(table(found) + ("" if no_figures else f"\n\n{path}"))
+        print(table(found) + where)
     if not found.passed:
         failed = [f"{row.name} ({row.what})" for row in found.rows if not row.passed]
         raise RunFailed(f"{len(failed)} of {len(found.rows)} rows fail: {failed[0]}")
@@ -313,11 +317,12 @@ def benchmark(
 ) -> None:
     """Measure speed and memory, beside a plain PyTorch loop, JAX, busy neighbours and the machine's own products."""
     from bench import PARTS, as_record, measure, table, ticks
-    from files import atomic
+    from files import atomic, new_file
     from progress import progress_on
     from settings import OptionError, not_one_of
     from study import usable_cores
 
+    dated = _dated("runs/bench", ".json")
     names = list(PARTS) if only is None else only.split(",")
     for name in names:
         if name not in PARTS:
@@ -326,35 +331,53 @@ def benchmark(
     with progress_on(sys.stderr, False)("measuring", ticks(names, repeats)) as advance:
         parts = measure(names, repeats, steps, cores, advance)
     text = json.dumps(as_record(parts, steps, cores), indent=2)
-    path = Path(out or f"runs/bench-{datetime.datetime.now():%Y%m%d-%H%M%S}.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    with _place(out or None, new_file, dated) as path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     print(text if as_json else f"{table(parts, repeats, cores)}\n\n{path}")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now()
+
+
+def _dated(name: str, suffix: str = "") -> str:
+    """What nobody has named is called by the second in which it begins: 'runs/report-20250131-235959'."""
+    return f"{name}-{_now():%Y%m%d-%H%M%S}{suffix}"
+
+
+def _place(
+    out: str | None, new: Callable[[str], contextlib.AbstractContextManager[Path]], dated: str
+) -> contextlib.AbstractContextManager[Path]:
+    """What was asked for, or something new by that name: of all that begin in one second, each has its own."""
+    return new(dated) if out is None else contextlib.nullcontext(Path(out))
 
 
 def carry_out(name: str | None, options: dict[str, Any]) -> None:
     """Resolve what was asked, carry it out, print the outcome."""
-    asked = read_options(name, options)
-    if asked.out is None:
-        asked.out = f"runs/{asked.study.name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    from files import new_folder, numbered
     from store import RunFolder
 
-    if not asked.dry_run:
+    asked = read_options(name, options)
+    dated = _dated(f"runs/{asked.study.name}")
+    if asked.out is not None and not asked.dry_run:
         RunFolder(asked.out).check_free(force=asked.force)
     from study import resolve
 
     asked.study = resolve(asked.study)
     if asked.dry_run:
+        if asked.out is None:
+            asked.out = str(next(path for path in numbered(dated) if not path.exists()))
         _print_plan(asked)
         return
     from pipeline import run
     from progress import progress_on
 
-    with _resumable(Path(asked.out)):
+    with _place(asked.out, new_folder, dated) as home, _resumable(home):
         results, folder = run(
             asked.study,
-            Path(asked.out),
+            home,
             force=asked.force,
             look=None if asked.no_figures else asked.look,
             command=shlex.join(["python", "main.py", *sys.argv[1:]]),

@@ -223,17 +223,21 @@ def _parts(results: Results) -> list[Part]:
 def joint_report(
     paths: Sequence[Path], out: Path, *, force: bool = False, how: str = "auto", progress: Progress = silent
 ) -> None:
-    """Report on several finished runs beside one another, in the folder `out`; `how` is that of `write_report`.
+    """Report on several finished runs as one, in the folder `out`: settings beside one another, seeds of one pooled.
 
-    Raises `files.NotARun`, and `files.FolderInUse` for an `out` that holds something (unless `force`).
+    `how` is that of `write_report`.
+
+    Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), and `files.FolderInUse` for an `out`
+    that holds something (unless `force`).
     """
     folders = [RunFolder.open(path) for path in paths]
     names = _distinct(paths)
-    runs = []
-    for name, folder in zip(names, folders, strict=True):
-        results = load(folder)
-        runs.append(Told(name, folder, results, folder.read_json(MANIFEST), _parts(results)))
-    joint, sources = join([told.results for told in runs], names)
+    found = [load(folder) for folder in folders]
+    joint, sources, places = join(found, names)
+    runs = [
+        Told(name, folder, results, folder.read_json(MANIFEST), _parts(results), own)
+        for name, folder, results, own in zip(names, folders, found, places, strict=True)
+    ]
     RunFolder(out).check_free(force=force)
     out.mkdir(parents=True, exist_ok=True)
     with held(out):

@@ -151,15 +151,14 @@ def plan(results: Results, look: Look, parts: Sequence[Part] = ()) -> list[Pictu
     pictures = _comparison(results, look)
     for index, name in enumerate(results.names):
         pictures += [p._replace(path=f"{name}/{p.path}") for p in _of_setting(results, index, look)]
-    pictures += _curves([(results, index) for index in range(len(results.names))], results.targets)
+    pictures += _curves(results, [(results, m) for m in range(len(results.members))])
     pictures += [Picture(part.picture, part.function, part.arguments) for part in parts]
     return _in_formats(pictures, look)
 
 
 def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Look) -> list[Picture]:
-    """The pictures of several runs beside one another: `sources[i]` is where setting i of `joint` comes from."""
-    curves = _curves(sources, joint.targets, [column for _, column in joint.labels])
-    return _in_formats([*_comparison(joint, look, sources), *curves], look)
+    """The pictures of several runs as one: `sources[m]` is where member m of `joint` comes from, as (run, member)."""
+    return _in_formats([*_comparison(joint, look, sources), *_curves(joint, sources)], look)
 
 
 def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
@@ -297,21 +296,21 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     return found
 
 
-def _curves(
-    sources: Sequence[tuple[Results, int]], targets: Mapping[str, list[int]], names: Sequence[str] = ()
-) -> list[Picture]:
-    """A figure per target of its settings' scores against steps, updates and seconds; `sources[i]` holds setting i."""
+def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Picture]:
+    """A figure per target of its settings' scores against steps, updates and seconds; `sources[m]` has m's course."""
     from charts import Clock, Track
     from results import target_name
 
     pictures = []
-    for target, indices in targets.items():
-        settings = [results.study.settings[own] for results, own in (sources[i] for i in indices)]
-        steps = [sources[i][0].snapshot_steps[sources[i][1]] for i in indices]
+    for target, indices in results.targets.items():
+        settings = [results.study.settings[i] for i in indices]
+        of_each = [[sources[m] for m in results.of_setting(i)] for i in indices]
+        first = [(run, run.members[m].setting) for (run, m), *_ in of_each]  # all of a setting have its steps
+        steps = [run.snapshot_steps[own] for run, own in first]
         if min(map(len, steps)) < 2:
             continue
-        seconds = [sources[i][0].seconds[sources[i][1]] for i in indices]
-        device = {sources[i][0].study.device for i in indices}
+        seconds = [results.seconds[i] for i in indices]
+        device = {run.study.device for each in of_each for run, _ in each}
         clocks = [
             Clock("generator steps", steps),
             Clock(
@@ -325,14 +324,17 @@ def _curves(
         ]
         tracks = []
         for name in COMPARED:
-            values = [results.scores[name][results.of_setting(own)] for results, own in (sources[i] for i in indices)]
-            results, own = sources[indices[0]]
-            if np.isfinite(null := results.null[own][name]).all() and not (
-                name == "modes_covered" and results.modes[own] == 1
+            values = [np.stack([run.scores[name][m] for run, m in each]) for each in of_each]
+            if np.isfinite(null := results.null[indices[0]][name]).all() and not (
+                name == "modes_covered" and results.modes[indices[0]] == 1
             ):
                 tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
-        labels = [names[i] if names else sources[i][0].labels[sources[i][1]][1] for i in indices]
-        how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
+        how = {
+            "title": target,
+            "names": [results.labels[i][1] for i in indices],
+            "clocks": clocks,
+            "tracks": tracks,
+        }
         pictures.append(Picture(f"curves-{target_name(settings[0])}.png", "curves_figure", how))
     return pictures
 
@@ -354,8 +356,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
     shared = {"rows": rows, "columns": columns, "half_width": half_width}
     planes = {}
     for index, cell in cells.items():
-        own, setting = sources[index] if sources else (results, index)
-        member = own.of_setting(setting)[results.of_setting(index).index(shown[index])]
+        own, member = sources[shown[index]] if sources else (results, shown[index])
         last = np.array([own.frame_steps.shape[1] - 1])
         made = plane(own, member, last, half_width, " · ".join(labels[index]))
         # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view

@@ -31,6 +31,7 @@ class Told(NamedTuple):
     """A run as a report tells of it: its folder, its results, and what run.json says of how it went.
 
     The facts: command, versions, device, threads, seconds; what is missing is left out. `parts` are its study's own.
+    `places` says which setting of the report each of its settings is; of the one run of a report, in their order.
     """
 
     name: str
@@ -38,15 +39,28 @@ class Told(NamedTuple):
     results: Results
     facts: Mapping[str, Any]
     parts: Sequence[Part] = ()
+    places: Sequence[int] = ()
+
+
+class Shelf(NamedTuple):
+    """Where the pictures of a setting of the report are: in a run, under the setting's name there."""
+
+    told: Told
+    name: str
+    seeds: str  # in words
+
+    @property
+    def path(self) -> Path:
+        return self.told.folder.path / self.name
 
 
 def write_report(results: Results, folder: RunFolder, runs: Sequence[Told], how: str = "auto") -> None:
     """Write report.html, report.md (relative links) and comparison.tex into a folder.
 
-    `results` are those of `runs`: of the one, or of several joined, setting after setting. Pictures are those in the
-    runs' folders, and of several runs beside one another those in `folder`. `how` says which of them stand inside
-    report.html (see `embedding`), which with `all` needs nothing beside it. Raises ``OSError`` where the file system
-    does.
+    `results` are those of `runs`: of the one, or of several joined, each of which says in `places` where its settings
+    are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `how` says which of
+    them stand inside report.html (see `embedding`), which with `all` needs nothing beside it. Raises ``OSError`` where
+    the file system does.
     """
     pictures: list[Picture] = []
     page = _page(results, folder, runs, pictures)
@@ -132,7 +146,11 @@ def _program(pictures: Sequence[Picture]) -> dict[str, Any]:
 def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: list[Picture]) -> dict[str, Any]:
     """Everything that the templates show, in plain values; every picture of the page is put into `pictures`."""
     study, labels, joint = results.study, results.labels, len(runs) > 1
-    shelves = [(told.folder, name, told.results) for told in runs for name in told.results.names]
+    shelves: list[list[Shelf]] = [[] for _ in labels]
+    for told in runs:
+        for own, (index, name) in enumerate(zip(told.places or range(len(labels)), told.results.names, strict=True)):
+            seeds = [told.results.members[m].seed for m in told.results.of_setting(own)]
+            shelves[index].append(Shelf(told, name, _seed_words(seeds)))
     missing: list[bool] = []
 
     def picture(home: RunFolder, path: str, alt: str, needed: bool = True) -> Picture | None:
@@ -169,27 +187,31 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
         kinds = []
         path = f"curves-{target_name(study.settings[indices[0]])}.png"
         if curves := picture(
-            folder, path, f"{CURVES[1]}: {target}", all(len(shelves[i][2].snapshot_steps[0]) > 1 for i in indices)
+            folder,
+            path,
+            f"{CURVES[1]}: {target}",
+            all(shelf.told.results.snapshot_steps.shape[1] > 1 for i in indices for shelf in shelves[i]),
         ):
             kinds.append(_kind(CURVES[0], CURVES[2], [("", curves)], "plates"))
+        shelved = [(i, shelf) for i in indices for shelf in shelves[i]]
         for file, (heading, alt, caption) in KINDS.items():
             shown = []
-            for i in indices:
-                home, name, own = shelves[i]
-                if file.endswith(".gif") and own.frame_steps.shape[1] == 1:
+            for i, shelf in shelved:
+                if file.endswith(".gif") and shelf.told.results.frame_steps.shape[1] == 1:
                     continue
-                found = picture(home, f"{name}/{file}", f"{alt}: {' · '.join(labels[i])}", file != REQUESTED)
+                # a setting's pictures are those of its runs, each with its own seeds
+                where = f"{shelf.told.name}, {shelf.seeds}" if len(shelves[i]) > 1 else ""
+                words = " · ".join(filter(None, (*labels[i], where)))
+                found = picture(shelf.told.folder, f"{shelf.name}/{file}", f"{alt}: {words}", file != REQUESTED)
                 if found:
-                    shown.append((labels[i][1], found))
-            if (
-                shown
-                and file == "density.gif"
-                and all((shelves[i][0].path / shelves[i][1] / "seeds.gif").is_file() for i in indices)
-            ):
+                    shown.append((" · ".join(filter(None, (labels[i][1], where))), found))
+            if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for _, shelf in shelved):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
             diverged = any(results.verdicts[m] == "diverged" for i in indices for m in results.of_setting(i))
             if diverged and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN has diverged, its last finite samples are shown."
+            if len(shown) > len(indices):
+                caption += " Where several runs are pooled, each picture is of its own run's seeds."
             if shown:
                 kinds.append(
                     _kind(heading, caption, shown, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
@@ -232,7 +254,7 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
             for name, said, more in zip(results.names, options, results.apart or [{}] * len(labels), strict=True)
         ],
         "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(options[0][n])}" for n in alike),
-        "seeds": _seed_words(results),
+        "seeds": _seed_words([m.seed for m in results.members]),
         "failures": [_failure(results, failure) for failure in results.failures],
         "runs": [
             {
@@ -306,9 +328,9 @@ def _size_words(results: Results) -> str:
     return f"{total}, {budget_words(results)}"
 
 
-def _seed_words(results: Results) -> str:
+def _seed_words(seeds: Sequence[int]) -> str:
     """'seed 3', 'seeds 0 to 7', 'seeds 0 to 3, 8 to 11'."""
-    seeds = sorted({m.seed for m in results.members})
+    seeds = sorted(set(seeds))
     starts = [n for n in seeds if n - 1 not in set(seeds)]
     ends = [n for n in seeds if n + 1 not in set(seeds)]
     spans = [str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]

@@ -136,29 +136,31 @@ def test_no_swing_is_told_of_few_points_or_of_what_is_not_finite():
 
 def test_runs_joined_are_the_run_that_holds_them_all(measured):
     parts = [run_study(tiny(d)) for d in (1, 2)]
-    joint, sources = join(parts, ["one", "two"])
+    joint, sources, places = join(parts, ["one", "two"])
     assert joint.apart == [{}, {}]
     assert (joint.names, joint.labels) == (measured.names, measured.labels)
     for row, whole in zip(comparison_rows(joint), comparison_rows(measured), strict=True):
         assert {k: repr(v) for k, v in row.items()} == {k: repr(v) for k, v in whole.items()}  # NaN is NaN
     assert difference_rows(joint) == difference_rows(measured)
-    assert [(run is parts[k], index) for k, (run, index) in enumerate(sources)] == [(True, 0), (True, 0)]
+    assert [(run is parts[m // 3], own) for m, (run, own) in enumerate(sources)] == [(True, m % 3) for m in range(6)]
+    assert places == [[0], [1]]
     assert joint.events == measured.events
     assert np.array_equal(joint.samples[-1], measured.samples[-1])
 
 
 def test_what_tells_joined_runs_apart_is_named():
     short, long = run_study(tiny(1)), run_study(tiny(1, steps=16))
-    joint, _ = join([short, long], ["a", "b"])
+    joint, *_ = join([short, long], ["a", "b"])
     assert [column for _, column in joint.labels] == ["1 D step · 12 steps", "1 D step · 16 steps"]
     assert {c.pair for c in differences(joint)} == {Pair(0, 1, "budget")}
     assert len(set(joint.names)) == 2
-    same, _ = join([short, short], ["a", "b"])
-    assert same.apart == [{"run": "a"}, {"run": "b"}]
-    assert [(c.pair.option, c.difference.value) for c in differences(same)] == [("run", 0.0)] * 4
-    later, _ = join([short, run_study(tiny(1, seed=3))], ["a", "b"])  # other seeds: nothing is paired
+    seldom = run_study(tiny(1, snapshots=2))  # the same training, looked at at other steps: swings and verdicts differ
+    apart, *_ = join([short, seldom], ["a", "b"])
+    assert apart.apart == [{"run": "a"}, {"run": "b"}]
+    assert [(c.pair.option, c.difference.value) for c in differences(apart)][:3] == [("run", 0.0)] * 3
+    later, *_ = join([short, run_study(tiny(1, snapshots=2, seed=3))], ["a", "b"])  # other seeds: nothing is paired
     assert {c.shared for c in differences(later)} == {0}
-    updates, _ = join([short, run_study(tiny(1, 2, budget="updates"))], ["a", "b"])
+    updates, *_ = join([short, run_study(tiny(1, 2, budget="updates"))], ["a", "b"])
     assert [next(iter(apart.values())) for apart in updates.apart] == ["12 steps", "24 updates", "24 updates"]
     with pytest.raises(ValueError, match="no runs"):
         join([], [])

@@ -290,7 +290,8 @@ def test_printed_planes_show_the_last_finite_samples_and_say_why(results, lost):
 
 
 def test_runs_beside_one_another_show_the_last_finite_samples_too(results):
-    joint, sources = join([results, results], ["a", "b"])
+    again = dataclasses.replace(results, study=dataclasses.replace(results.study, budget="updates"))
+    joint, sources, _ = join([results, again], ["a", "b"])
     (picture,) = (p for p in plan_joint(joint, sources, Look()) if p.path == "comparison.png")
     alone = {p.path: p for p in plan(results, Look())}["comparison.png"].arguments["planes"]
     assert len(picture.arguments["planes"]) == 4

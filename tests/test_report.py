@@ -745,7 +745,8 @@ def test_runs_beside_one_another_have_their_own_parts(tmp_path: Path) -> None:
     out = RunFolder.create(tmp_path / "joint")
     one = made((mixture(2), GOOD, ["converged"] * 4))
     two = made((mixture(1), BAD, ["collapsed"] * 4))
-    write(results, out, [Told(n, h, r, FACTS, OWN[:1]) for n, h, r in zip("ab", homes, (one, two), strict=True)])
+    told = [Told(*run, FACTS, OWN[:1], [k]) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
+    write(results, out, told)
     markdown = (out.path / "report.md").read_text(encoding="utf-8")
     for name in "ab":
         assert f"\n## {name}, 1. One alone\n\nIt is 2.0 [1.5, 2.5].\n\n![Two](../{name}/part-1-one.png)\n" in markdown

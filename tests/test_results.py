@@ -548,7 +548,7 @@ def test_runs_of_one_file_are_compared(tmp_path, quick):
         settings = tuple(dataclasses.replace(s, lr=lr) for s in study.settings)
         runs.append(carried_out(dataclasses.replace(study, settings=settings), tmp_path / place)[0])
     assert len({s.mode for run in runs for s in run.study.settings}) == 2
-    joint, _ = join(same_targets(runs), ["a", "b"])
+    joint, *_ = join(same_targets(runs), ["a", "b"])
     assert {pair.option for pair in setting_pairs(joint.study.settings, joint.apart)} == {"d_steps", "lr"}
     assert same_results(same_targets(runs)[1], runs[1])
     (tmp_path / "b" / "targets" / "points.csv").write_text(POINTS + "1,1\n")
