@@ -219,22 +219,27 @@ class MLP(nn.Module):
         return parts
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._pass(
-            [[m[:, :i], *m[:, i:].split(1, 1)] for m, (i, _) in zip(self.matrices, self.weights, strict=True)], x
-        )
+        """What the networks give; on a CPU each by itself, as a product of several may be rounded otherwise."""
+        members = [slice(m, m + 1) for m in range(len(x))] if x.device.type == "cpu" and len(x) > 1 else [slice(None)]
+        found = []
+        for own in members:
+            matrices = [matrix[own] if own.stop is None else matrix[own].clone() for matrix in self.matrices]
+            parts = [[w[:, :i], *w[:, i:].split(1, 1)] for w, (i, _) in zip(matrices, self.weights, strict=True)]
+            found.append(self._pass(parts, x if own.stop is None else x[own].clone(), own))
+        return found[0] if len(found) == 1 else torch.cat(found)
 
     def at(self, flat: Tensor, x: Tensor) -> Tensor:
         """What the networks with parameters `flat` (M, P) give; differentiable in both."""
         return self._pass(self._parts(flat), x)
 
-    def _pass(self, parts: Sequence[Sequence[Tensor]], x: Tensor) -> Tensor:
+    def _pass(self, parts: Sequence[Sequence[Tensor]], x: Tensor, members: slice = slice(None)) -> Tensor:
         for layer, (matrix, *rows) in enumerate(parts):
             last = layer + 1 == len(parts)
             if last and self.batch_std:
                 # a variance of 0 would have no slope
                 spread = (x.var(1, unbiased=False, keepdim=True) + 1e-8).sqrt().mean(2, keepdim=True)
                 x = torch.cat([x, spread.expand(-1, x.shape[1], -1)], 2)
-            weight = self._scaled(layer, matrix)
+            weight = self._scaled(layer, matrix, members)
             if self._normalised(layer):
                 gamma, beta = rows
                 x = torch.bmm(x, weight)
@@ -246,12 +251,13 @@ class MLP(nn.Module):
                 x = self._activated(x)
         return x
 
-    def _scaled(self, layer: int, weight: Tensor) -> Tensor:
-        """A layer's W as it is used."""
+    def _scaled(self, layer: int, weight: Tensor, members: slice = slice(None)) -> Tensor:
+        """A layer's W, of some of the members, as it is used."""
         if self.spectral is None:
             return weight
-        u, v = self.directions[layer]
-        return weight * torch.where(self.spectral > 0, self.spectral / (u @ weight @ v), 1)
+        u, v = (vector[members] for vector in self.directions[layer])
+        norm = self.spectral[members]
+        return weight * torch.where(norm > 0, norm / (u @ weight @ v), 1)
 
     def _activated(self, x: Tensor) -> Tensor:
         return self.act(x if self.pieces == 1 else x.unflatten(2, (-1, self.pieces)).amax(3))

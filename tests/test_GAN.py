@@ -68,3 +68,21 @@ def test_course_shapes_and_seeds():
     assert torch.equal(Generator(seed=4)(z), Generator(seed=4)(z))
     assert not torch.equal(Generator(seed=4)(z), Generator(seed=5)(z))
     assert torch.equal(Generator(seed=4)(z), generators([4])(z[None])[0])
+
+
+@pytest.mark.parametrize(("hidden", "batch"), [(16, 64), (64, 128), (7, 13)])
+@pytest.mark.parametrize("how", [{}, {"activation": "tanh"}, {"norm": "batch"}, {"spectral": [2.0] * 5}])
+def test_a_member_looks_alike_in_any_company(hidden, batch, how):
+    """Bit for bit, and its slopes too: scores and pictures look at whole stacks."""
+    kind = {key: value[:1] if key == "spectral" else value for key, value in how.items()}
+    stack = discriminators(range(5), hidden=hidden, **how)
+    x = torch.randn(5, batch, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    slopes = torch.autograd.grad(stack(x).sum(), x)[0]
+    for m in range(5):
+        alone = discriminators([m], hidden=hidden, **kind)
+        for here, there in zip(alone.directions, stack.directions, strict=True):
+            for vector, of_all in zip(here, there, strict=True):
+                vector.copy_(of_all[m : m + 1])
+        own = x[m : m + 1].detach().clone().requires_grad_()
+        assert torch.equal(alone(own)[0], stack(x)[m])
+        assert torch.equal(torch.autograd.grad(alone(own).sum(), own)[0][0], slopes[m])

@@ -258,7 +258,7 @@ def test_reports_on_several_runs_link_into_their_folders(tmp_path: Path, monkeyp
     two = made((mixture(1), BAD, ["collapsed"] * 4))
     homes = [drawn(tmp_path / name, 400) for name in ("a", "b c")]
     joint = RunFolder.create(tmp_path / "joint")
-    runs = [Told(n, h, r, FACTS) for n, h, r in zip("ab", homes, (one, two), strict=True)]
+    runs = [Told(*run, FACTS, (), (k,)) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
     for how, most in (("none", 6_000_000), ("auto", 120_000), ("all", 6_000_000)):
         monkeypatch.setattr(embedding, "MOST", most)
         write_report(results(), joint, runs, how)
