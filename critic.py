@@ -72,7 +72,7 @@ from torch.func import functional_call
 
 from GAN import MLP
 from losses import Loss, make_loss
-from sample import Target, make_target
+from sample import Target, target_for
 from settings import Setting
 
 _COARSEST, _FINEST = 5, 11  # levels of the quadtree: 2^level cells a side
@@ -97,7 +97,7 @@ def critic_scores(G: MLP, D: MLP, settings: Sequence[Setting]) -> dict[str, np.n
     names = ("critic_gap", "g_loss_optimal", "g_loss_gap")
     if loss.optimal_logit is None or not judges_points(D):
         return {name: np.full(len(settings), np.nan) for name in names}
-    grids = [cells(make_target(s.mode, s.std)) for s in settings]
+    grids = [cells(target_for(s)) for s in settings]
     masses = generated_masses(G, grids)
     count = max(len(grid.p) for grid in grids)
 
@@ -142,7 +142,7 @@ def slope_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: T
     loss = make_loss(settings)
     if not judges_points(D):
         return {name: np.full(len(settings), np.nan) for name in _SLOPES}
-    targets = [make_target(s.mode, s.std) for s in settings]
+    targets = [target_for(s) for s in settings]
     own = [{name: p.detach().requires_grad_() for name, p in network.named_parameters()} for network in (G, D)]
     fake = functional_call(G, own[0], (z,))
     on_real, on_fake = (functional_call(D, own[1], (x,)).squeeze(-1) for x in (real, fake))

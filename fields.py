@@ -53,7 +53,7 @@ from torch import Tensor
 
 from GAN import MLP, plain_pair
 from losses import Loss, make_loss
-from sample import Target, make_target
+from sample import Target, target_for
 from settings import Setting
 
 _CHUNK = 2048  # points a call: activations stay in the cache
@@ -118,7 +118,7 @@ def optimal_field(G: MLP, settings: Sequence[Setting], points: np.ndarray) -> np
     cells = np.arange(len(points))
     wider = np.maximum(0, 1 - np.abs(cells[:, None] - cells) / _WIDER) / _WIDER
     for field, setting, g in zip(fields, settings, _generated(G, settings, corner, side, len(points)), strict=True):
-        p = _real(make_target(setting.mode, setting.std), corner, side, len(points))
+        p = _real(target_for(setting), corner, side, len(points))
         if not mesh:
             p, g = wider @ p @ wider, wider @ g @ wider
         total = p + g
@@ -199,7 +199,7 @@ def _real_points(settings: Sequence[Setting]) -> Tensor:
     """2^9 real points of each member, (M, 2^9, 2), evenly spread."""
     base = torch.quasirandom.SobolEngine(4, scramble=True, seed=0).draw_base2(_AMONG, dtype=torch.float64)
     noise = torch.special.ndtri(base[:, 2:].clamp(1e-7, 1 - 1e-7))
-    return torch.stack([make_target(s.mode, s.std).transform(base[:, :2], noise) for s in settings])
+    return torch.stack([target_for(s).transform(base[:, :2], noise) for s in settings])
 
 
 # --- densities on a grid ----------------------------------------------------------------------------------------------

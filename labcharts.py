@@ -18,7 +18,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from colours import COLUMNS, FAINT, GENERATED, INK, REAL, SAMPLE, D, G, diverging_colours
 from figures import STYLE, Array, axes_at, new_figure, words_at
-from plotting import contour_lines, draw_contours, grid_points, plane_ticks
+from placing import PLANE, Placing
+from plotting import contour_lines, draw_contours, grid_points, set_ticks
 
 COLOURS = {"D": D, "G": G, "generated": GENERATED, "real": REAL}  # by meaning; a number is a place in COLUMNS
 DASHES: Any = ("solid", (0, (4, 1.5)), (0, (1, 1.2)))
@@ -230,18 +231,19 @@ def travels_figure(
     steps: Sequence[int],
     samples: Array,
     fields: Array,
-    density: Array,
+    outlined: Array,
     half_width: float,
     frame: float,
     notes: Sequence[Sequence[str]],
+    placing: Placing = PLANE,
 ) -> Figure:
     """Where samples go: a row for each of R settings, a column for each of F moments, at generator steps (F,).
 
-    samples (R, F, N, 2) are dots, data units; those that are not finite or off the plane are left out, and `notes`
-    (R × F words) say what of them. fields (R, F, K, K) in [0, 1] are D as a probability of being real, at
-    `plotting.grid_points(half_width, K)`, nan where it is not known; density (Q, Q) is the real one, drawn as contour
-    lines. A square of half width `frame` shows the plane of the other figures. Raises `ValueError` for shapes that do
-    not fit.
+    samples (R, F, N, 2) are dots, in the plane, whose axes show own units; those that are not finite or off the plane
+    are left out, and `notes` (R × F words) say what of them. fields (R, F, K, K) in [0, 1] are D as a probability of
+    being real, at `plotting.grid_points(half_width, K)`, nan where it is not known; outlined (Q, Q) is the real
+    density, drawn as contour lines. A square of half width `frame` shows the plane of the other figures. Raises
+    `ValueError` for shapes that do not fit.
     """
     if samples.shape[:2] != (len(rows), len(steps)) or fields.shape[:2] != samples.shape[:2]:
         raise ValueError(
@@ -253,7 +255,7 @@ def travels_figure(
     for number, words in enumerate(remarks):
         words_at(figure, 0.15, 0.6 + 0.18 * number, words, fontsize=9)
     shades = ListedColormap(diverging_colours(GENERATED, D, SHADES) / 255.0)
-    lines = contour_lines(density, half_width)
+    lines = contour_lines(outlined, half_width)
     extent = (-half_width, half_width, -half_width, half_width)
     for row, name in enumerate(rows):
         for column, step in enumerate(steps):
@@ -268,7 +270,7 @@ def travels_figure(
             points = points[(np.abs(points) <= half_width).all(-1)]  # comparisons with nan are false
             axes.plot(*points.T, ".", color=SAMPLE, markersize=3, alpha=0.5, markeredgewidth=0, zorder=3)
             axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
-            axes.set(xticks=plane_ticks(half_width), yticks=plane_ticks(half_width))
+            set_ticks(axes, half_width, placing)
             bottom = row == len(rows) - 1
             axes.tick_params(length=2.5, labelsize=9, labelbottom=bottom, labelleft=column == 0)
             if bottom:

@@ -303,7 +303,8 @@ def _curves(
                 tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
         labels = [names[i] if names else sources[i][0].labels[sources[i][1]][1] for i in indices]
         how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
-        pictures.append(Picture(f"curves-{target_name(settings[0])}.png", "curves_figure", how))
+        stds = [results.study.settings[own].std for results, own in sources]
+        pictures.append(Picture(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", how))
     return pictures
 
 

@@ -162,7 +162,7 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
     targets = []
     for target, indices in results.targets.items():
         kinds = []
-        path = f"curves-{target_name(study.settings[indices[0]])}.png"
+        path = f"curves-{target_name(study.settings[indices[0]], [s.std for s in study.settings])}.png"
         if curves := picture(
             folder, path, f"{CURVES[1]}: {target}", all(len(shelves[i][2].snapshot_steps[0]) > 1 for i in indices)
         ):

@@ -134,7 +134,16 @@ def test_structure_is_all_that_changes_shape_or_program():
     free |= {"momentum", "lookahead_alpha"}
     other = dict.fromkeys(free, 0.1) | {"mode": "ring_8", "penalty": "r1", "update": "lookahead", "train": "g"}
     other |= {"loss": "hinge", "optimizer": "sgd", "optimizer_g": "sgd", "optimizer_d": "sgd", "activation": "tanh"}
-    other |= {"activation_d": "tanh", "init": "he", "norm": "batch", "packing": 2, "minibatch_std": 1, "ema": 0.9}
+    other |= {
+        "std": 0.1,
+        "invert": 0,
+        "activation_d": "tanh",
+        "init": "he",
+        "norm": "batch",
+        "packing": 2,
+        "minibatch_std": 1,
+        "ema": 0.9,
+    }
     for field in dataclasses.fields(Setting):
         changed = dataclasses.replace(Setting(), **{field.name: other.get(field.name, 7)})
         assert (changed.structure == Setting().structure) == (field.name in free), field.name
