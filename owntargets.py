@@ -216,7 +216,7 @@ class OwnMixture(Target):
 
     @property
     def relief(self) -> Callable[[Tensor], Tensor] | None:
-        """Of unequal modes −½ d², d the distance from the nearest in its own std: all are seen, however low they are."""
+        """Of unequal modes −½ d², d the distance from the nearest in its own std: none is too low to be seen."""
         heights = np.log(self.blend.weights) - np.linalg.slogdet(self.covariances)[1] / 2
         return None if np.ptp(heights) < 1e-9 else self._nearness
 

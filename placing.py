@@ -55,9 +55,9 @@ class Placing(NamedTuple):
         """What is done to the user's points."""
         if self.stays:
             return "as they are"
-        scaled = f" and scaled by {self.scale:.4g}" if self.scale != 1 else ""
+        scaled = f" and scaled by {self.scale:.6g}" if self.scale != 1 else ""
         x, y = (-v + 0.0 for v in self.middle)
-        return f"moved by ({x:.4g}, {y:.4g}){scaled}"
+        return f"moved by ({x:.6g}, {y:.6g}){scaled}"
 
 
 PLANE = Placing()  # units that are the plane's

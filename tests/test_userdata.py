@@ -87,7 +87,7 @@ def text(points: np.ndarray, separator: str = ",") -> str:
 
 
 def test_files_are_told_by_their_ends() -> None:
-    assert all(map(is_file, ("a.csv", "A.CSV", "x/y.Png", ".png")))
+    assert all(map(is_file, ("a.csv", "A.CSV", "x/y.Png", ".png", "a.b.TOML")))
     assert not any(map(is_file, ("gaussian", "csv", "a.csv.gz", "a.jpg", "png")))
 
 
