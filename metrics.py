@@ -12,7 +12,8 @@
 | `spread` | trace of the samples' covariance over the target's | 1 |
 
 How far a sample is from a mode is told in the mode's own standard deviations (Mahalanobis 1936): |L⁻¹(x − μ)| for a
-mode N(μ, L Lᵀ). For round modes of one width, that is the distance over their std.
+mode N(μ, L Lᵀ). For round modes of one width, that is the distance over their std. A sample within 3 of several modes
+is held by the one that is likeliest to make it, of the largest w N(x; μ, Σ): of equal modes, the nearest.
 
 A score that a target cannot have (modes of a swiss roll), or that samples do not determine, is NaN: an empty cell.
 
@@ -72,10 +73,10 @@ def score_stack(samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
 class Measures:
     """What M members' samples measure; NaN for a member with a sample that is not finite.
 
-    `mass` is the share of all N samples that are within 3 std of a mode and nearer to it than to any other: the weight,
-    less the 1.1 % of a Gaussian outside, under a perfect generator. `shape` is the trace of these samples' covariance,
-    in the mode's own standard deviations, over what a perfect generator's have: 1 is perfect, far below 1 a mode that
-    is hit but not filled, 2.4 one that is only part of an even spread. NaN with fewer than 8 samples.
+    `mass` is the share of all N samples that are within 3 std of a mode and likelier made by it than by any other: the
+    weight, less the 1.1 % of a Gaussian outside, under a perfect generator. `shape` is the trace of these samples'
+    covariance, in the mode's own standard deviations, over what a perfect generator's have: 1 is perfect, far below 1 a
+    mode that is hit but not filled, 2.4 one that is only part of an even spread. NaN with fewer than 8 samples.
     """
 
     scores: dict[str, np.ndarray]  # the `SCORES`, each (M,)
@@ -119,28 +120,30 @@ def _modes(samples: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]
     the mode's own is I; (M, K)."""
     assert target.modes is not None
     centres, roots = target.modes.centres, np.linalg.cholesky(target.modes.covariances)
-    nearest = np.full(samples.shape[:2], np.inf)
+    log_heights = np.log(target.modes.weights) - np.log(roots[:, 0, 0] * roots[:, 1, 1])
+    likeliest, distance = np.full(samples.shape[:2], -np.inf), np.empty(samples.shape[:2])
     mode = np.zeros(samples.shape[:2], np.int64)
     for k, (centre, root) in enumerate(zip(centres, roots, strict=True)):  # (M, N, K) would not fit for many modes
         x0 = (samples[..., 0] - centre[0]) / root[0, 0]
         x1 = (samples[..., 1] - centre[1] - root[1, 0] * x0) / root[1, 1]
-        distance = x0**2 + x1**2  # in the mode's own standard deviations, squared
-        closer = distance < nearest
-        nearest[closer], mode[closer] = distance[closer], k
-    good = nearest <= _REACH**2
+        squared = x0**2 + x1**2  # distance in the mode's own standard deviations
+        density = log_heights[k] - squared / 2
+        own = (squared <= _REACH**2) & (density > likeliest)
+        likeliest[own], distance[own], mode[own] = density[own], squared[own], k
+    good = likeliest > -np.inf
     count = len(samples) * len(centres)
-    own = mode[good]
+    held_by = mode[good]
     slot = (mode + len(centres) * np.arange(len(samples))[:, None])[good]  # member and mode as one index
 
     def total(values: np.ndarray | None = None) -> np.ndarray:
         return np.bincount(slot, values, count).reshape(len(samples), len(centres))
 
-    offset = samples[good] - centres[own]  # from its mode: the squares do not cancel
-    x0 = offset[:, 0] / roots[own, 0, 0]
-    x1 = (offset[:, 1] - roots[own, 1, 0] * x0) / roots[own, 1, 1]
+    offset = samples[good] - centres[held_by]  # from its mode: the squares do not cancel
+    x0 = offset[:, 0] / roots[held_by, 0, 0]
+    x1 = (offset[:, 1] - roots[held_by, 1, 0] * x0) / roots[held_by, 1, 1]
     held = total()
     with np.errstate(invalid="ignore", divide="ignore"):
-        around = total(nearest[good]) - (total(x0) ** 2 + total(x1) ** 2) / held
+        around = total(distance[good]) - (total(x0) ** 2 + total(x1) ** 2) / held
         scatter = np.where(held >= _FEWEST, around.clip(0) / (held - 1), np.nan)
     return held, scatter
 

@@ -220,7 +220,7 @@ def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
     for s in settings:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
         words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, varied)]
-        width = [] if s.std is None else [f"std {_std(s.std, stds)}"]
+        width = [] if _wide_itself(s) else [f"std {_std(s.std, stds)}"]
         labels.append((" · ".join([called(s), *width]), " · ".join(words)))
     return labels
 
@@ -239,7 +239,7 @@ def _others(setting: Setting, varied: Sequence[str]) -> Sequence[str]:
 def target_name(setting: Setting, stds: Sequence[float | None] = ()) -> str:
     """A file's name for a setting's target; `stds` are those of all settings, which it is told from."""
     name = re.sub(r"[^\w.-]", "_", called(setting))
-    return name if setting.std is None else f"{name}-std{_std(setting.std, stds)}"
+    return name if _wide_itself(setting) else f"{name}-std{_std(setting.std, stds)}"
 
 
 def mode_name(mode: str) -> str:
@@ -247,8 +247,15 @@ def mode_name(mode: str) -> str:
     return safe_name(mode) if is_file(mode) else mode
 
 
-def _std(std: float, stds: Sequence[float | None]) -> str:
+def _wide_itself(setting: Setting) -> bool:
+    """Whether a setting's target is a mixture that says how wide it is."""
+    return setting.std is None and is_mixture(setting.mode)
+
+
+def _std(std: float | None, stds: Sequence[float | None]) -> str:
     """A std in four digits, or in as many as tell it from the others."""
+    if std is None:
+        return _short(std)
     few = f"{std:.4g}"
     return few if all(f"{other:.4g}" != few for other in stds if other not in (None, std)) else _short(std)
 
