@@ -231,7 +231,7 @@ def travels_figure(
     steps: Sequence[int],
     samples: Array,
     fields: Array,
-    outlined: Array,
+    density: Array,
     half_width: float,
     frame: float,
     notes: Sequence[Sequence[str]],
@@ -241,9 +241,9 @@ def travels_figure(
 
     samples (R, F, N, 2) are dots, in the plane, whose axes show own units; those that are not finite or off the plane
     are left out, and `notes` (R × F words) say what of them. fields (R, F, K, K) in [0, 1] are D as a probability of
-    being real, at `plotting.grid_points(half_width, K)`, nan where it is not known; outlined (Q, Q) is the real
-    density, drawn as contour lines. A square of half width `frame` shows the plane of the other figures. Raises
-    `ValueError` for shapes that do not fit.
+    being real, at `plotting.grid_points(half_width, K)`, nan where it is not known; density (Q, Q) is the real one, or
+    what else tells where it is, drawn as contour lines. A square of half width `frame` shows the plane of the other
+    figures. Raises `ValueError` for shapes that do not fit.
     """
     if samples.shape[:2] != (len(rows), len(steps)) or fields.shape[:2] != samples.shape[:2]:
         raise ValueError(
@@ -255,7 +255,7 @@ def travels_figure(
     for number, words in enumerate(remarks):
         words_at(figure, 0.15, 0.6 + 0.18 * number, words, fontsize=9)
     shades = ListedColormap(diverging_colours(GENERATED, D, SHADES) / 255.0)
-    lines = contour_lines(outlined, half_width)
+    lines = contour_lines(density, half_width)
     extent = (-half_width, half_width, -half_width, half_width)
     for row, name in enumerate(rows):
         for column, step in enumerate(steps):

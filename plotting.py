@@ -140,15 +140,17 @@ def plane_ticks(half_width: float) -> list[float]:
 def axis_ticks(half_width: float, placing: Placing) -> tuple[dict[float, str], dict[float, str]]:
     """Ticks along x and y: place in the plane -> label, in own units.
 
-    Where those are the plane's, they are `plane_ticks`; else round numbers, two to four along either axis.
+    Where those are the plane's, they are `plane_ticks`; else round numbers, at least two along either axis.
     """
     if placing.stays:
         same = {tick: f"{round(tick, 12):g}".replace("-", "−") for tick in plane_ticks(half_width)}
         return same, same
     reach = half_width / placing.scale
     unit = 10.0 ** np.floor(np.log10(reach / 2))
-    step = min(s * unit for s in (1, 2, 5, 10) if s * unit >= reach / 2 * (1 - 1e-9))  # at most four in 2 · reach
-    x, y = (_round_ticks(middle, reach, step, placing.scale) for middle in placing.middle)
+    for step in (s * unit for s in (10, 5, 2, 1) if s * unit < 1.25 * reach):
+        x, y = (_round_ticks(middle, reach, step, placing.scale) for middle in placing.middle)
+        if min(len(x), len(y)) >= 2:
+            break
     return x, y
 
 

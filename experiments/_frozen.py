@@ -136,7 +136,7 @@ def _travels(results: Results, indices: Sequence[int], names: Sequence[str], tit
         "steps": results.frame_steps[indices[0], moments],
         "samples": np.stack(samples),
         "fields": np.stack(fields),
-        "outlined": real_density(setting, half_width) if (lines := outlines(setting, half_width)) is None else lines,
+        "density": real_density(setting, half_width) if (lines := outlines(setting, half_width)) is None else lines,
         "half_width": half_width,
         "frame": frame,
         "notes": [[_note(moment, frame, placing.scale) for moment in row] for row in samples],
