@@ -93,13 +93,12 @@ def test_a_run_read_back_is_the_run_it_was(runs: dict[str, Path]) -> None:
 
 
 def test_all_say_what_was_done(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = (
-        "points.csv: 60 points, moved by (-60, 50) and scaled by 0.125; shown, and asked for, in the file's own units"
-    )
+    note = "60 points, moved by (-60, 50) and scaled by 0.125; shown, and asked for, in the file's own units"
+    words = f"points.csv: {note}"
     run = json.loads((runs["own"] / "run.json").read_text())
     assert run["targets"]["points.csv"]["middle"] == list(MIDDLE)
     assert run["targets"]["points.csv"]["scale"] == SCALE
-    assert run["targets"]["points.csv"]["note"] == f"{note}; shown, and asked for, in the file's own units"
+    assert run["targets"]["points.csv"]["note"] == note
     for report in ("report.md", "report.html"):
         text = (runs["own"] / report).read_text().replace("&#39;", "'")
         assert words in text
