@@ -202,7 +202,7 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
         if bottom:
             axes.set_xlabel("$x_1$", labelpad=1)
         if column == 0:
-            axes.set_ylabel("$x_2$", labelpad=-4)
+            axes.set_ylabel("$x_2$", labelpad=-4 if plane.placing.stays else -1)
         pad = 7 + 11 * lines if lines else 4
         axes.set_title(f"step {int(step)}", loc="left", fontsize=11, fontweight="bold", y=1, pad=pad)
         axes.text(0, 1.03, "\n".join(notes[moment]), transform=axes.transAxes, fontsize=10, linespacing=1.1)

@@ -394,7 +394,8 @@ def _picture(path: str, invert: bool) -> Grid:
     side = 2 * HALF / CELLS
     first = -(np.array(mass.shape) - 1) / 2 * side
     share = float(mass.sum()) / (255 * columns * rows)
-    dense = f"{'light' if invert else 'dark'} is dense: {100 * share:.{0 if 0.0995 < share < 0.995 else 2}f} % of the picture"
+    percent = f"{100 * share:.{0 if 0.0995 < share < 0.995 else 2}f} %"
+    dense = f"{'light' if invert else 'dark'} is dense: {percent} of the picture"
     if share > 0.5 and not invert:
         dense += " (--invert makes light dense)"
     note = f"{columns} × {rows} pixels, {dense}, on {mass.shape[0]} × {mass.shape[1]} cells of {side:g}"

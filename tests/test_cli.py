@@ -314,8 +314,8 @@ def test_a_folder_that_is_no_run(command, refused, tmp_path):
         ("[]", "not a finished run"),
         ("{}", "not a finished run"),
         ('{"format": 99}', "format 99"),
-        ('{"format": 3, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
-        ('{"format": 3, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
+        ('{"format": 4, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
+        ('{"format": 4, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
     ]:
         (run / "run.json").write_text(text)
         refused([command, "run"], "run", word)
