@@ -1113,7 +1113,7 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from updates import OPTIMIZERS, UPDATES
 
     registries = {
-        "targets": [*TARGETS, "NAME.csv", "NAME.png"],
+        "targets": [*TARGETS, "NAME.csv", "NAME.png", "NAME.toml"],
         "losses": LOSSES,
         "penalties": PENALTIES,
         "updates": UPDATES,

@@ -22,6 +22,7 @@ from PIL import Image
 from scipy import stats
 
 import userdata
+from comparisons import setting_pairs
 from main import main
 from results import load
 from sample import make_target, target_for
@@ -496,6 +497,9 @@ def test_invert_is_a_setting(png: Callable[..., str], tmp_path: Path, capsys: py
     results = load(RunFolder.open(out))
     assert [label for label, _ in results.labels] == ["picture.PNG · std 0.05", "picture.PNG inverted · std 0.05"]
     assert results.null[0]["spread"] != results.null[1]["spread"]
+    # two targets, as two modes are: each has its setting, and they are not compared
+    assert len(results.targets) == 2
+    assert setting_pairs(results.study.settings) == []
     capsys.readouterr()
     assert main(["render", str(out), "--workers", "1", "--quiet"]) == 0
 
