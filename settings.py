@@ -297,7 +297,7 @@ def _against(s: Setting) -> str | None:
     slopes = [name for name in SLOPE_PENALTIES if name in penalties]
     labelled = "label_smoothing" in penalties
     cases = {
-        f"--std, --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most {MOST_STD:g}, "
+        f"--std with --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most {MOST_STD:g}, "
         f"not {s.std or 0:.4g}": s.std is not None and not is_file(s.mode) and not LEAST_STD <= s.std <= MOST_STD,
         f"--invert {s.invert}, --mode {shown(s.mode)}: only a picture, NAME.png, has light and dark": bool(s.invert)
         and not is_picture(s.mode),

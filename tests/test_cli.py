@@ -183,7 +183,7 @@ def test_a_spread_that_is_none(option, value, refused):
 def test_a_spread_that_no_built_in_mode_takes(option, value, std, refused):
     """A user's file has its own units: there, as much may be little (tests/test_userdata.py)."""
     words = f"a standard deviation must be at least 0.01 and at most 1000, not {std}"
-    refused(["--mode", "ring_8", option, value], f"{option}, --mode ring_8: {words}")
+    refused(["--mode", "ring_8", option, value], f"{option} with --mode ring_8: {words}")
 
 
 @pytest.mark.parametrize(
