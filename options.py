@@ -35,7 +35,7 @@ from toml_files import TomlError, read_toml
 
 SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
 MOST_BYTES = 2**16  # of a configuration file
-_VARIANCE = "above 0: the square of a standard deviation"
+_VARIANCE = "above 0 and at most 1e+300: the square of a standard deviation"
 
 
 @dataclass
@@ -134,7 +134,7 @@ def _std(variance: Any, told: Callable[[Any], str]) -> float:
         number = float(variance) if not isinstance(variance, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not 0 < number < math.inf:
+    if not 0 < number <= 1e300:
         raise OptionError(f"{told(variance)}: must be a finite number {_VARIANCE}")
     return math.sqrt(number)
 

@@ -154,7 +154,7 @@ class Setting:
 
     mode: str = option("gaussian", "real distribution, or your own: NAME.csv, NAME.png, NAME.toml", per_member=True)
     std: float | None = option(
-        None, "its standard deviation, data units; default: the mode's own", above=0, per_member=True
+        None, "its standard deviation, data units; default: the mode's own", above=0, most=1e150, per_member=True
     )
     invert: int = option(0, "1: of a picture, light is dense, not dark", least=0, most=1, per_member=True)
     data_size: int = option(
@@ -296,9 +296,12 @@ def _against(s: Setting) -> str | None:
     penalties = s.penalties
     slopes = [name for name in SLOPE_PENALTIES if name in penalties]
     labelled = "label_smoothing" in penalties
+    unfit = s.std is not None and not is_file(s.mode) and not LEAST_STD <= s.std <= MOST_STD
     cases = {
-        f"--std with --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most {MOST_STD:g}, "
-        f"not {s.std or 0:.4g}": s.std is not None and not is_file(s.mode) and not LEAST_STD <= s.std <= MOST_STD,
+        f"--std with --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most "
+        f"{MOST_STD:g}, not {s.std or 0:.4g}": s.std is not None
+        and not is_file(s.mode)
+        and not LEAST_STD <= s.std <= MOST_STD,
         f"--invert {s.invert}, --mode {shown(s.mode)}: only a picture, NAME.png, has light and dark": bool(s.invert)
         and not is_picture(s.mode),
         f"--penalty {shown(s.penalty)}: a label is smoothed by less than 1": labelled
