@@ -299,9 +299,7 @@ def _against(s: Setting) -> str | None:
     unfit = s.std is not None and not is_file(s.mode) and not LEAST_STD <= s.std <= MOST_STD
     cases = {
         f"--std with --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most "
-        f"{MOST_STD:g}, not {s.std or 0:.4g}": s.std is not None
-        and not is_file(s.mode)
-        and not LEAST_STD <= s.std <= MOST_STD,
+        f"{MOST_STD:g}, not {s.std or 0:.4g}": unfit,
         f"--invert {s.invert}, --mode {shown(s.mode)}: only a picture, NAME.png, has light and dark": bool(s.invert)
         and not is_picture(s.mode),
         f"--penalty {shown(s.penalty)}: a label is smoothed by less than 1": labelled

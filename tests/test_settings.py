@@ -132,21 +132,9 @@ def test_products_replace_and_drop_doubles():
 def test_structure_is_all_that_changes_shape_or_program():
     free = {"mode", "std", "lr", "lr_g", "lr_d", "beta1", "beta2", "alpha_d", "alpha_g", "penalty_weight", "slope"}
     free |= {"momentum", "lookahead_alpha", "invert"}
-    other = dict.fromkeys(free, 0.1) | {
-        "mode": "ring_8",
-        "invert": 1,
-        "penalty": "r1",
-        "update": "lookahead",
-        "train": "g",
-    }
-    other |= {
-        "invert": 1,
-        "loss": "hinge",
-        "optimizer": "sgd",
-        "optimizer_g": "sgd",
-        "optimizer_d": "sgd",
-        "activation": "tanh",
-    }
+    other = dict.fromkeys(free, 0.1) | {"mode": "ring_8", "penalty": "r1", "update": "lookahead", "train": "g"}
+    other |= {"loss": "hinge", "optimizer": "sgd", "optimizer_g": "sgd", "optimizer_d": "sgd", "activation": "tanh"}
+    other["invert"] = 1
     other |= {"activation_d": "tanh", "init": "he", "norm": "batch", "packing": 2, "minibatch_std": 1, "ema": 0.9}
     for field in dataclasses.fields(Setting):
         base = Setting(mode="picture.png") if field.name == "invert" else Setting()
