@@ -8,6 +8,7 @@ drawn once, each frame adds what moved, and the encoder gets the pixels as they 
 frame is held at a time.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -160,8 +161,16 @@ class Sheet:
         font = 18 if self.single else np.clip(WIDEST // (12 * max(planes, len(rows))), 14, 20)
         self.font = max(11, round(font * self.scale))
         self.small, self.line = max(9, self.font - 3), round(1.45 * self.font)  # lesser words; a line of words, pixels
-        ticks = plotting.plane_ticks(half_width, [scene.plane for scene in scenes.values()])
-        self.ticks = {tick: written(number(tick), self.small) for tick in ticks}
+        planes_of = [scene.plane for scene in scenes.values()]
+        placings = {cell: scene.plane.placing for cell, scene in scenes.items()}
+        self.several = len(set(placings.values())) > 1  # units: every setting has tick labels of its own
+        self.ticks = {
+            cell: [
+                {tick: written(word, self.small) for tick, word in along.items()}
+                for along in plotting.axis_ticks(half_width, placing, planes_of)
+            ]
+            for cell, placing in placings.items()
+        }
         self.below = self.small + 12  # tick labels and what is around them
         self.graphs: dict[Cell, list[Graph]] = {cell: [] for cell in scenes}
         if "strip" in self.layers:
@@ -173,7 +182,9 @@ class Sheet:
         self.gap = max(12 if len(self.views) == 1 else 24, labels + 6)  # between settings
 
         # Left to right: row names, tick labels, planes.
-        self.left = 10 + max(labels, *(word.shape[1] for word in self.ticks.values()))
+        beside = max(word.shape[1] for _, along in self.ticks.values() for word in along.values())
+        self.left = 10 + max(labels, beside)
+        self.gap = max(self.gap, beside + 16 if self.several else 0)
         if any(rows):
             self.left += self.line
             longest = max(font_of(self.font, True).getlength(name) for name in rows)
@@ -199,7 +210,7 @@ class Sheet:
 
     def _foot(self) -> int:
         """Pixels below the lowest planes or strips."""
-        return 22 + 2 * self.line + (0 if self.deepest else self.below)
+        return 22 + 2 * self.line + (0 if self.deepest or self.several else self.below)
 
     def _stack(self, side: int) -> None:
         """What takes how much room with planes of about `side`: `beside` is what of a row is not plane."""
@@ -216,7 +227,7 @@ class Sheet:
         height = int(np.clip(0.13 * inside, 44, max(44, 80 * self.scale)))
         self.strip = (inside + apart) // self.abreast - apart, height
         strips = self.below + (self.line + height + self.below) * -(-self.deepest // self.abreast)
-        self.beside = self.head + (strips if self.deepest else 0)
+        self.beside = self.head + (strips if self.deepest else self.below if self.several else 0)
 
     def _place(self, size: int | None) -> None:
         """Where everything is, and the empty canvas."""
@@ -233,7 +244,7 @@ class Sheet:
             ]
             for r, c in self.scenes
         }
-        end = self.top + down * (self.side + self.beside) + (0 if self.deepest else self.below)
+        end = self.top + down * (self.side + self.beside) + (0 if self.deepest or self.several else self.below)
         self.bar = self.left, end, length, max(5, round(5 * self.scale))  # left, top, length, height
 
         drawn = [graph.strip.curves for several in self.graphs.values() for graph in several]
@@ -300,26 +311,35 @@ class Sheet:
     def _frame_planes(self, cell: Cell) -> None:
         """Frames, names and ticks of one setting's planes."""
         (r, c), canvas, side = cell, self.canvas, self.side
-        lowest = self.deepest > 0 or not any(row > r and column == c for row, column in self.scenes)
-        first = not any(row == r and column < c for row, column in self.scenes)
+        lowest = self.deepest > 0 or self.several or not any(row > r and column == c for row, column in self.scenes)
+        first = self.several or not any(row == r and column < c for row, column in self.scenes)
         y, end = self.rows_top[r], self.rows_top[r] + side
-        ticks, widest = list(self.ticks), max(word.shape[1] for word in self.ticks.values())
-        shown = plotting.labelled(ticks, (ticks[1] - ticks[0]) * side / (2 * self.half_width), widest)
+        across, up = self._labels(cell)
         for view, (x, _) in zip(self.views, self.at[cell], strict=True):
             if self.named and view:
                 word = written(VIEWS[view], fitting([VIEWS[view]], self.small + 1, side, bold=True), bold=True)
                 stamp(canvas, x, y - 4 - len(word), word)
             canvas[y - 1 : end + 1, x - 1 : x + side + 1] = EDGE
-            for tick, word in self.ticks.items():
-                place = round((tick / self.half_width + 1) * side / 2)
-                if tick not in shown:
-                    word = word[:0]
-                if lowest:
-                    canvas[end + 1 : end + 5, x + place] = EDGE
-                    stamp(canvas, x + place - word.shape[1] // 2, end + 5, word)
-                if first and x == self.at[cell][0][0]:
-                    canvas[end - 1 - place, x - 5 : x - 1] = EDGE
-                    stamp(canvas, x - 7 - word.shape[1], end - place - len(word) // 2, word)
+            for place, word in across if lowest else ():
+                canvas[end + 1 : end + 5, x + place] = EDGE
+                stamp(canvas, x + place - word.shape[1] // 2, end + 5, word)
+            for place, word in up if first and x == self.at[cell][0][0] else ():
+                canvas[end - 1 - place, x - 5 : x - 1] = EDGE
+                stamp(canvas, x - 7 - word.shape[1], end - place - len(word) // 2, word)
+
+    def _labels(self, cell: Cell) -> list[list[tuple[int, Pixels]]]:
+        """Along x and y: pixels from a plane's left or lower end, and the label, empty where it has no room."""
+        scale, axes = self.side / (2 * self.half_width), self.ticks[cell]
+        widest = max((word.shape[1] for along in axes for word in along.values()), default=0)
+        gap = min((b - a for along in axes for a, b in itertools.pairwise(along)), default=self.half_width) * scale
+        shown = [plotting.labelled(list(along), gap, widest) for along in axes]
+        return [
+            [
+                (round((tick + self.half_width) * scale), word if tick in own else word[:0])
+                for tick, word in along.items()
+            ]
+            for along, own in zip(axes, shown, strict=True)
+        ]
 
     def _words(self, cramped: bool) -> dict[str, dict[Cell, Sequence[str]]]:
         """The kinds of words over the planes, and what each cell has of them.

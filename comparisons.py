@@ -92,7 +92,13 @@ def setting_pairs(settings: Sequence[Setting], apart: Sequence[Mapping[str, Any]
     choices = [
         dataclasses.asdict(s) | dict(more) for s, more in zip(settings, apart or [{}] * len(settings), strict=True)
     ]
-    rest = [name for name in dict.fromkeys(itertools.chain(*choices)) if name not in ("mode", "d_steps", "std")]
+    apart_or_first = (
+        "mode",
+        "invert",
+        "d_steps",
+        "std",
+    )  # a picture and its negative are two targets, as two modes are
+    rest = [name for name in dict.fromkeys(itertools.chain(*choices)) if name not in apart_or_first]
     pairs = []
     for option in ("d_steps", "std", *rest):
         alike: dict[tuple[Any, ...], list[int]] = {}

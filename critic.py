@@ -100,7 +100,7 @@ from GAN import MLP
 from losses import Loss, make_loss
 from penalties import label_smoothing
 from played import blurred, log_ratio, noise, smoothing, spread_of
-from sample import Target, make_target
+from sample import Target, target_for
 from settings import Setting
 
 _COARSEST, _FINEST = 5, 11  # levels of the quadtree: 2^level cells a side
@@ -135,10 +135,10 @@ def critic_scores(G: MLP, D: MLP, settings: Sequence[Setting], step: int = 0) ->
     if loss.optimal_logit is None or not judges_points(D):
         return {name: np.full(len(settings), np.nan) for name in names}
     noises = noise(settings, step)
-    targets = [blurred(make_target(s.mode, s.std), float(own)) for s, own in zip(settings, noises, strict=True)]
+    targets = [blurred(target_for(s), float(own)) for s, own in zip(settings, noises, strict=True)]
     known = np.array([target is not None for target in targets])
     # a member without an optimum is worked out for the target without noise, and left out in the end
-    grids = [cells(target or make_target(s.mode, s.std)) for target, s in zip(targets, settings, strict=True)]
+    grids = [cells(target or target_for(s)) for target, s in zip(targets, settings, strict=True)]
     found = []
     for (x, y, weights), grid, own in zip(_landings(G, len(grids)), grids, noises, strict=True):
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
@@ -203,7 +203,7 @@ def slope_scores(
     loss = make_loss(settings)
     if not judges_points(D):
         return {name: np.full(len(settings), np.nan) for name in _SLOPES}
-    targets = [make_target(s.mode, s.std) for s in settings]
+    targets = [target_for(s) for s in settings]
     own = [{name: p.detach().requires_grad_() for name, p in network.named_parameters()} for network in (G, D)]
     fake = functional_call(G, own[0], (z,))
     noises = noise(settings, step)

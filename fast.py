@@ -30,7 +30,7 @@ from arrays import fits
 from curves import Curves
 from GAN import MLP, make_pair
 from losses import make_loss
-from sample import draw_real, make_target
+from sample import draw_real, target_for
 from settings import Setting
 from streams import Streams
 from updates import make_optimizer
@@ -288,7 +288,7 @@ class _Group:
         self.d_optimizer = make_optimizer("d", D.flat[members], settings)
         self.flat_g, self.flat_d = torch.zeros_like(G.flat[members]), torch.zeros_like(D.flat[members])
         self.gradient_g, self.gradient_d = Weights(G, self.flat_g), Weights(D, self.flat_d)
-        self.targets = [make_target(s.mode, s.std) for s in settings]
+        self.targets = [target_for(s) for s in settings]
         self.choice, self.noise, self.latent = (Streams(seeds, purpose) for purpose in ("choice", "noise", "latent"))
 
         batch = self.setting.batch_size

@@ -60,7 +60,7 @@ from torch import Tensor
 from GAN import MLP, plain_pair
 from losses import Loss, make_loss
 from played import blurred, noise, smoothing
-from sample import Target, make_target
+from sample import Target, target_for
 from settings import Setting
 
 _CHUNK = 2048  # points a call: activations stay in the cache
@@ -136,7 +136,7 @@ def optimal_field(
         parts = 2 if 0 < own < side else 1
         count, fine = (len(points) + 2 * margin) * parts, side / parts
         first = tuple(c - margin * side + (fine - side) / 2 for c in corner)
-        target = make_target(setting.mode, setting.std)
+        target = target_for(setting)
         g = _generated(image, mesh, first, fine, count)
         if (exact := blurred(target, own)) is not None:
             p = _real(exact, corner, side, len(points))
@@ -224,7 +224,7 @@ def _real_points(settings: Sequence[Setting]) -> Tensor:
     """2^9 real points of each member, (M, 2^9, 2), evenly spread."""
     base = torch.quasirandom.SobolEngine(4, scramble=True, seed=0).draw_base2(_AMONG, dtype=torch.float64)
     noise = torch.special.ndtri(base[:, 2:].clamp(1e-7, 1 - 1e-7))
-    return torch.stack([make_target(s.mode, s.std).transform(base[:, :2], noise) for s in settings])
+    return torch.stack([target_for(s).transform(base[:, :2], noise) for s in settings])
 
 
 # --- densities on a grid ----------------------------------------------------------------------------------------------

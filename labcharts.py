@@ -18,7 +18,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from colours import COLUMNS, FAINT, GENERATED, INK, REAL, SAMPLE, D, G, diverging_colours
 from figures import STYLE, Array, axes_at, new_figure, words_at
-from plotting import contour_lines, draw_contours, grid_points, plane_ticks, set_ticks
+from placing import PLANE, Placing
+from plotting import contour_lines, draw_contours, grid_points, set_ticks
 
 COLOURS = {"D": D, "G": G, "generated": GENERATED, "real": REAL}  # by meaning; a number is a place in COLUMNS
 DASHES: Any = ("solid", (0, (4, 1.5)), (0, (1, 1.2)))
@@ -234,14 +235,15 @@ def travels_figure(
     half_width: float,
     frame: float,
     notes: Sequence[Sequence[str]],
+    placing: Placing = PLANE,
 ) -> Figure:
     """Where samples go: a row for each of R settings, a column for each of F moments, at generator steps (F,).
 
-    samples (R, F, N, 2) are dots, data units; those that are not finite or off the plane are left out, and `notes`
-    (R × F words) say what of them. fields (R, F, K, K) in [0, 1] are D as a probability of being real, at
-    `plotting.grid_points(half_width, K)`, nan where it is not known; density (Q, Q) is the real one, drawn as contour
-    lines. A square of half width `frame` shows the plane of the other figures. Raises `ValueError` for shapes that do
-    not fit.
+    samples (R, F, N, 2) are dots, in the plane, whose axes show own units; those that are not finite or off the plane
+    are left out, and `notes` (R × F words) say what of them. fields (R, F, K, K) in [0, 1] are D as a probability of
+    being real, at `plotting.grid_points(half_width, K)`, nan where it is not known; density (Q, Q) is the real one, or
+    what else tells where it is, drawn as contour lines. A square of half width `frame` shows the plane of the other
+    figures. Raises `ValueError` for shapes that do not fit.
     """
     if samples.shape[:2] != (len(rows), len(steps)) or fields.shape[:2] != samples.shape[:2]:
         raise ValueError(
@@ -268,7 +270,7 @@ def travels_figure(
             points = points[(np.abs(points) <= half_width).all(-1)]  # comparisons with nan are false
             axes.plot(*points.T, ".", color=SAMPLE, markersize=3, alpha=0.5, markeredgewidth=0, zorder=3)
             axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
-            set_ticks(axes, plane_ticks(half_width), half_width, side)
+            set_ticks(axes, half_width, placing, side)
             bottom = row == len(rows) - 1
             axes.tick_params(length=2.5, labelsize=9, labelbottom=bottom, labelleft=column == 0)
             if bottom:

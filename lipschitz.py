@@ -42,7 +42,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from GAN import MLP
-from sample import make_target
+from sample import target_for
 from settings import Setting
 from transport import w1_between
 
@@ -87,7 +87,7 @@ def lipschitz_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, rea
     """
     with torch.no_grad():
         fake = torch.cat([functional_call(G, _member(G, m), (z[m : m + 1].clone(),)) for m in range(len(z))])
-    return _scores(D, real, fake, [make_target(s.mode, s.std).half_width for s in settings])
+    return _scores(D, real, fake, [target_for(s).half_width for s in settings])
 
 
 def _scores(D: MLP, real: Tensor, fake: Tensor, half_widths: Sequence[float] | np.ndarray) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -169,7 +169,8 @@ def list_names(
 
     names = {
         "targets": {name: f"{entry.help} (std {entry.std:g})" for name, entry in TARGETS.items()}
-        | {"NAME.csv": "your own points, blurred (docs/targets.md)", "NAME.png": "your own picture: dark is dense"},
+        | {"NAME.csv": "your own points, blurred (docs/targets.md)", "NAME.png": "your own picture: dark is dense"}
+        | {"NAME.toml": "your own mixture, with its modes"},
         "losses": {name: loss.help for name, loss in LOSSES.items()},
         "penalties": {
             name: f"{entry.help} (weight: {entry.weight}, {USUAL_WEIGHTS[name]:g})" for name, entry in PENALTIES.items()
@@ -371,6 +372,10 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             asked.out = str(next(path for path in numbered(dated) if not path.exists()))
         _print_plan(asked)
         return
+    from userdata import notes_of
+
+    for name, note in notes_of(asked.study.settings).items() if not asked.quiet else ():
+        _note(f"{name}: {note}")
     from pipeline import run
     from progress import progress_on
 
@@ -416,6 +421,7 @@ def _print_lines(path: Path) -> None:
 def _print_plan(asked: Asked) -> None:
     from results import manifest, setting_names
     from study import plan
+    from userdata import notes_of
 
     members, stacks = plan(asked.study)
     if asked.json:
@@ -431,8 +437,10 @@ def _print_plan(asked: Asked) -> None:
     for setting_name, setting in zip(setting_names(study.settings), study.settings, strict=True):
         always = ("mode", "std", "d_steps", "loss", "optimizer", "lr")
         said = [n for n in FIELDS[Setting] if n in always or getattr(setting, n) != default_of(Setting, n)]
-        rest = " ".join(f"{n}={getattr(setting, n)}" for n in said)
+        rest = " ".join(f"{n}={value}" for n in said if (value := getattr(setting, n)) is not None)
         print(f"  {setting_name}: {rest}")
+    for name, note in notes_of(study.settings).items():
+        print(f"{name}: {note}")
 
 
 # --- exit statuses ---------------------------------------------------------------------------------------------------
@@ -514,7 +522,8 @@ def main(arguments: list[str] | None = None) -> int:
         status = 0
         with _stopping():
             try:
-                with command.make_context("main.py", sys.argv[1:] if arguments is None else list(arguments)) as context:
+                given = _spelled_out(sys.argv[1:] if arguments is None else arguments)
+                with command.make_context("main.py", given) as context:
                     command.invoke(context)
             except typer.Exit as error:
                 status = error.exit_code
@@ -538,6 +547,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         interrupted = Interrupted(error)
         return _complain(str(interrupted), 128 + interrupted.number)
+
+
+def _spelled_out(arguments: Sequence[str]) -> list[str]:
+    """A command line whose settings of 0 or 1 all have a value: --invert alone is --invert=1."""
+    bounds = {"above": None, "least": 0, "below": None, "most": 1}
+    either = {
+        flag(n) for n in FIELDS[Setting] if FIELDS[Setting][n] is int and metadata(Setting, n)["limits"] == bounds
+    }
+    last = len(arguments) - 1
+    return [
+        f"{word}=1" if word in either and (k == last or arguments[k + 1].startswith("-")) else word
+        for k, word in enumerate(arguments)
+    ]
 
 
 def _of_system(error: OSError) -> str:

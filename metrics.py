@@ -6,10 +6,14 @@
 |---|---|---|
 | `modes_covered` | modes that hold at least a quarter of their true weight in high-quality samples | all |
 | `modes_hit` | modes with at least one high-quality sample | all |
-| `high_quality` | share of samples within 3 std of the nearest mode | 1 − e^(−9/2) = 0.98889 |
+| `high_quality` | share of samples within 3 std of the nearest mode, each by its own | 1 − e^(−9/2) = 0.98889 |
 | `reverse_kl` | Σ q log(q / w), nats: modes' shares q of the high-quality samples, weights w | ≈ (K − 1) / 2N |
 | `jsd` | Jensen–Shannon divergence, nats, on cells of equal true probability | ≈ (C − 1) / 8N |
 | `spread` | trace of the samples' covariance over the target's | 1 |
+
+How far a sample is from a mode is told in the mode's own standard deviations (Mahalanobis 1936): |L⁻¹(x − μ)| for a
+mode N(μ, L Lᵀ). For round modes of one width, that is the distance over their std. A sample within 3 of several modes
+is held by the one that is likeliest to make it, of the largest w N(x; μ, Σ): of equal modes, the nearest.
 
 A score that a target cannot have (modes of a swiss roll), or that samples do not determine, is NaN: an empty cell.
 
@@ -69,10 +73,10 @@ def score_stack(samples: np.ndarray, target: Target) -> dict[str, np.ndarray]:
 class Measures:
     """What M members' samples measure; NaN for a member with a sample that is not finite.
 
-    `mass` is the share of all N samples that are within 3 std of a mode and nearer to it than to any other: the weight,
-    less the 1.1 % of a Gaussian outside, under a perfect generator. `shape` is the trace of these samples' covariance
-    over what a perfect generator's have: 1 is perfect, far below 1 a mode that is hit but not filled, 2.4 one that is
-    only part of an even spread. NaN with fewer than 8 samples.
+    `mass` is the share of all N samples that are within 3 std of a mode and likelier made by it than by any other: the
+    weight, less the 1.1 % of a Gaussian outside, under a perfect generator. `shape` is the trace of these samples'
+    covariance, in the mode's own standard deviations, over what a perfect generator's have: 1 is perfect, far below 1 a
+    mode that is hit but not filled, 2.4 one that is only part of an even spread. NaN with fewer than 8 samples.
     """
 
     scores: dict[str, np.ndarray]  # the `SCORES`, each (M,)
@@ -112,26 +116,34 @@ def total_variance(target: Target) -> float:
 
 
 def _modes(samples: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]:
-    """Of finite samples (M, N, 2): how many each mode holds in high quality, and their covariance's trace; (M, K)."""
+    """Of finite samples (M, N, 2): how many each mode holds in high quality, and the trace of their covariance where
+    the mode's own is I; (M, K)."""
     assert target.modes is not None
-    centres = target.modes.centres
-    nearest = np.full(samples.shape[:2], np.inf)
+    centres, roots = target.modes.centres, np.linalg.cholesky(target.modes.covariances)
+    log_heights = np.log(target.modes.weights) - np.log(roots[:, 0, 0] * roots[:, 1, 1])
+    likeliest, distance = np.full(samples.shape[:2], -np.inf), np.empty(samples.shape[:2])
     mode = np.zeros(samples.shape[:2], np.int64)
-    for k, centre in enumerate(centres):  # a running minimum: (M, N, K) would not fit for many modes
-        distance = np.square(samples - centre).sum(-1)
-        closer = distance < nearest
-        nearest[closer], mode[closer] = distance[closer], k
-    good = nearest <= (_REACH * target.modes.std) ** 2
+    for k, (centre, root) in enumerate(zip(centres, roots, strict=True)):  # (M, N, K) would not fit for many modes
+        x0 = (samples[..., 0] - centre[0]) / root[0, 0]
+        x1 = (samples[..., 1] - centre[1] - root[1, 0] * x0) / root[1, 1]
+        squared = x0**2 + x1**2  # distance in the mode's own standard deviations
+        density = log_heights[k] - squared / 2
+        own = (squared <= _REACH**2) & (density > likeliest)
+        likeliest[own], distance[own], mode[own] = density[own], squared[own], k
+    good = likeliest > -np.inf
     count = len(samples) * len(centres)
+    held_by = mode[good]
     slot = (mode + len(centres) * np.arange(len(samples))[:, None])[good]  # member and mode as one index
 
     def total(values: np.ndarray | None = None) -> np.ndarray:
         return np.bincount(slot, values, count).reshape(len(samples), len(centres))
 
-    offset = samples[good] - centres[mode[good]]  # from its mode: the squares do not cancel
+    offset = samples[good] - centres[held_by]  # from its mode: the squares do not cancel
+    x0 = offset[:, 0] / roots[held_by, 0, 0]
+    x1 = (offset[:, 1] - roots[held_by, 1, 0] * x0) / roots[held_by, 1, 1]
     held = total()
     with np.errstate(invalid="ignore", divide="ignore"):
-        around = total(nearest[good]) - (total(offset[:, 0]) ** 2 + total(offset[:, 1]) ** 2) / held
+        around = total(distance[good]) - (total(x0) ** 2 + total(x1) ** 2) / held
         scatter = np.where(held >= _FEWEST, around.clip(0) / (held - 1), np.nan)
     return held, scatter
 
@@ -153,16 +165,18 @@ def _mode_scores(held: np.ndarray, n: int, target: Target) -> dict[str, np.ndarr
 
 @functools.lru_cache(maxsize=64)
 def _perfect_scatter(target: Target) -> np.ndarray:
-    """Trace of the covariance (K,) of what each mode holds in high quality, of a perfect generator's samples.
+    """`_modes`' trace (K,) of what each mode holds in high quality, of a perfect generator's samples.
 
-    Modes far apart hold a Gaussian cut off at 3 std: 2 std² (1 − a / (e^a − 1)), a = 9/2. Where neighbours reach into
-    each other, a mode loses what is nearer to the others and gains their stragglers: measured on `_points`.
+    Modes far apart hold a Gaussian cut off at 3 std: 2 (1 − a / (e^a − 1)), a = 9/2. Where neighbours reach into each
+    other, a mode loses what is nearer to the others and gains their stragglers: measured on `_points`.
     """
     assert target.modes is not None
-    centres, std = target.modes.centres, target.modes.std
-    apart = [np.linalg.norm(a - b) for i, a in enumerate(centres) for b in centres[:i]]
-    if min(apart, default=np.inf) > 8 * std:  # then a mode loses nothing, and gains less than 1e-6 from each other
-        return np.full(len(centres), 2 * std**2 * _TRUNCATED)
+    centres, wide = target.modes.centres, np.sqrt(np.linalg.eigvalsh(target.modes.covariances)[:, 1])
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    # 3 std of one and 5 of the other: then a mode loses nothing, and gains less than 1e-6 from each other
+    if bool((apart > 3 * np.add.outer(wide, wide) + 2 * np.maximum.outer(wide, wide)).all()):
+        return np.full(len(centres), 2 * _TRUNCATED)
     return _modes(_points(target).numpy()[None], target)[1][0]
 
 

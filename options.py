@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import re
-import stat
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,12 +31,11 @@ from settings import (
     quoted,
     shown,
 )
+from toml_files import TomlError, read_toml
 
 SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
 MOST_BYTES = 2**16  # of a configuration file
-# in a line of it: Python's reader takes time and memory in proportion to the square of the parts of a dotted key
-MOST_DOTS = 200
-_VARIANCE = "of at least 0.0001 and at most 1000000: the square of a standard deviation"
+_VARIANCE = "above 0 and at most 1e+300: the square of a standard deviation"
 
 
 @dataclass
@@ -138,7 +134,7 @@ def _std(variance: Any, told: Callable[[Any], str]) -> float:
         number = float(variance) if not isinstance(variance, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not 1e-4 <= number <= 1e6:
+    if not 0 < number <= 1e300:
         raise OptionError(f"{told(variance)}: must be a finite number {_VARIANCE}")
     return math.sqrt(number)
 
@@ -189,44 +185,13 @@ def _from_file(path: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _table(path: str) -> dict[str, Any]:
-    """What a TOML file holds. It is read up to `MOST_BYTES`, and not at all where reading it could wait for ever."""
+    """What a configuration file holds."""
     if not is_path(path):
         raise OptionError(f"{_of_config(path)}: must be a path")
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "no plain file"
-            raise OptionError(f"{_of_config(path)}: cannot be read (it is {kind})")
-        with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise OptionError(f"{_of_config(path)}: cannot be read ({error.strerror or error})") from None
-    if len(content) > MOST_BYTES:
-        raise OptionError(f"{_of_config(path)}: is larger than {MOST_BYTES // 1024} kB, the most that is read")
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        at = content.count(b"\n", 0, error.start) + 1
-        raise OptionError(f"{_of_config(path)}: not a TOML file (line {at} is no text in UTF-8)") from None
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        if line.count(".") > MOST_DOTS:
-            raise OptionError(
-                f"{_of_config(path)}: line {number} has more than {MOST_DOTS} dots; break it into several"
-            )
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        # the reader says where; the line there says which key
-        place = re.search(r"\(at line (\d+), column \d+\)$", str(error))
-        there = lines[int(place[1]) - 1] if place else next((line for line in reversed(lines) if line.strip()), "")
-        why = f"{shown(str(error), 200)}: {shown(there.strip())}"
-    except RecursionError:
-        why = "it is nested too deeply"
-    except ValueError as error:  # a number of more digits than Python reads
-        why = shown(str(error), 200)
-    raise OptionError(f"{_of_config(path)}: not a TOML file ({why})")
+        return read_toml(path, MOST_BYTES)
+    except TomlError as error:
+        raise OptionError(f"{_of_config(path)}: {error}") from None
 
 
 def _assigned(by: str, value: Any) -> str:

@@ -129,9 +129,9 @@ class Panel:
         self.smoothing = float(np.sqrt(max(plane.bandwidth**2 - cell**2 / 12, 0.0)))
         self.peak = plotting.smoothed_peak(plane, half_width)
         covers = {} if covers is None else covers
-        key = id(plane.density)
+        key = id(plane.outlined)
         if "contours" in layers and key not in covers:
-            covers[key] = contour_cover(plane.density, half_width, size)
+            covers[key] = contour_cover(plane.outlined, half_width, size)
         self.contours = covers[key] * LEVELS if "contours" in layers else np.zeros((size, size), np.uint8)
 
     def draw(self, moment: int) -> list[Pixels]:

@@ -30,7 +30,19 @@ from store import MANIFEST, RunFolder
 from study import beginnings, run_study, usable_cores
 
 # of run.json: what a run came to, which is told anew when it goes on
-OUTCOME = ("seconds", "status", "error", "files", "null", "modes", "failures", "seconds_per_gan", "study", "settings")
+OUTCOME = (
+    "seconds",
+    "status",
+    "error",
+    "files",
+    "null",
+    "modes",
+    "failures",
+    "seconds_per_gan",
+    "study",
+    "settings",
+    "targets",
+)
 RECORD = (
     *("summary.csv", "events.csv", "history.npz", "frames.npz", "weights.npz"),
     *("comparison.csv", "comparison.tex", "differences.csv", "report.html", "report.md"),

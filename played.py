@@ -26,9 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from densities import Mixture, Target
 from losses import make_loss
+from owntargets import OwnMixture, Raster, Scatter
 from penalties import noise_std
-from sample import Checkerboard, Circles, Curve, Mixture, Raster, Scatter, Target
+from sample import Checkerboard, Circles, Curve
 from settings import Setting
 
 _BLURRED = (Mixture, Curve, Circles, Checkerboard, Scatter, Raster)  # targets that are something blurred by their std
@@ -65,9 +67,10 @@ def blurred(target: Target, deviation: float) -> Target | None:
     """
     if deviation == 0:
         return target
-    if type(target) not in _BLURRED:
-        return None
-    return dataclasses.replace(target, std=math.hypot(target.std, deviation))
+    std = math.hypot(target.std, deviation)
+    if isinstance(target, OwnMixture):
+        return dataclasses.replace(target, std=std, covariances=target.covariances + deviation**2 * np.eye(2))
+    return dataclasses.replace(target, std=std) if type(target) in _BLURRED else None
 
 
 def spread_of(frequency: np.ndarray, variance: float) -> np.ndarray:

@@ -7,6 +7,7 @@ peak, the square root keeps faint mass visible. The real density lies over it as
 never autoscaled.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from matplotlib.path import Path as Outline
 
 from colours import COLUMNS, FAINT, INK, REAL, heat_colours
 from figures import STYLE, Array, axes_at, limits, new_figure, words_at
+from placing import PLANE, Placing
 
 Cell = tuple[int, int]  # (row, column) of a comparison
 
@@ -45,12 +47,13 @@ class Plane:
 
     title: str  # "mixture_4 · std 0.2 · 2 D steps"
     density: Array  # (R, R) exact real density at `grid_points(half_width, R)`, 1/area
-    samples: Array  # (F, N, 2) generated points, data units; nan and inf stay out of the picture
+    samples: Array  # (F, N, 2) generated points; nan and inf stay out of the picture
     notes: Sequence[str]  # F short texts, "3 of 4 modes"; "" shows nothing
-    bandwidth: float  # std of the smoothing, data units
-    modes: Array = field(
-        default_factory=lambda: np.empty((0, 2))
-    )  # (K, 2) centres of the real density's, if it has any
+    bandwidth: float  # std of the smoothing
+    # (K, 2) centres of the real density's modes, if it has any
+    modes: Array = field(default_factory=lambda: np.empty((0, 2)))
+    outlines: Array | None = None  # (R, R) what contour lines are drawn of, where that is not the density
+    placing: Placing = PLANE  # how the plane, in whose units all this is, lies in the target's own, which axes show
 
     def __post_init__(self) -> None:
         if self.density.ndim != 2 or self.density.shape[0] != self.density.shape[1]:
@@ -63,6 +66,11 @@ class Plane:
             raise ValueError(f"Plane.bandwidth must be positive, not {self.bandwidth}")
         if np.ndim(self.modes) != 2 or np.shape(self.modes)[1] != 2:
             raise ValueError(f"Plane.modes must be (K, 2), not {np.shape(self.modes)}")
+
+    @property
+    def outlined(self) -> Array:
+        """What contour lines are drawn of."""
+        return self.density if self.outlines is None else self.outlines
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,8 @@ def plane_ticks(half_width: float, planes: Iterable[Plane] = ()) -> list[float]:
 def labelled(ticks: Sequence[float], gap: float, width: float) -> list[float]:
     """Those of a plane's ticks that have room for their labels: `gap` from tick to tick, `width` of a label."""
     count, every = len(ticks) // 2, int(np.ceil(1.5 * width / gap))
+    if not np.isclose(ticks[0], -ticks[-1]):  # of own units
+        return list(ticks[::every])
     if every <= count:
         return [tick for k, tick in enumerate(ticks, -count) if k % every == 0]
     return [ticks[0], ticks[-1]] if every <= 2 * count else [0.0]
@@ -161,14 +171,52 @@ def brief(note: str) -> str:
     return ", ".join([first, *(part for part in rest if part.endswith(OUTSIDE))])
 
 
-def set_ticks(axes: Axes, ticks: Sequence[float], half_width: float, side: float) -> None:
-    """Ticks of a plane, `side` inches, on both axes, with labels in size 9 as far as they have room."""
-    words = [f"{round(tick, 12):g}".replace("-", "−") for tick in ticks]
-    gap = (ticks[1] - ticks[0]) * side / (2 * half_width)
-    shown = labelled(ticks, gap, max(map(len, words)) * 0.08)
-    labels = [word if tick in shown else "" for tick, word in zip(ticks, words, strict=True)]
-    axes.set_xticks(ticks, labels)
-    axes.set_yticks(ticks, labels)
+def axis_ticks(
+    half_width: float, placing: Placing, planes: Iterable[Plane] = ()
+) -> tuple[dict[float, str], dict[float, str]]:
+    """Ticks along x and y: place in the plane -> label, in own units.
+
+    Where those are the plane's, they are `plane_ticks` of the planes beside one another that share them; else round
+    numbers, at least two along either axis.
+    """
+    if placing.stays:
+        ticks = plane_ticks(half_width, [plane for plane in planes if plane.placing.stays])
+        same = {tick: f"{round(tick, 12):g}".replace("-", "−") for tick in ticks}
+        return same, same
+    reach = half_width / placing.scale
+    unit = 10.0 ** np.floor(np.log10(reach / 2))
+    for step in (s * unit for s in (10, 5, 2, 1) if s * unit < 1.25 * reach):
+        x, y = (_round_ticks(middle, reach, step, placing.scale) for middle in placing.middle)
+        if min(len(x), len(y)) >= 2:
+            break
+    return x, y
+
+
+def _round_ticks(middle: float, reach: float, step: float, scale: float) -> dict[float, str]:
+    """Multiples of `step` within 0.95 `reach` of `middle`, own units, by their places in the plane."""
+    first, last = np.ceil((middle - 0.95 * reach) / step), np.floor((middle + 0.95 * reach) / step)
+    values = (first + np.arange(int(last - first) + 1)) * step
+    largest = np.abs(values).max(initial=step)
+    decimals = max(0, int(-np.floor(np.log10(step))))
+    digits = int(np.clip(np.floor(np.log10(largest)) - np.floor(np.log10(step)) + 1, 1, 15))  # that tell them apart
+    plain = step >= 1e-3 and largest < 1e6
+    words = [f"{v + 0.0:.{decimals}f}" if plain else f"{v + 0.0:.{digits}g}" for v in values]
+    words = [re.sub(r"e([+-])0*", r"e\1", word).replace("e+", "e").replace("-", "−") for word in words]
+    return dict(zip(((values - middle) * scale).tolist(), words, strict=True))
+
+
+def set_ticks(axes: Axes, half_width: float, placing: Placing, side: float, planes: Iterable[Plane] = ()) -> None:
+    """Ticks of a plane, `side` inches, among others, with labels in size 9 as far as they have room."""
+    for along, put in zip(axis_ticks(half_width, placing, planes), (axes.set_xticks, axes.set_yticks), strict=True):
+        gap = min(np.diff(list(along)), default=half_width) * side / (2 * half_width)
+        shown = labelled(list(along), gap, max(map(len, along.values())) * 0.08)
+        put(list(along), [word if tick in shown else "" for tick, word in along.items()])
+
+
+def _beyond(planes: Iterable[Plane], half_width: float) -> float:
+    """Inches that the longest label beside an axis takes beyond three letters."""
+    lengths = [len(word) for plane in planes for word in axis_ticks(half_width, plane.placing)[1].values()]
+    return 0.075 * max(0, max(lengths, default=0) - 3)
 
 
 @matplotlib.rc_context(STYLE)
@@ -182,20 +230,19 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
     notes = [_wrapped(note, side + gap, 10) for note in plane.notes]
     lines = max(map(len, notes))
     head = 0.31 + 0.15 * lines if lines else 0.28
-    left, top = 0.65, 0.45
+    left, top = 0.65 + _beyond([plane], half_width), 0.45
     figure = new_figure(max(left + across * (side + gap), 6.2), top + down * (side + head) + 0.85, plane.title)
-    peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
-    ticks = plane_ticks(half_width, [plane])
+    peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.outlined, half_width)
     for moment, step in enumerate(steps):
         row, column = divmod(moment, across)
         axes = axes_at(figure, left + column * (side + gap), top + row * (side + head) + head, side, side)
         bottom = moment + across >= len(steps)
         _draw_plane(axes, plane, moment, half_width, peak, contours, bottom, column == 0)
-        set_ticks(axes, ticks, half_width, side)
+        set_ticks(axes, half_width, plane.placing, side, [plane])
         if bottom:
             axes.set_xlabel("$x_1$", labelpad=1)
         if column == 0:
-            axes.set_ylabel("$x_2$", labelpad=-4)
+            axes.set_ylabel("$x_2$", labelpad=-4 if plane.placing.stays else -1)
         pad = 7 + 11 * lines if lines else 4
         axes.set_title(f"step {int(step)}", loc="left", fontsize=11, fontweight="bold", y=1, pad=pad)
         axes.text(0, 1.03, "\n".join(notes[moment]), transform=axes.transAxes, fontsize=10, linespacing=1.1)
@@ -222,23 +269,27 @@ def comparison_figure(
     cells = sorted(planes) or [(r, c) for r in range(down) for c in range(across)]
     lanes = _lane_names(cells, columns, scores)
     side, gap = float(np.clip(min(8.0 / down, 7.5 / across), 0.95, 2.6)), 0.12
+    several = len({plane.placing for plane in planes.values()}) > 1  # units: every plane has tick labels of its own
+    pitch = side + gap + (0.2 if several else 0)  # from row to row
     # a column's name takes a line a part where it is wider than its planes
     heads = [name.replace(" · ", "\n") if max(map(len, columns)) * 0.08 > side + gap else name for name in columns]
-    left, top = 0.95, (0.85 if title else 0.5) + 0.17 * max(head.count("\n") for head in heads)
+    left, top = (
+        0.95 + _beyond(planes.values(), half_width),
+        (0.85 if title else 0.5) + 0.17 * max(head.count("\n") for head in heads),
+    )
     right = left + across * (side + gap)
     names = 0.25 + 0.09 * max(map(len, lanes)) if scores else 0.0
     wide = 2.1 if len(scores) < 4 else 1.8
     width = max(right + names + len(scores) * (wide + 0.3) + 0.15, 8.6 if scores else 5.4)
-    figure = new_figure(width, top + down * (side + gap) + 0.9, title)
+    figure = new_figure(width, top + down * pitch + 0.9, title)
     bold: Any = {"ha": "center", "fontweight": "bold"}
-    ticks = plane_ticks(half_width, planes.values())
     for (row, column), plane in sorted(planes.items()):
-        axes = axes_at(figure, left + column * (side + gap), top + row * (side + gap), side, side)
-        lowest = all((below, column) not in planes for below in range(row + 1, down))
+        axes = axes_at(figure, left + column * (side + gap), top + row * pitch, side, side)
+        lowest = several or all((below, column) not in planes for below in range(row + 1, down))
         first = all((row, before) not in planes for before in range(column))
-        peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.density, half_width)
+        peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.outlined, half_width)
         _draw_plane(axes, plane, -1, half_width, peak, contours, lowest, first)
-        set_ticks(axes, ticks, half_width, side)
+        set_ticks(axes, half_width, plane.placing, side, planes.values())
         _write_in(axes, plane.notes[-1], side)
     size = 11 if max(len(line) for head in heads for line in head.split("\n")) * 0.1 < side else 9
     for column, head in enumerate(heads):
@@ -246,17 +297,17 @@ def comparison_figure(
     for row, name in enumerate(rows):
         lines = name.replace(" · ", "\n") if max(map(len, rows)) * 0.1 > side else name
         size = 11 if max(map(len, lines.split("\n"))) * 0.1 < side else 9
-        middle = top + row * (side + gap) + side / 2
+        middle = top + row * pitch + side / 2
         words_at(figure, 0.32, middle, lines, fontsize=size, rotation=90, va="center", **bold)
     for k, score in enumerate(scores):
         # Half a gap more at either end, so that a row's lanes stand exactly beside its planes.
-        box = (right + names + k * (wide + 0.3), top - gap / 2, wide, down * (side + gap))
+        box = (right + names + k * (wide + 0.3), top - gap / 2, wide, down * pitch)
         axes = axes_at(figure, *box)
         _draw_score(axes, score, cells, across, side / across)
         axes.hlines(range(1, down), 0, 1, FAINT, linewidth=0.6, transform=axes.get_yaxis_transform())
         axes.set_ylim(down, 0)
         axes.set_yticks([r + (c + 0.5) / across for r, c in cells], lanes if k == 0 else [""] * len(cells))
-        axes.tick_params(axis="y", length=0, labelsize=min(9, 68 * (side + gap) / across))
+        axes.tick_params(axis="y", length=0, labelsize=min(9, 68 * pitch / across))
     _key(figure, _MARKS if scores else ())
     return figure
 

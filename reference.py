@@ -13,7 +13,7 @@ from curves import Curves
 from fast import flushed_denormals
 from game import Game
 from GAN import MLP, make_pair
-from sample import draw_real, make_target
+from sample import draw_real, target_for
 from settings import Setting
 from streams import TRAINING, Streams
 
@@ -35,7 +35,7 @@ class AutogradStack:
     ) -> None:
         self.setting, self.curves, self.seeds = settings[0], curves, seeds
         self.device, self.dtype = device, dtype
-        self.targets = [make_target(s.mode, s.std) for s in settings]
+        self.targets = [target_for(s) for s in settings]
         self.streams: dict[str, Streams] = {}
         self.G, self.D = make_pair(settings, seeds, device, dtype)
         self.game = Game(self.G, self.D, settings, self)

@@ -329,13 +329,10 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
                 name == "modes_covered" and results.modes[indices[0]] == 1
             ):
                 tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
-        how = {
-            "title": target,
-            "names": [results.labels[i][1] for i in indices],
-            "clocks": clocks,
-            "tracks": tracks,
-        }
-        pictures.append(Picture(f"curves-{target_name(settings[0])}.png", "curves_figure", how))
+        labels = [results.labels[i][1] for i in indices]
+        how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
+        stds = [setting.std for setting in results.study.settings]
+        pictures.append(Picture(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", how))
     return pictures
 
 

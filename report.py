@@ -185,7 +185,7 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
     targets = []
     for target, indices in results.targets.items():
         kinds = []
-        path = f"curves-{target_name(study.settings[indices[0]])}.png"
+        path = f"curves-{target_name(study.settings[indices[0]], [s.std for s in study.settings])}.png"
         if curves := picture(
             folder,
             path,

@@ -25,11 +25,12 @@ from budget import CURVE_POINTS, steps_of
 from curves import CURVES
 from files import NotARun
 from intervals import Estimate, mean_interval, share_interval
-from settings import FIELDS, Look, OptionError, Setting, Study, default, is_file
+from placing import Placing
+from settings import FIELDS, Look, OptionError, Setting, Study, default, is_file, is_mixture
 from store import MANIFEST, RunFolder, is_inside, printable, reason
-from userdata import KEPT, equal, keep, kept, safe_name, told
+from userdata import KEPT, called, equal, keep, kept, notes_of, placing_for, safe_name, told
 
-FORMAT = 3  # of the run folder; a reader refuses one it does not know
+FORMAT = 4  # of the run folder; a reader refuses one it does not know
 MEASURES = ("sample_mean", "mode_mass", "mode_shape")
 SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores: those of scoring.SCORES, which needs torch
     "": ("modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"),
@@ -64,14 +65,14 @@ class Results:
     Steps are generator steps, a row per setting, for settings may spend a budget in different numbers of them.
     `curves[name]` (M, L) at `curve_steps` (settings, L): losses and mean probabilities, each the mean over the
     generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (F, M, N,
-    2) float16, data units, at `frame_steps` (settings, F): G at the evaluation latents. `null[i][name]`: mean and
-    standard deviation of a score of setting i's target's own samples, NaN for what is not told from samples. `measures`
-    holds by snapshot `sample_mean` (M, S, 2), data units, and each mode's `mode_mass` and `mode_shape` (M, S, K), as
-    `metrics.Measures` has them. `details` are the verdicts' reasons; `events` the ledger of modes: (member, step, mode
-    from 1, what, other mode). `seconds[i]`: what training one GAN of setting i took one core (on a GPU: its share of
-    the stack's time), looking at it left out. `weights[m]`: the parameters of member m's G (F, P) and D (F, P) at the
-    frames' steps, float16, flat as in `GAN.MLP`, for the members whose weights are kept. Members that failed are NaN
-    throughout and named in `failures`.
+    2) float16, in the plane (frames.npz: in own units, as lengths in scores are), at `frame_steps` (settings, F): G at
+    the evaluation latents. `null[i][name]`: mean and standard deviation of a score of setting i's target's own samples,
+    NaN for what is not told from samples. `measures` holds by snapshot `sample_mean` (M, S, 2), own units, and each
+    mode's `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them. `details` are the verdicts' reasons;
+    `events` the ledger of modes: (member, step, mode from 1, what, other mode). `seconds[i]`: what training one GAN of
+    setting i took one core (on a GPU: its share of the stack's time), looking at it left out. `weights[m]`: the
+    parameters of member m's G (F, P) and D (F, P) at the frames' steps, float16, flat as in `GAN.MLP`, for the members
+    whose weights are kept. Members that failed are NaN throughout and named in `failures`.
 
     `apart[i]` is what tells setting i from those of other runs that stand beside it, as option -> value; empty within
     one run.
@@ -202,26 +203,31 @@ def setting_names(settings: Sequence[Setting]) -> list[str]:
 
     Every system takes it for one: no part of it is a user's words but a file's name, as `userdata.safe_name` has it.
     """
-    varied = _varied(settings)
+    varied, stds = _varied(settings), [s.std for s in settings]
     return [
-        _cut("-".join([target_name(s), f"d{s.d_steps}", *(f"{n}{_slug(getattr(s, n))}" for n in _others(s, varied))]))
+        _cut(
+            "-".join(
+                [target_name(s, stds), f"d{s.d_steps}", *(f"{n}{_slug(getattr(s, n))}" for n in _others(s, varied))]
+            )
+        )
         for s in settings
     ]
 
 
 def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
     """(row, column) of each setting in a grid: its target, and the rest of what tells settings apart."""
-    varied, labels = _varied(settings), []
+    varied, labels, stds = _varied(settings), [], [s.std for s in settings]
     for s in settings:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
         words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, varied)]
-        labels.append((f"{mode_name(s.mode)} · std {_short(s.std)}", " · ".join(words)))
+        width = [] if _wide_itself(s) else [f"std {_std(s.std, stds)}"]
+        labels.append((" · ".join([called(s), *width]), " · ".join(words)))
     return labels
 
 
 def _varied(settings: Sequence[Setting]) -> list[str]:
     """Options that settings differ in, beside those that are always named."""
-    shown = ("mode", "std", "d_steps")
+    shown = ("mode", "std", "d_steps", "invert")
     return [n for n in FIELDS[Setting] if n not in shown and len({getattr(s, n) for s in settings}) > 1]
 
 
@@ -230,15 +236,28 @@ def _others(setting: Setting, varied: Sequence[str]) -> Sequence[str]:
     return varied if len(varied) <= _MANY else [n for n in varied if getattr(setting, n) != default(Setting, n)]
 
 
-def target_name(setting: Setting) -> str:
-    """A file's name for a setting's target."""
-    name = re.sub(r"[^\w.-]", "_", mode_name(setting.mode))
-    return f"{name}-std{_short(setting.std)}"
+def target_name(setting: Setting, stds: Sequence[float | None] = ()) -> str:
+    """A file's name for a setting's target; `stds` are those of all settings, which it is told from."""
+    name = re.sub(r"[^\w.-]", "_", called(setting))
+    return name if _wide_itself(setting) else f"{name}-std{_std(setting.std, stds)}"
 
 
 def mode_name(mode: str) -> str:
     """What a mode is called: a user's file, by its name alone."""
     return safe_name(mode) if is_file(mode) else mode
+
+
+def _wide_itself(setting: Setting) -> bool:
+    """Whether a setting's target is a mixture that says how wide it is."""
+    return setting.std is None and is_mixture(setting.mode)
+
+
+def _std(std: float | None, stds: Sequence[float | None]) -> str:
+    """A std in four digits, or in as many as tell it from the others."""
+    if std is None:
+        return _short(std)
+    few = f"{std:.4g}"
+    return few if all(f"{other:.4g}" != few for other in stds if other not in (None, std)) else _short(std)
 
 
 def _short(value: Any) -> str:
@@ -398,7 +417,7 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
         {"folder": name, **options_told(s)}
         for name, s in zip(setting_names(study.settings), study.settings, strict=True)
     ]
-    made = {"format": FORMAT, "study": asked, "settings": settings, **facts}
+    made = {"format": FORMAT, "study": asked, "settings": settings, "targets": _targets(study), **facts}
     if isinstance(results_or_study, Results):
         made |= {
             "null": results_or_study.null,
@@ -407,6 +426,13 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
             "seconds_per_gan": results_or_study.seconds,
         }
     return made
+
+
+def _targets(study: Study) -> dict[str, dict[str, Any]]:
+    """Of every user's file: what has become of it, and how it lies in the plane, (own − middle) · scale."""
+    notes = notes_of(study.settings)
+    placings = {called(s): placing_for(s) for s in study.settings}
+    return {name: {"note": note, **placings[name]._asdict()} for name, note in notes.items()}
 
 
 def save(results: Results, folder: RunFolder) -> None:
@@ -429,11 +455,36 @@ def save(results: Results, folder: RunFolder) -> None:
             **results.measures,
         },
     )
-    folder.write_npz("frames.npz", {"step": results.frame_steps[setting], "samples": results.samples})
+    folder.write_npz("frames.npz", {"step": results.frame_steps[setting], "samples": _own_samples(results)})
     flat = {
         f"{player}{m}": values for m, pair in results.weights.items() for player, values in zip("gd", pair, strict=True)
     }
     folder.write_npz("weights.npz", {"member": np.array(list(results.weights), np.int64), **flat})
+
+
+def _own_samples(results: Results) -> np.ndarray:
+    """The samples in the own units of their targets; float64 where these are not the plane's: nothing is lost."""
+    placings = _placings(results.study, results.members)
+    if not placings:
+        return results.samples
+    samples = results.samples.astype(np.float64)
+    for m, placing in placings.items():
+        samples[:, m] = placing.own(samples[:, m])
+    return samples
+
+
+def _plane_samples(samples: np.ndarray, placings: Mapping[int, Placing]) -> np.ndarray:
+    """`_own_samples` undone."""
+    for m, placing in placings.items():
+        samples[:, m] = placing.inside(samples[:, m])
+    with np.errstate(over="ignore"):
+        return samples.astype(np.float16)
+
+
+def _placings(study: Study, members: Sequence[Member]) -> dict[int, Placing]:
+    """Member -> where its target lies, for those whose own units are not the plane's."""
+    of_setting = [placing_for(s) for s in study.settings]
+    return {m: placing for m, member in enumerate(members) if not (placing := of_setting[member.setting]).stays}
 
 
 def study_of(folder: RunFolder, run: Any) -> Study:
@@ -452,7 +503,7 @@ def study_of(folder: RunFolder, run: Any) -> Study:
         study = Study(settings=tuple(settings), **run["study"])
         texts = [study.name, study.question, *study.headings, *study.headings.values()]
         expect(all(isinstance(text, str) for text in texts), "the study's name, question and headings must be texts")
-        expect(all(s.std is not None for s in settings), "a setting has no std")
+        expect(all((s.std is None) <= is_mixture(s.mode) for s in settings), "a setting has no std")
         for said, name in zip(run["settings"], setting_names(settings), strict=True):
             expect(said.get("folder", name) == name, f"the folder of {name} is given as another")
         _check_facts(run)
@@ -531,7 +582,9 @@ def _results(
     found = _arrays(folder, "history.npz", history)
     for name in ("setting", "seed"):
         expect(np.array_equal(found[name], history[name]), f"history.npz tells of another {name}")
-    samples = {"step": _like(np.int64, count, frames), "samples": _like(np.float16, frames, count, _MOST_SAMPLES, 2)}
+    placings = _placings(study, members)
+    kind = np.float64 if placings else np.float16
+    samples = {"step": _like(np.int64, count, frames), "samples": _like(kind, frames, count, _MOST_SAMPLES, 2)}
     shown = _arrays(folder, "frames.npz", samples, varies="samples")
     return Results(
         study=study,
@@ -542,7 +595,7 @@ def _results(
         scores={name: found[name] for name in _score_names(study)},
         measures={name: found[name] for name in MEASURES},
         frame_steps=_steps(shown["step"], place, last, first=0 if frames > 1 else None),
-        samples=shown["samples"],
+        samples=_plane_samples(shown["samples"], placings) if placings else shown["samples"],
         null=null,
         modes=modes,
         verdicts=[_one_of(row["verdict"], WORDS) for row in rows],

@@ -18,108 +18,19 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from settings import is_file
+from densities import Mixture, Target, constant, index_of, log_gaussians, round_up
+from mixtures import Blend
+from owntargets import OwnMixture, Raster, Scatter
+from placing import check_std, named, refused
+from settings import LEAST_STD, Setting, is_file, is_picture
 from streams import Streams
-from userdata import SMOOTH, DataError, Grid, Points, read
-
-
-class Modes(NamedTuple):
-    """A mixture's peaks: isotropic Gaussians, all of one std."""
-
-    centres: np.ndarray  # (K, 2) float64, data units
-    weights: np.ndarray  # (K,) float64, sums to 1
-    std: float  # of each coordinate, data units
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """A real distribution. ``std`` is the Gaussian part's standard deviation in data units, > 0.
-
-    Subclasses give ``_points`` (samples), ``log_prob`` (density) and ``half_width``.
-    """
-
-    name: str  # the mode name
-    std: float
-
-    @property
-    def modes(self) -> Modes | None:
-        """Centres, weights and std of the peaks, or None where the target has none."""
-        return None
-
-    @property
-    def uses_choice(self) -> bool:
-        """False if ``transform`` ignores ``choice``: pass None, and skip that draw."""
-        return True
-
-    @property
-    def half_width(self) -> float:
-        """Plots show [-half_width, half_width]²; a multiple of 0.5. Holds 99.9 % of a toy shape."""
-        # the clean shape lies in [-4, 4]², and P(|n0| or |n1| > 3.5) < 0.00094
-        return _round_up(4.0 + max(3.5 * self.std, 1.0))
-
-    def transform(self, choice: Tensor | None, noise: Tensor) -> Tensor:
-        """Points (..., 2) of ``choice`` (..., 2), uniform in [0, 1), and ``noise`` (..., 2), N(0, 1).
-
-        Deterministic; dtype and device are those of ``noise``. Raises ``ValueError`` if ``choice`` is None
-        and the target uses it.
-        """
-        if not self.uses_choice:
-            choice = torch.zeros_like(noise)
-        elif choice is None:
-            raise ValueError(f"target {self.name} needs choice")
-        return self._points(choice.to(noise), noise)
-
-    def sample(self, n: int, choice: Streams, noise: Streams) -> Tensor:
-        """n points for each member of the streams: (member, n, 2) float32, on the CPU."""
-        uniforms = torch.from_numpy(choice.uniform(n, 2)) if self.uses_choice else None
-        return self.transform(uniforms, torch.from_numpy(noise.normal(n, 2)))
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) in nats, (..., 2) -> (...), in x's dtype (pass float64); differentiable; never nan."""
-        raise NotImplementedError
-
-    def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class Mixture(Target):
-    """Equal-weight isotropic Gaussians: p(x) = (1/K) Σ_k N(x; μ_k, std² I)."""
-
-    centres: tuple[tuple[float, float], ...]
-
-    @cached_property
-    def _centres(self) -> Tensor:
-        return torch.tensor(self.centres, dtype=torch.float64)
-
-    @property
-    def modes(self) -> Modes:
-        k = len(self.centres)
-        return Modes(np.array(self.centres, np.float64), np.full(k, 1 / k), self.std)
-
-    @property
-    def uses_choice(self) -> bool:
-        return len(self.centres) > 1
-
-    @property
-    def half_width(self) -> float:
-        return _round_up(float(self._centres.abs().max()) + max(3.2 * self.std, 1.5))
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        k = len(self.centres)
-        log_weights = torch.full((k,), -math.log(k), dtype=torch.float64)
-        return _log_gaussians(x, self._centres, log_weights, self.std)
-
-    def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        index = _index(choice[..., 0], len(self.centres))
-        centres = _constant(self.centres, noise.dtype, noise.device)
-        return torch.nn.functional.embedding(index, centres) + self.std * noise  # a third of centres[index]'s time
+from userdata import SMOOTH, Grid, Points, read
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,10 +73,10 @@ class Curve(Target):
         return self.curve(torch.full_like(time, arm), time).numpy()
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return _log_gaussians(x, *self._nodes, self.std)
+        return log_gaussians(x, *self._nodes, self.std)
 
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        arm = _index(choice[..., 0], self.arms).to(noise)
+        arm = index_of(choice[..., 0], self.arms).to(noise)
         return self.curve(arm, choice[..., 1]) + self.std * noise
 
 
@@ -212,7 +123,7 @@ class Circles(Target):
         return log_p - math.log(2 * math.pi * len(self.radii)) - 2 * math.log(self.std)
 
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        radii = _constant(self.radii, noise.dtype, noise.device)[_index(choice[..., 0], len(self.radii))]
+        radii = constant(self.radii, noise.dtype, noise.device)[index_of(choice[..., 0], len(self.radii))]
         return _polar(radii, 2 * math.pi * choice[..., 1]) + self.std * noise
 
 
@@ -235,7 +146,7 @@ class Pinwheel(Target):
 
     @property
     def half_width(self) -> float:
-        return _round_up(max(self.mean + 3.5 * max(self.radial_std, self.std), 5.0))
+        return round_up(max(self.mean + 3.5 * max(self.radial_std, self.std), 5.0))
 
     def log_prob(self, x: Tensor) -> Tensor:
         angles = 2 * math.pi / self.arms * torch.arange(self.arms).to(x)
@@ -247,7 +158,7 @@ class Pinwheel(Target):
 
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
         y0, y1 = self.mean + self.radial_std * noise[..., 0], self.std * noise[..., 1]
-        angle = _index(choice[..., 0], self.arms).to(noise) * (2 * math.pi / self.arms)
+        angle = index_of(choice[..., 0], self.arms).to(noise) * (2 * math.pi / self.arms)
         return _turn(y0, y1, angle + self.twist * torch.hypot(y0, y1))
 
 
@@ -271,214 +182,17 @@ class Checkerboard(Target):
         return torch.logsumexp(squares, -1) - math.log(32.0)  # 8 squares of area 4
 
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        column, pair = _index(choice[..., 0], 4), _index(choice[..., 1], 2)
+        column, pair = index_of(choice[..., 0], 4), index_of(choice[..., 1], 2)
         # u0 runs along the whole width; u1 along the two dark squares of that column, their gap put back in
         x = 8 * choice[..., 0] - 4
         y = 4 * choice[..., 1] + 2 * (pair + column % 2).to(noise) - 4
         return torch.stack([x, y], -1) + self.std * noise
 
 
-@dataclass(frozen=True, eq=False)
-class Scatter(Target):
-    """Equal Gaussians around a user's points: a kernel density estimate, p(x) = (1/K) Σ_k N(x; x_k, std² I).
-
-    It has no modes: a point is not a peak.
-    """
-
-    points: Points
-
-    @property
-    def note(self) -> str:
-        """Where the target comes from, for people."""
-        return self.points.note
-
-    @cached_property
-    def _centres(self) -> _Copies:
-        return _Copies(torch.from_numpy(self.points.centres))
-
-    @property
-    def uses_choice(self) -> bool:
-        return len(self.points.centres) > 1
-
-    @property
-    def half_width(self) -> float:
-        return _round_up(float(np.abs(self.points.centres).max()) + max(3.5 * self.std, 1.0))
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        k = len(self.points.centres)
-        log_weights = torch.full((k,), -math.log(k), dtype=torch.float64)
-        return _log_gaussians(x, self._centres.original, log_weights, self.std)
-
-    def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        centres = self._centres.like(noise)
-        return torch.nn.functional.embedding(_index(choice[..., 0], len(centres)), centres) + self.std * noise
-
-
-@dataclass(frozen=True, eq=False)
-class Raster(Target):
-    """Gaussians at the cells of a grid, weighted by their mass: p(x) = Σ_ij w_ij N(x₀; X_i, std²) N(x₁; Y_j, std²).
-
-    As each Gaussian is a product, the sum is a bilinear form, aᵀ W b, of the bells of both coordinates: 256² terms at
-    the price of a product of matrices. Bells are taken relative to the largest along their coordinate, and below
-    e^−340 of it as that, so nothing underflows and the sum's relative error is below e^−40 where the sum is above
-    e^−300. Where it is not, far from all mass, only the Gaussians about the nearest one are added (`_log_far`), and
-    those left out are together below e^−28 = 7e-13 of the sum.
-    """
-
-    grid: Grid
-
-    @property
-    def note(self) -> str:
-        """Where the target comes from, for people."""
-        return self.grid.note
-
-    @cached_property
-    def _support(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The grid without empty rims: mass (I, J), the centres' coordinates (I,) and (J,); float64."""
-        spans = [np.flatnonzero(self.grid.mass.any(axis=1 - axis)) for axis in (0, 1)]
-        i, j = (np.arange(held[0], held[-1] + 1) for held in spans)
-        x, y = (first + self.grid.side * k for first, k in zip(self.grid.first, (i, j), strict=True))
-        return torch.from_numpy(self.grid.mass[np.ix_(i, j)]), torch.from_numpy(x), torch.from_numpy(y)
-
-    @property
-    def half_width(self) -> float:
-        _, x, y = self._support
-        return _round_up(max(float(v.abs().max()) for v in (x, y)) + max(3.5 * self.std, 1.0))
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        blocks = [self._log_sum(block) for block in x.reshape(-1, 2).double().cpu().split(1024)]
-        log_p = torch.cat(blocks) - math.log(2 * math.pi) - 2 * math.log(self.std)
-        return log_p.reshape(x.shape[:-1]).to(x)
-
-    def _log_sum(self, x: Tensor) -> Tensor:
-        """log Σ w exp(−|x − centre|² / 2 std²) at points (n, 2): (n,)."""
-        mass, *lines = self._support
-        (across, a), (up, b) = (self._bells(x[:, k : k + 1], line) for k, line in enumerate(lines))
-        total = ((across @ mass) * up).sum(-1)
-        far = total <= math.exp(-300)
-        if not far.any():
-            return total.log() + a + b
-        log_sum = torch.where(far, 1.0, total).log() + a + b
-        return log_sum.index_put((far.nonzero().squeeze(-1),), self._log_far(x[far]))
-
-    def _bells(self, x: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
-        """exp(−(x − c)² / 2 std²) at x (n, 1) for each c of a line (I,), over e^top: (n, I), and top ≤ 0, (n,)."""
-        inside = torch.minimum(torch.maximum(x, line[0]), line[-1])
-        # (x − c)² − (x − inside)², by its factors: nothing cancels however far away x is
-        squares = (inside - line) * (2 * x - line - inside)
-        top = -0.5 * ((x - inside) / self.std) ** 2
-        return torch.exp(-(squares / (2 * self.std**2)).clamp(max=340)), top.squeeze(-1)
-
-    @cached_property
-    def _far(self) -> tuple[Any, Tensor, Tensor]:
-        """The cells that have mass: a tree of their centres, these (K, 2), and log mass (K,)."""
-        from scipy.spatial import cKDTree
-
-        mass, x, y = self._support
-        i, j = mass.nonzero(as_tuple=True)
-        centres = torch.stack([x[i], y[j]], -1)
-        return cKDTree(centres.numpy()), centres, mass[i, j].log()
-
-    def _log_far(self, x: Tensor) -> Tensor:
-        """`_log_sum` by the nearest Gaussians alone.
-
-        With d the distance of the nearest and w its weight, what lies beyond r adds less than exp(−r² / 2 std²) to at
-        least w exp(−d² / 2 std²): so r² = d² + 2 std² (28 − log w) will do.
-        """
-        tree, centres, log_mass = self._far
-        at = x.detach().numpy()
-        distance, nearest = tree.query(at)
-        reach = np.sqrt(distance**2 + 2 * self.std**2 * (28 - log_mass.numpy()[nearest]))
-        # there d² / 2 std² is no longer told from r² / 2 std², and log w is nothing beside it
-        reach[distance > 1e8 * self.std] = -1
-        sums = []
-        for start in range(0, len(at), 32):  # few at a time: each may have all cells as neighbours
-            part = slice(start, start + 32)
-            found = tree.query_ball_point(at[part], reach[part])
-            found = [near or [k] for near, k in zip(found, nearest[part], strict=True)]
-            owner = torch.arange(len(found)).repeat_interleave(torch.tensor([len(near) for near in found]))
-            cell = torch.from_numpy(np.concatenate(found).astype(np.int64))
-            squares = (x[part][owner] - centres[cell]).square().sum(-1)
-            terms = log_mass[cell] - squares / (2 * self.std**2)
-            top = torch.full((len(found),), -math.inf, dtype=terms.dtype)
-            top = top.scatter_reduce(0, owner, terms.detach(), "amax")
-            total = torch.zeros_like(top).index_add(0, owner, (terms - top[owner]).exp())
-            sums.append(total.log() + top)
-        return torch.cat(sums)
-
-    @cached_property
-    def _cumulative(self) -> tuple[_Copies, _Copies]:
-        """Of the columns' mass (I,); and of the mass within each column, plus the column's index, in one row (I J,)."""
-        mass = self._support[0]
-        columns, cells = mass.sum(1).cumsum(0), mass.cumsum(1)
-        within = torch.where(cells[:, -1:] > 0, cells / cells[:, -1:], 1.0)  # an empty column is never asked for
-        return _Copies(columns / columns[-1]), _Copies((torch.arange(len(mass))[:, None] + within).ravel())
-
-    @cached_property
-    def _lines(self) -> tuple[_Copies, _Copies]:
-        _, x, y = self._support
-        return _Copies(x), _Copies(y)
-
-    def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
-        # the first uniform chooses a column, the second a cell in it. In float64: 1 − 2⁻²⁴ plus an index would round up
-        u = choice.double().clamp(max=1 - 2**-40)
-        columns, cells = (c.like(u) for c in self._cumulative)
-        x, y = (line.like(noise) for line in self._lines)
-        column = torch.searchsorted(columns, u[..., 0].contiguous(), right=True)
-        cell = torch.searchsorted(cells, column + u[..., 1], right=True)
-        return torch.stack([x[column], y[cell - len(y) * column]], -1) + self.std * noise
-
-
-class _Copies:
-    """A tensor on every device and in every type that it is asked for in, each made once: as `_constant`."""
-
-    def __init__(self, original: Tensor) -> None:
-        self.original = original
-        self._made: dict[tuple[torch.dtype, torch.device], Tensor] = {}
-
-    def like(self, other: Tensor) -> Tensor:
-        key = other.dtype, other.device
-        if key not in self._made:
-            self._made[key] = self.original.to(*key[::-1])
-        return self._made[key]
-
-
 def _log_cdf(u: Tensor) -> Tensor:
     """log Φ(u). torch's own is as exact, but its gradient cancels to noise or nan some 1e4 std away."""
     tail = torch.log(torch.special.erfcx(-u.clamp(max=-1) / math.sqrt(2)) / 2) - u**2 / 2
     return torch.where(u < -1, tail, torch.special.log_ndtr(u.clamp(min=-1)))
-
-
-def _log_gaussians(x: Tensor, centres: Tensor, log_weights: Tensor, std: float) -> Tensor:
-    """log Σ_k w_k N(x; centre_k, std² I): x (..., 2), centres (K, 2), log_weights (K,) -> (...)."""
-    scale = math.sqrt(2) * std
-    flat, log_w = x.reshape(-1, 2) / scale, log_weights.to(x)
-    c0, c1 = (centres.to(x) / scale).unbind(-1)
-    # blocks of 512 kB: memory stays bounded, and the passes over one block stay in the cache
-    blocks = [
-        _logsumexp(log_w - (b[:, :1] - c0) ** 2 - (b[:, 1:] - c1) ** 2) for b in flat.split(max(1, 2**16 // len(c0)))
-    ]
-    return torch.cat(blocks).reshape(x.shape[:-1]) - math.log(2 * math.pi) - 2 * math.log(std)
-
-
-def _logsumexp(terms: Tensor) -> Tensor:
-    """torch.logsumexp over the last axis, many times faster where most terms are far below the largest.
-
-    exp is slow (20 to 70 times) where it underflows; e^-80 beside the largest term's 1 is already nothing.
-    """
-    top = terms.detach().amax(-1, keepdim=True).clamp(min=torch.finfo(terms.dtype).min)
-    return torch.log((terms - top).clamp(min=-80).exp().sum(-1)) + top.squeeze(-1)
-
-
-@cache
-def _constant(values: tuple[Any, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The values as a tensor, copied to the device once: a copy inside a CUDA graph would wait for the host."""
-    return torch.tensor(values, dtype=dtype, device=device)
-
-
-def _index(u: Tensor, k: int) -> Tensor:
-    """floor(u·k), an equally likely index in 0..k−1; u·k can round up to k, hence the clamp."""
-    return (u * k).long().clamp(max=k - 1)
 
 
 def _polar(radius: Tensor, angle: Tensor) -> Tensor:
@@ -489,10 +203,6 @@ def _turn(x: Tensor, y: Tensor, angle: Tensor) -> Tensor:
     """(x, y) turned by ``angle`` radians, counter-clockwise; broadcasts; coordinates on the last axis."""
     c, s = torch.cos(angle), torch.sin(angle)
     return torch.stack([c * x - s * y, s * x + c * y], -1)
-
-
-def _round_up(width: float) -> float:
-    return math.ceil(2 * width) / 2
 
 
 class TargetEntry(NamedTuple):
@@ -532,17 +242,21 @@ TARGETS: dict[str, TargetEntry] = {
 }
 
 
-def make_target(mode: str, std: float | None = None) -> Target:
+def make_target(mode: str, std: float | None = None, *, invert: bool = False) -> Target:
     """The target called ``mode``, at its default std or the one given (data units); always the same object.
 
-    A mode that ends in .csv or .png is a user's file (docs/targets.md), read again when it has changed. Raises
-    ``ValueError`` for an unknown mode, for a std that is not a finite number > 0, and, as `DataError`, for a file
-    that no target can be made of.
+    A mode that ends in .csv, .png or .toml is a user's file (docs/targets.md), read again when it has changed; ``std``
+    is in the units of its own numbers, the target in those of the plane. With ``invert`` what is light in a picture is
+    dense. Raises ``ValueError`` for an unknown mode, for a std that is not a finite number > 0 or that the mode does
+    not take, and, as `DataError`, for a file that no target can be made of.
     """
+    if invert and not is_picture(mode):
+        raise ValueError(f"only a picture can be inverted, not {named(mode)}")
     if mode not in TARGETS and is_file(mode):
-        return _of_file(mode, std)
+        return _of_file(mode, std, invert)
     if mode not in TARGETS:
-        raise ValueError(f"unknown mode {mode!r}: choose from {', '.join(TARGETS)}, or a file: NAME.csv, NAME.png")
+        files = "NAME.csv, NAME.png, NAME.toml"
+        raise ValueError(f"unknown mode {mode!r}: choose from {', '.join(TARGETS)}, or a file: {files}")
     if std is None:
         std = TARGETS[mode].std
     if not (math.isfinite(std) and std > 0):
@@ -550,25 +264,44 @@ def make_target(mode: str, std: float | None = None) -> Target:
     return _build(mode, float(std))
 
 
+def target_for(setting: Setting) -> Target:
+    """The target of a setting. Raises ``ValueError`` as `make_target` does."""
+    return make_target(setting.mode, setting.std, invert=bool(setting.invert))
+
+
 @cache
 def _build(mode: str, std: float) -> Target:
     return TARGETS[mode].factory(std)
 
 
-def _of_file(path: str, std: float | None) -> Target:
-    data = read(path)
-    std = data.std if std is None else float(std)
-    if std is None:
-        raise DataError(f"{path}: all points are at one place; give a std, nothing else says how wide they are")
-    if not (math.isfinite(std) and std > 0):
-        raise ValueError(f"std must be a finite number > 0, not {std}")
-    if isinstance(data, Grid) and std < SMOOTH * data.side * (1 - 1e-9):  # the grid would show
-        raise ValueError(f"std of {path} must be at least {SMOOTH * data.side:.3g}, not {std}")
-    return _build_from(path, data, std)
+def _of_file(path: str, own: float | None, invert: bool) -> Target:
+    data = read(path, invert=invert)
+    if isinstance(data, Blend):
+        if data.covariances is not None and own is not None:
+            raise ValueError(f"{named(path)} says how wide its modes are; leave --std {own:.4g} out")
+        if data.covariances is None and own is None:
+            raise refused(path, "has neither stds nor covariances; give a std, nothing else says how wide it is")
+    elif own is None and data.std is None:
+        raise refused(path, "all points are at one place; give a std, nothing else says how wide they are")
+    if own is None:
+        return _build_from(path, data, None)
+    check_std(path, own, data.placing, SMOOTH * data.side if isinstance(data, Grid) else LEAST_STD)
+    return _build_from(path, data, float(own) * data.placing.scale)
 
 
 @lru_cache(maxsize=64)
-def _build_from(path: str, data: Points | Grid, std: float) -> Target:
+def _build_from(path: str, data: Points | Grid | Blend, std: float | None) -> Target:
+    """The target of a file; std is the plane's, None for the file's own."""
+    if isinstance(data, Blend):
+        covariances = data.covariances
+        if std is not None:
+            covariances = np.broadcast_to(std**2 * np.eye(2), (len(data.centres), 2, 2))
+        assert covariances is not None
+        least = float(np.sqrt(np.linalg.eigvalsh(covariances).min())) if std is None else std
+        return OwnMixture(path, least, data, covariances)
+    if std is None:
+        assert data.std is not None
+        return _build_from(path, data, data.std)
     return Raster(path, std, data) if isinstance(data, Grid) else Scatter(path, std, data)
 
 
@@ -602,8 +335,9 @@ def sample_real_data(
 ) -> Tensor:
     """A batch of real points, (batch_size, 2) float32; successive calls give fresh ones.
 
-    ``std`` is in data units, ``variance`` its square. Points come from streams private to this module (seed
-    0) or from ``streams``, the (choice, noise) pair of one member; no global generator is touched. Raises
+    ``std`` is in data units, ``variance`` its square; of a user's own points in theirs, though the batch lies in the
+    plane that networks train in (`make_target(mode).placing` leads back). Points come from streams private to this
+    module (seed 0) or from ``streams``, the (choice, noise) pair of one member; no global generator is touched. Raises
     ``ValueError`` for batch_size < 1, an unknown mode, both std and variance, or one not finite and > 0.
     """
     if batch_size < 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from files import NotARun
 from settings import OptionError, Setting
 from streams import Streams
+from userdata import placing_for
 
 if TYPE_CHECKING:
     from panels import Scene
@@ -124,9 +125,11 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
     density = real_density(results.study.settings[index], half_width)
     samples = results.samples[kept, member].astype(np.float32)
     notes = _notes(results, member, frames, kept, outside(samples, half_width))
-    modes = target_of(results.study.settings[index]).modes
+    setting, bandwidth = results.study.settings[index], _bandwidth(density, half_width, samples.shape[1])
+    modes = target_of(setting).modes
     centres = np.empty((0, 2)) if modes is None else modes.centres
-    return Plane(title, density, samples, notes, _bandwidth(density, half_width, samples.shape[1]), centres)
+    lines = outlines(setting, half_width)
+    return Plane(title, density, samples, notes, bandwidth, centres, lines, placing_for(setting))
 
 
 def outside(samples: np.ndarray, half_width: float) -> np.ndarray:
@@ -185,10 +188,10 @@ def _strip(results: Results, member: int) -> list[Strip]:
 
 
 def target_of(setting: Setting) -> Any:
-    from sample import make_target
+    from sample import target_for
 
     try:
-        return make_target(setting.mode, setting.std)
+        return target_for(setting)
     except OptionError:
         raise
     except ValueError as error:  # a std that no run of ours has
@@ -198,14 +201,24 @@ def target_of(setting: Setting) -> Any:
 @functools.lru_cache(maxsize=64)
 def real_density(setting: Setting, half_width: float) -> np.ndarray:
     """The real density (R, R) on cell centres, cells no larger than the target's std where 480 a side allow it."""
+    return _on_grid(target_of(setting).log_prob, target_of(setting), half_width)
+
+
+@functools.lru_cache(maxsize=64)
+def outlines(setting: Setting, half_width: float) -> np.ndarray | None:
+    """What contour lines are drawn of, on the same cells, where that is not the real density."""
+    target = target_of(setting)
+    return None if target.relief is None else _on_grid(target.relief, target, half_width)
+
+
+def _on_grid(log_height: Callable[[Any], Any], target: Any, half_width: float) -> np.ndarray:
     import torch
 
     from plotting import grid_points
 
-    target = target_of(setting)
     resolution = int(np.clip(np.ceil(2 * half_width / target.std), 160, 480))
     with torch.no_grad():
-        return target.log_prob(torch.from_numpy(grid_points(half_width, resolution))).exp().numpy()
+        return log_height(torch.from_numpy(grid_points(half_width, resolution))).exp().numpy()
 
 
 def _bandwidth(density: np.ndarray, half_width: float, n: int) -> float:

@@ -18,7 +18,7 @@ import metrics
 import spectrum
 from critic import critic_scores, slope_scores
 from lipschitz import lipschitz_scores
-from sample import Target, draw_real, make_target
+from sample import Target, draw_real, target_for
 from settings import Setting
 from streams import Streams
 from train import Snapshot
@@ -33,6 +33,9 @@ SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores; "" is always meas
     "lipschitz": ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1", "w1_critic", "w1_lower"),
     "spectrum": spectrum.SCORES,
 }
+# what has a unit of length, in a target's own units; and per such a unit
+DISTANCES = ("w2", "sliced_w2", "w1", "w1_critic", "w1_lower")
+SLOPES = ("d_slope", "d_slope_max", "lipschitz_grid", "lipschitz_secant", "lipschitz_upper")
 _PROBE = 256  # points of the batches that gradients are taken at
 _MATCHED = 50  # draws of a perfect generator that are matched point by point: each takes 10 ms
 
@@ -49,20 +52,20 @@ def measured_shapes(groups: Sequence[str], modes: int) -> dict[str, tuple[int, .
 
 def mode_count(settings: Sequence[Setting]) -> int:
     """Modes of the target that has most, 0 where none has any."""
-    targets = (make_target(s.mode, s.std) for s in settings)
+    targets = (target_for(s) for s in settings)
     return max((len(t.modes.centres) for t in targets if t.modes is not None), default=0)
 
 
 class Scorer:
     """Scores the snapshots of one stack; `modes` is the number of columns of what is measured by mode.
 
-    Called with a snapshot it gives every score by name, (M,), and beside them `sample_mean` (M, 2), data units, and
+    Called with a snapshot it gives every score by name, (M,), and beside them `sample_mean` (M, 2), own units, and
     `mode_mass` and `mode_shape` (M, modes) as `metrics.Measures` has them, NaN past a target's last mode.
     """
 
     def __init__(self, settings: Sequence[Setting], seeds: Sequence[int], groups: Sequence[str], modes: int) -> None:
         self.settings, self.seeds, self.groups, self.modes = settings, seeds, groups, modes
-        self.targets = [make_target(s.mode, s.std) for s in settings]
+        self.targets = [target_for(s) for s in settings]
 
     def __call__(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         members = len(self.settings)
@@ -72,7 +75,7 @@ class Scorer:
             rows = [m for m, t in enumerate(self.targets) if t is target]
             samples = snapshot.samples[rows]
             measured = metrics.measure(samples, target)
-            found["sample_mean"][rows] = measured.mean
+            found["sample_mean"][rows] = target.placing.own(measured.mean)
             if measured.mass is not None and measured.shape is not None:
                 count = measured.mass.shape[1]
                 found["mode_mass"][rows, :count], found["mode_shape"][rows, :count] = measured.mass, measured.shape
@@ -93,7 +96,9 @@ class Scorer:
         if "spectrum" in self.groups:
             how = (self.settings, self.seeds, snapshot.step)
             found |= spectrum.spectrum_scores(snapshot.players, snapshot.rates(), *how)
-        return found
+        scale = np.array([target.placing.scale for target in self.targets])
+        found |= {name: found[name] / scale for name in DISTANCES if name in found}
+        return found | {name: found[name] * scale for name in SLOPES if name in found}
 
     @functools.cached_property
     def _probe(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,4 +137,5 @@ def null_scores(target: Target, groups: tuple[str, ...]) -> Mapping[str, tuple[f
         samples = metrics.null_samples(target)[:_MATCHED]
         values = w1_between(samples[:, :_PROBE], samples[:, _PROBE : 2 * _PROBE])
         nulls["w1"] = (float(values.mean()), float(values.std(ddof=1)))
-    return nulls
+    scale = target.placing.scale
+    return nulls | {name: (nulls[name][0] / scale, nulls[name][1] / scale) for name in DISTANCES if name in nulls}

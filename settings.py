@@ -72,7 +72,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "weights": ("shown", "all", "none"),
 }
 
-FILES = (".csv", ".png")  # of a user's own points or picture, in place of a mode
+FILES = (".csv", ".png", ".toml")  # of a user's own points, picture or mixture, in place of a mode
+
+# of a standard deviation in the plane that networks train in: data units, but of what is scaled into it
+LEAST_STD, MOST_STD = 0.01, 1000.0
 
 # options whose names are those of another's registry
 SAME_NAMES = {"optimizer_g": "optimizer", "optimizer_d": "optimizer", "activation_d": "activation"}
@@ -151,10 +154,11 @@ def option(
 class Setting:
     """Every choice of one GAN's training but its seed. Raises `OptionError` for a value that is out of its limits."""
 
-    mode: str = option("gaussian", "real distribution, or your own: NAME.csv, NAME.png", per_member=True)
+    mode: str = option("gaussian", "real distribution, or your own: NAME.csv, NAME.png, NAME.toml", per_member=True)
     std: float | None = option(
-        None, "its standard deviation, data units; default: the mode's own", least=0.01, most=1000, per_member=True
+        None, "its standard deviation, data units; default: the mode's own", above=0, most=1e150, per_member=True
     )
+    invert: int = option(0, "1: of a picture, light is dense, not dark", least=0, most=1, per_member=True)
     data_size: int = option(
         0, "points in a fixed data set, drawn once for each seed; 0: always new ones", least=0, most=10**7
     )
@@ -294,7 +298,12 @@ def _against(s: Setting) -> str | None:
     penalties = s.penalties
     slopes = [name for name in SLOPE_PENALTIES if name in penalties]
     labelled = "label_smoothing" in penalties
+    unfit = s.std is not None and not is_file(s.mode) and not LEAST_STD <= s.std <= MOST_STD
     cases = {
+        f"--std with --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most "
+        f"{MOST_STD:g}, not {s.std or 0:.4g}": unfit,
+        f"--invert {s.invert}, --mode {shown(s.mode)}: only a picture, NAME.png, has light and dark": bool(s.invert)
+        and not is_picture(s.mode),
         f"--penalty {shown(s.penalty)}: a label is smoothed by less than 1": labelled
         and penalties["label_smoothing"] >= 1,
         f"--penalty label_smoothing, --loss {s.loss}: this loss has no labels to smooth": labelled
@@ -453,8 +462,18 @@ FIELDS[Look] = _option_types(Look)
 
 
 def is_file(mode: Any) -> bool:
-    """Whether the name of a mode is that of a user's file: it ends in .csv or .png, in capitals or not."""
+    """Whether the name of a mode is that of a user's file: it ends in .csv, .png or .toml, in capitals or not."""
     return isinstance(mode, str) and mode.lower().endswith(FILES)
+
+
+def is_picture(mode: Any) -> bool:
+    """Whether the name of a mode is that of a user's picture."""
+    return isinstance(mode, str) and mode.lower().endswith(".png")
+
+
+def is_mixture(mode: Any) -> bool:
+    """Whether the name of a mode is that of a user's mixture."""
+    return isinstance(mode, str) and mode.lower().endswith(".toml")
 
 
 def names_of(option: str) -> tuple[str, ...] | None:
@@ -540,7 +559,7 @@ quoted: Callable[[Any], str] = _Quoted().repr
 def allowed(cls: type, name: str) -> str:
     """In words, what an option takes."""
     if (names := names_of(name)) is not None:
-        return "one of " + ", ".join(names) + (", or a file NAME.csv or NAME.png" if name == "mode" else "")
+        return "one of " + ", ".join(names) + (", or a file NAME.csv, NAME.png or NAME.toml" if name == "mode" else "")
     if name == "penalty":
         return "none, or " + ", ".join(NAMES["penalty"]) + ", joined by +, each with :weight if need be"
     if name == "workers":

@@ -57,7 +57,7 @@ from torch import Tensor
 from game import Batch, Game
 from GAN import MLP, make_pair
 from penalties import consensus
-from sample import draw_real, make_target
+from sample import draw_real, target_for
 from settings import Setting
 from streams import Streams
 
@@ -283,7 +283,7 @@ class Probe:
 
     def __init__(self, setting: Setting, seed: int) -> None:
         self.seed, self.size = seed, PROBE - PROBE % setting.packing
-        target, count = make_target(setting.mode, setting.std), setting.data_size
+        target, count = target_for(setting), setting.data_size
         self.z = self.normal("probe_latent", self.size, setting.latent_dim)
         if count:  # the fixed data set that it is trained on
             data = draw_real([target], count, self._stream("data_choice"), self._stream("data_noise"))

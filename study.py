@@ -20,12 +20,14 @@ from fast import can_be_fast, lanes
 from files import NotARun
 from intervals import mean_interval
 from metrics import EVALUATION
+from placing import four_digits
 from results import Member, Results, clash, load, options_told, parameters
-from sample import make_target
+from sample import target_for
 from scoring import measured_shapes, mode_count, null_scores, score_names
-from settings import FIELDS, OptionError, Setting, Study
+from settings import FIELDS, OptionError, Setting, Study, is_file
 from stacks import Stack, about, check_checkpoint, train_task
 from store import RunFolder
+from userdata import placing_for
 from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
 
@@ -36,7 +38,7 @@ CUDA_STACK = 4096  # and on a GPU, where its memory allows
 def resolve(study: Study) -> Study:
     """The study with every default that depends on something else filled in: std, device, workers."""
     try:
-        stds = [make_target(s.mode, s.std).std for s in study.settings]
+        stds = [_std(s) for s in study.settings]
     except OptionError as error:  # a file that no target can be made of
         raise OptionError(f"--mode {error}") from None
     except ValueError as error:  # a std that this one mode does not take
@@ -49,6 +51,19 @@ def resolve(study: Study) -> Study:
     device = _device(study.device)
     workers = _workers(study.workers) if device == "cpu" or study.workers != "auto" else 1  # one process fills a GPU
     return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))
+
+
+def _std(setting: Setting) -> float | None:
+    """A setting's std, own units; what a user's file makes of it has four digits. None where a mixture has its own."""
+    own = target_for(setting).own_std
+    if setting.std is not None or own is None or not is_file(setting.mode):
+        return own if setting.std is None else setting.std
+    try:
+        rounded = dataclasses.replace(setting, std=four_digits(own))
+        target_for(rounded)
+    except ValueError:  # the least that there can be
+        rounded = dataclasses.replace(setting, std=four_digits(own, up=True))
+    return rounded.std
 
 
 def plan(
@@ -254,7 +269,7 @@ def _empty(study: Study, members: list[Member]) -> Results:
         np.array(of(study), np.int64).reshape(len(study.settings), -1)
         for of in (curve_steps, snapshot_steps, frame_steps)
     )
-    targets = [make_target(s.mode, s.std) for s in study.settings]
+    targets = [target_for(s) for s in study.settings]
     count, modes = len(members), mode_count(study.settings)
     shapes = measured_shapes(study.score_groups, modes)
     measured = {name: np.full((count, snapshots.shape[1], *shape), np.nan) for name, shape in shapes.items()}
@@ -284,7 +299,7 @@ def _judge(results: Results) -> None:
             results.diverged_at.append(None)
             continue
         setting = results.study.settings[member.setting]
-        target = make_target(setting.mode, setting.std)
+        target = target_for(setting)
         course = _course(results, m)
         verdict = judge(course, target, results.null[member.setting])
         results.verdicts.append(verdict.word)
@@ -304,7 +319,7 @@ def _course(results: Results, m: int) -> Course:
     return Course(
         steps=results.snapshot_steps[index],
         **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
-        mean=results.measures["sample_mean"][m],
+        mean=placing_for(results.study.settings[index]).inside(results.measures["sample_mean"][m]),
         mass=results.measures["mode_mass"][m, :, :modes] if modes else None,
         shape=results.measures["mode_shape"][m, :, :modes] if modes else None,
         diverged_at=None if at is None else int(results.curve_steps[index, at]),

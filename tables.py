@@ -11,6 +11,7 @@ import numpy as np
 from budget import samples_seen, updates
 from intervals import Estimate
 from results import Results
+from userdata import notes_of
 
 NONE = "–"  # in place of a number that does not exist
 COLUMNS = ("modes_covered", "high_quality", "jsd", "ema_modes_covered", "ema_jsd")  # scores of the table
@@ -214,7 +215,7 @@ def legend(results: Results, perfect: str) -> str:
         words += " One seed: there is no interval."
     if any(mean == NONE for row in rows for mean, _ in row.scores):
         words += f" {NONE}: the target cannot have that score, or no seed has it."
-    return words
+    return " ".join([words, *(f"{name}: {note}." for name, note in notes_of(results.study.settings).items())])
 
 
 def budget_words(results: Results) -> str:

@@ -1,8 +1,9 @@
 """A user's file as what a target is made of: rows of numbers become points, a picture becomes mass on square cells.
 
 `read` takes FILE.csv or FILE.png and gives places in the plane, with no distribution yet: `sample` puts a Gaussian at
-each. Files are read in bounded memory (some 20 MB for rows; for a picture, four bytes a pixel of at most 40 million)
-and refused before they are read where they are too large. docs/targets.md states the rules to a user.
+each. Of FILE.toml it gives a mixture, as `mixtures` reads it. Files are read in bounded memory (some 20 MB for rows;
+for a picture, four bytes a pixel of at most 40 million) and refused before they are read where they are too large.
+docs/targets.md states the rules to a user.
 
 A run keeps a copy of every file that it is made of, so that its folder is all that is needed later (`keep`), under a
 name that every system takes (`safe_name`).
@@ -19,14 +20,16 @@ import re
 import stat
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
 from files import atomic
-from settings import OptionError
+from mixtures import Blend, read_mixture
+from placing import HALF, LARGEST, NARROW, PLANE, DataError, Placing, placing_of, refused
+from settings import FILES, LEAST_STD, Setting, is_file, is_picture
 
 MOST_ROWS = 10_000_000
 MOST_BYTES = 1_000_000_000
@@ -34,15 +37,11 @@ MOST_PIXELS = 40_000_000
 MOST_SIDE = 32_768  # pixels
 MOST_KERNELS = 2000  # more points than these are counted on a grid: a density costs its number of kernels
 CELLS = 256  # of a grid, along its longer side
-LEAST_STD = 0.01  # data units, as settings.Setting has it
 # A grid of Gaussians of this std, in cells, is even along either axis to 2 exp(−2π² · 0.64²), 0.06 %: no cell is seen
 SMOOTH = 0.64
-PICTURE_STD = 0.05  # data units
+PICTURE_STD = 0.05
 KEPT = "targets"  # folder of a run, where copies are
 
-_HALF = 4.0  # a shape fills [-4, 4] along its longer side, as the built-in ones do
-_NARROW = 2.0  # points that span less than this are not left as they are
-_LARGEST = 1e100  # squares and differences of larger numbers may not be finite
 _BLOCK = 2**20  # bytes, or pixels, at once
 _LONGEST = 4096  # bytes of a row that has not ended
 _MARK = f"/./{KEPT}/"  # in the path of a copy: what comes before is the run's folder, as rsync has it
@@ -51,27 +50,28 @@ _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
-class DataError(OptionError):
-    """A file that no target can be made of: one line with the file, what is wrong with it and what is allowed."""
-
-
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Places of equal weight."""
+    """Places of equal weight, in the plane."""
 
-    centres: np.ndarray  # (K, 2) float64, data units, in an order that does not depend on the file's
-    std: float | None  # a kernel's default, data units; None where all places are the same
+    centres: np.ndarray  # (K, 2) float64, in an order that does not depend on the file's
+    std: float | None  # a kernel's default; None where all places are the same
+    placing: Placing
     note: str  # where they come from, for people
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Mass at the centres of square cells. Cell (column, row) is at `first` + `side` · (column, row); y is upward."""
+    """Mass at the centres of square cells in the plane.
+
+    Cell (column, row) is at `first` + `side` · (column, row); y is upward.
+    """
 
     mass: np.ndarray  # (columns, rows) float64, ≥ 0, sums to 1
-    first: np.ndarray  # (2,) float64, data units: the centre of the lowest cell on the left
-    side: float  # data units
-    std: float  # a kernel's default, data units
+    first: np.ndarray  # (2,) float64: the centre of the lowest cell on the left
+    side: float
+    std: float  # a kernel's default
+    placing: Placing
     note: str
 
 
@@ -83,34 +83,56 @@ def stamp(path: str) -> tuple[int, int]:
     try:
         found = os.stat(path)
     except (OSError, ValueError) as error:  # a name may hold what no file system takes
-        raise _refused(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise refused(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a plain file"
-        raise _refused(path, f"is {kind}; a file of points or a picture is needed")
+        raise refused(path, f"is {kind}; a file of points, a picture or a mixture is needed")
     if not 0 < found.st_size <= MOST_BYTES:
         size = f"has {found.st_size / 1e6:.0f} MB" if found.st_size else "is empty"
-        raise _refused(path, f"{size}; 1 byte to {MOST_BYTES // 10**6} MB can be read")
+        raise refused(path, f"{size}; 1 byte to {MOST_BYTES // 10**6} MB can be read")
     return found.st_size, found.st_mtime_ns
 
 
-def read(path: str) -> Points | Grid:
-    """The contents of a .csv or .png file; read once, and again where its size or time of change is another.
+def read(path: str, *, invert: bool = False) -> Points | Grid | Blend:
+    """The contents of a .csv, .png or .toml file; read once, and again where its size or time of change is another.
 
-    Raises `DataError`.
+    With `invert` what is light in a picture is dense. Raises `DataError`.
     """
-    return _read(path, *stamp(path))
+    return _read(path, invert, *stamp(path))
+
+
+def placing_for(setting: Setting) -> Placing:
+    """How the plane lies in the own units of a setting's target. Raises `DataError`."""
+    if not is_file(setting.mode) or is_picture(setting.mode):
+        return PLANE
+    return read(setting.mode).placing
+
+
+def notes_of(settings: Iterable[Setting]) -> dict[str, str]:
+    """Of every user's file in settings, by what it is called: what has become of it, in words. Raises `DataError`."""
+    found = {}
+    for s in settings:
+        if is_file(s.mode):
+            data = read(s.mode, invert=bool(s.invert))
+            units = "" if data.placing.stays else "; shown, and asked for, in the file's own units"
+            found[called(s)] = f"{data.note}{units}"
+    return found
+
+
+def called(setting: Setting) -> str:
+    """What a setting's target is called: a user's file, by its name alone; an inverted picture as one."""
+    name = safe_name(setting.mode) if is_file(setting.mode) else setting.mode
+    return f"{name} inverted" if setting.invert else name
 
 
 @functools.lru_cache(maxsize=16)
-def _read(path: str, size: int, changed: int) -> Points | Grid:
+def _read(path: str, invert: bool, size: int, changed: int) -> Points | Grid | Blend:
     try:
-        return _points(path) if path.lower().endswith(".csv") else _picture(path)
+        if is_picture(path):
+            return _picture(path, invert)
+        return _points(path) if path.lower().endswith(".csv") else read_mixture(path)
     except OSError as error:
-        raise _refused(path, f"cannot be read ({error.strerror or error})") from None
-
-
-def _refused(path: str, why: str) -> DataError:
-    return DataError(f"{path if path.isprintable() else ascii(path)}: {why}")
+        raise refused(path, f"cannot be read ({error.strerror or error})") from None
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
@@ -125,7 +147,8 @@ def safe_name(path: str) -> str:
     device on Windows, or is longer than 100 bytes, is changed and told from others by eight digits of its SHA-256.
     """
     name = unicodedata.normalize("NFC", os.path.basename(path))  # as macOS has it
-    stem, suffix = name[:-4], name[-4:]
+    end = next((len(end) for end in FILES if name.lower().endswith(end)), 4)
+    stem, suffix = name[:-end], name[-end:]
     clean = "".join("_" if c in '<>:"/\\|?*$' or not c.isprintable() else c for c in stem)
     if len(name.encode(errors="replace")) > _LONGEST_NAME:
         clean = clean.encode()[:_CUT_NAME].decode(errors="ignore")
@@ -157,7 +180,7 @@ def keep(path: str, folder: str) -> str:
         try:
             source = open(path, "rb")  # noqa: SIM115 - closed below; errors of writing are others
         except OSError as error:
-            raise _refused(path, f"cannot be read ({error.strerror or error})") from None
+            raise refused(path, f"cannot be read ({error.strerror or error})") from None
         with source:
             read = 0
             while block := source.read(_BLOCK):
@@ -165,7 +188,7 @@ def keep(path: str, folder: str) -> str:
                 if read > before[0]:
                     break
         if read != before[0] or stamp(path) != before:
-            raise _refused(path, "changes while it is read; try again")
+            raise refused(path, "changes while it is read; try again")
     return copy
 
 
@@ -203,52 +226,45 @@ def _points(path: str) -> Points | Grid:
         if rows <= MOST_KERNELS:
             few.append(block)
     if not rows:
-        raise _refused(path, "has no points; a line is x and y")
-    place, how = _placing(path, low, high)
-    note = f"{rows} point{'s' if rows > 1 else ''}, {how}"
+        raise refused(path, "has no points; a line is x and y")
+    placing = _placing(path, low, high)
+    note = f"{rows} point{'s' if rows > 1 else ''}, {placing.words}"
     if rows > MOST_KERNELS:
-        return _counted(path, place, place(low), place(high), note)
-    centres = place(np.concatenate(few))
+        return _counted(path, placing, low, high, note)
+    centres = _placed(np.concatenate(few), placing)
     centres = centres[np.lexsort(centres.T)]
     spread = centres.var(0, ddof=1) if rows > 1 else np.zeros(2)
-    return Points(centres, _scott(spread, rows) if spread.any() else None, note)
+    return Points(centres, _scott(spread, rows) if spread.any() else None, placing, note)
 
 
-def _placing(path: str, low: np.ndarray, high: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-    """Where points within these bounds (2,) are put: a function of points (N, 2), and in words what it does.
-
-    Points that lie in [-4, 4]² and span at least 2 stay; all others are moved and scaled by one factor, so that the
-    middle of their bounds is the origin and the longer side 8.
-    """
-    span = float((high - low).max())
-    if span >= _NARROW and max(np.abs(low).max(), np.abs(high).max()) <= _HALF:
-        return lambda points: points, "as they are"
-    middle = low / 2 + high / 2
-    factor = 2 * _HALF / span if span > 0 else 1.0
-    if not math.isfinite(factor):
-        raise _refused(path, f"spans only {span:g}: that cannot be scaled to 8; use larger units")
-    scaled = f" and scaled by {factor:.6g}" if span > 0 else ""
-    words = f"moved by ({-middle[0] + 0.0:.6g}, {-middle[1] + 0.0:.6g}){scaled}"
-    return lambda points: ((points - middle) * factor).clip(-_HALF, _HALF), words
+def _placing(path: str, low: np.ndarray, high: np.ndarray) -> Placing:
+    """Of points within these bounds (2,): in [-4, 4]² and spanning at least 2 they stay; all others are scaled."""
+    if float((high - low).max()) >= NARROW and max(np.abs(low).max(), np.abs(high).max()) <= HALF:
+        return PLANE
+    return placing_of(path, low, high)
 
 
-def _counted(
-    path: str, place: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray, note: str
-) -> Points | Grid:
-    """The points counted on a grid over their bounds, once placed."""
+def _placed(points: np.ndarray, placing: Placing) -> np.ndarray:
+    return points if placing.stays else placing.inside(points).clip(-HALF, HALF)
+
+
+def _counted(path: str, placing: Placing, low: np.ndarray, high: np.ndarray, note: str) -> Points | Grid:
+    """The points within these bounds, in their own units, counted on a grid in the plane."""
+    low, high = _placed(low, placing), _placed(high, placing)
     if not (high > low).any():
-        return Points(low[None], None, note)
+        return Points(low[None], None, placing, note)
     side = float((high - low).max()) / CELLS
     shape = np.maximum(np.ceil((high - low) / side - 1e-9), 1).astype(int)
     first = (low + high) / 2 - (shape - 1) / 2 * side
     count = np.zeros(shape, np.int64)
     for block in _blocks(path):
-        cell = np.rint((place(block) - first) / side).astype(int).clip(0, shape - 1)
+        cell = np.rint((_placed(block, placing) - first) / side).astype(int).clip(0, shape - 1)
         count += np.bincount(cell[:, 0] * shape[1] + cell[:, 1], minlength=count.size).reshape(shape)
     rows = int(count.sum())
     spread = np.array([_variance(count.sum(1 - axis)) for axis in (0, 1)]) * side**2
     std = max(_scott(spread, rows), SMOOTH * side)
-    return Grid(count / rows, first, side, std, f"{note}, counted on {shape[0]} × {shape[1]} cells of {side:.3g}")
+    cells = f"counted on {shape[0]} × {shape[1]} cells of {side / placing.scale:.3g}"
+    return Grid(count / rows, first, side, std, placing, f"{note}, {cells}")
 
 
 def _variance(count: np.ndarray) -> float:
@@ -286,7 +302,7 @@ def _blocks(path: str) -> Iterator[np.ndarray]:
             block = _parsed(path, number, lines, separator)
             rows += len(block)
             if rows > MOST_ROWS:
-                raise _refused(path, f"has more than {MOST_ROWS} rows, the most that can be read; leave some out")
+                raise refused(path, f"has more than {MOST_ROWS} rows, the most that can be read; leave some out")
             if len(block):
                 yield block
 
@@ -300,13 +316,13 @@ def _lines(path: str, file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
         if number == 1 and not rest:
             read = read.removeprefix(b"\xef\xbb\xbf")
         if b"\0" in read:
-            raise _refused(path, "is no text in UTF-8; lines of x and y are needed")
+            raise refused(path, "is no text in UTF-8; lines of x and y are needed")
         text = rest + read
         end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1 if more else len(text)
         text, rest = text[:end], text[end:]
         if len(rest) > _LONGEST:
             at = number + len(text.splitlines())
-            raise _refused(path, f"line {at} is longer than {_LONGEST} bytes; a line is x and y")
+            raise refused(path, f"line {at} is longer than {_LONGEST} bytes; a line is x and y")
         lines = text.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
         if lines[-1] == "":
             lines.pop()
@@ -322,7 +338,7 @@ def _parsed(path: str, number: int, lines: list[str], separator: str | None) -> 
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of nothing but empty lines
             block = np.loadtxt(lines, delimiter=separator, comments=None, ndmin=2)
-        if block.shape[1] == 2 and bool((np.abs(block) <= _LARGEST).all()):  # a NaN is not at most anything
+        if block.shape[1] == 2 and bool((np.abs(block) <= LARGEST).all()):  # a NaN is not at most anything
             return block
     except (ValueError, UserWarning):
         pass
@@ -334,13 +350,13 @@ def _parsed(path: str, number: int, lines: list[str], separator: str | None) -> 
 def _pair(path: str, number: int, line: str, separator: str | None) -> tuple[float, float]:
     fields = [field.strip() for field in line.split(separator)]
     if len(fields) != 2:
-        raise _refused(path, f"line {number} has {len(fields)} column{'s' * (len(fields) != 1)}; a line is x and y")
+        raise refused(path, f"line {number} has {len(fields)} column{'s' * (len(fields) != 1)}; a line is x and y")
     for field in fields:
         if not _NUMBER.fullmatch(field):
             hint = ", with a decimal point" if "," in field else ""
-            raise _refused(path, f"line {number}: {_quoted(field)} is no number; a line is x and y{hint}")
-        if not abs(float(field)) <= _LARGEST:
-            raise _refused(path, f"line {number}: {field[:30]} must be a finite number of at most {_LARGEST:g} in size")
+            raise refused(path, f"line {number}: {_quoted(field)} is no number; a line is x and y{hint}")
+        if not abs(float(field)) <= LARGEST:
+            raise refused(path, f"line {number}: {field[:30]} must be a finite number of at most {LARGEST:g} in size")
     return float(fields[0]), float(fields[1])
 
 
@@ -351,8 +367,9 @@ def _quoted(text: str) -> str:
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
-def _picture(path: str) -> Grid:
-    """Ink on white paper as mass: a pixel has 255 less its luminance. The longer side spans [-4, 4]."""
+def _picture(path: str, invert: bool) -> Grid:
+    """Ink on white paper as mass: a pixel has 255 less its luminance; inverted, light on black. The longer side spans
+    [-4, 4]."""
     columns, rows = _size(path)
     from PIL import Image
 
@@ -361,21 +378,28 @@ def _picture(path: str) -> Grid:
             warnings.simplefilter("ignore")  # of chunks that don't matter
             with Image.open(path, formats=["PNG"]) as image:
                 if getattr(image, "is_animated", False):
-                    raise _refused(path, "is an animation; a picture of one frame is needed")
+                    raise refused(path, "is an animation; a picture of one frame is needed")
                 image.load()
-                mass = _ink(image)
+                mass = _ink(image, invert)
     except DataError:
         raise
     except MemoryError:
-        raise _refused(path, f"{columns} × {rows} pixels are more than there is memory for") from None
+        raise refused(path, f"{columns} × {rows} pixels are more than there is memory for") from None
     except Exception:  # whatever a broken file leads Pillow to
-        raise _refused(path, "is a broken PNG file; save the picture again") from None
+        raise refused(path, "is a broken PNG file; save the picture again") from None
     if not mass.sum() > 0:
-        raise _refused(path, "is all white or transparent; dark pixels are where the target has its mass")
-    side = 2 * _HALF / CELLS
+        empty, full = ("black", "light") if invert else ("white", "dark")
+        other = "" if invert else "; --invert makes light pixels dense"
+        raise refused(path, f"is all {empty} or transparent; {full} pixels are where the target has its mass{other}")
+    side = 2 * HALF / CELLS
     first = -(np.array(mass.shape) - 1) / 2 * side
-    note = f"{columns} × {rows} pixels, dark is dense, on {mass.shape[0]} × {mass.shape[1]} cells of {side:g}"
-    return Grid(mass / mass.sum(), first, side, PICTURE_STD, note)
+    share = float(mass.sum()) / (255 * columns * rows)
+    percent = f"{100 * share:.{0 if 0.0995 < share < 0.995 else 2}f} %"
+    dense = f"{'light' if invert else 'dark'} is dense: {percent} of the picture"
+    if share > 0.5 and not invert:
+        dense += " (--invert makes light dense)"
+    note = f"{columns} × {rows} pixels, {dense}, on {mass.shape[0]} × {mass.shape[1]} cells of {side:g}"
+    return Grid(mass / mass.sum(), first, side, PICTURE_STD, PLANE, note)
 
 
 def _size(path: str) -> tuple[int, int]:
@@ -383,17 +407,17 @@ def _size(path: str) -> tuple[int, int]:
     with open(path, "rb") as file:
         head = file.read(24)
     if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
-        raise _refused(path, "is no PNG file")
+        raise refused(path, "is no PNG file")
     columns, rows = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
     if columns * rows < 2:
-        raise _refused(path, f"has {columns} × {rows} pixels; at least two are needed")
+        raise refused(path, f"has {columns} × {rows} pixels; at least two are needed")
     if columns * rows > MOST_PIXELS or max(columns, rows) > MOST_SIDE:
         most = f"at most {MOST_PIXELS // 10**6} million, and {MOST_SIDE} a side, can be read"
-        raise _refused(path, f"has {columns} × {rows} pixels; {most}")
+        raise refused(path, f"has {columns} × {rows} pixels; {most}")
     return columns, rows
 
 
-def _ink(image: Any) -> np.ndarray:
+def _ink(image: Any, invert: bool) -> np.ndarray:
     """Mass (columns, rows) of the cells, from the lowest on the left; each gets of a pixel the share that it covers."""
     width, height = image.size
     pixels = max(width, height) / CELLS  # a cell's side
@@ -402,7 +426,9 @@ def _ink(image: Any) -> np.ndarray:
     step = max(1, _BLOCK // width)
     for top in range(0, height, step):
         bottom = min(top + step, height)
-        sums = np.pad(_darkness(image.crop((0, top, width, bottom))).cumsum(1), ((0, 0), (1, 0)))  # whole: exact
+        sums = np.pad(
+            _darkness(image.crop((0, top, width, bottom)), invert).cumsum(1), ((0, 0), (1, 0))
+        )  # whole: exact
         rows = np.diff(_between(sums, across), axis=1)  # (rows of pixels, columns of cells)
         sums = np.pad(rows.cumsum(0), ((1, 0), (0, 0)))
         mass += np.diff(_between(sums.T, (down - top).clip(0, bottom - top)), axis=1)
@@ -421,15 +447,18 @@ def _between(sums: np.ndarray, places: np.ndarray) -> np.ndarray:
     return sums[:, whole] + (sums[:, whole + 1] - sums[:, whole]) * (places - whole)
 
 
-def _darkness(band: Any) -> np.ndarray:
-    """255 less the luminance (rows, columns), float64, of a band of a picture laid on white paper."""
+def _darkness(band: Any, invert: bool) -> np.ndarray:
+    """255 less the luminance (rows, columns), float64, of a band of a picture laid on white paper; inverted, the
+    luminance of one laid on black: what is transparent has no mass either way."""
     from PIL import Image
 
     if band.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         grey = np.asarray(band, np.float64)
-        clear = grey == band.info.get("transparency", -1)
-        return np.where(clear, 0.0, 255 - grey.clip(0, 65535) / 257)
+        light = grey.clip(0, 65535) / 257
+        return np.where(grey == band.info.get("transparency", -1), 0.0, light if invert else 255 - light)
     if band.mode != "L" or "transparency" in band.info:
         band = band.convert("RGBA")
-        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("L")
-    return 255 - np.asarray(band, np.float64)
+        paper = Image.new("RGBA", band.size, "black" if invert else "white")
+        band = Image.alpha_composite(paper, band).convert("L")
+    light = np.asarray(band, np.float64)
+    return light if invert else 255 - light

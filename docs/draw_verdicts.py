@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from colours import FAINT, GENERATED, INK  # noqa: E402
 from figures import STYLE  # noqa: E402
 from metrics import Measures, measure, null_scores  # noqa: E402
-from sample import make_target  # noqa: E402
+from sample import target_for  # noqa: E402
 from settings import Setting  # noqa: E402
 from train import train_stack  # noqa: E402
 from verdicts import Course, Verdict, judge  # noqa: E402
@@ -42,7 +42,7 @@ PANELS = (
 
 def course_of(setting: Setting, seed: int, steps: int) -> Course:
     """50 snapshots of one member, trained here."""
-    target, at = make_target(setting.mode, setting.std), np.linspace(0, steps, 51).round().astype(int)
+    target, at = target_for(setting), np.linspace(0, steps, 51).round().astype(int)
     stack = train_stack([setting] * (seed + 1), range(seed + 1), steps, at.tolist())
     seen: list[Measures] = [measure(snapshot.samples[seed:], target) for snapshot in stack]
     scores = {n: np.array([m.scores[n][0] for m in seen]) for n in ("jsd", "spread", "modes_covered", "high_quality")}
@@ -56,7 +56,7 @@ def main() -> None:
     with matplotlib.rc_context({**STYLE, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 6.6), dpi=200, layout="constrained")
         for axes, (title, setting, seed, steps) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
-            target = make_target(setting.mode, setting.std)
+            target = target_for(setting)
             course = course_of(setting, seed, steps)
             verdict = judge(course, target, null_scores(target))
             draw(axes, course, verdict, setting, title)
@@ -65,7 +65,7 @@ def main() -> None:
 
 def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: Setting, title: str) -> None:
     """Mode masses where they tell the verdict; the mean, of a run on one mode that swings or runs off; JSD."""
-    target = make_target(setting.mode, setting.std)
+    target = target_for(setting)
     steps = course.steps
     axes.set_title(verdict.word, loc="left", fontsize=15, fontweight="bold", pad=34)
     why = axes.text(0, 1.04, _wrapped(verdict.detail), transform=axes.transAxes, fontsize=8.5, va="bottom")
@@ -88,7 +88,7 @@ def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: 
             axes.text(x, y, f"mode {k + 1}", color=MODES[k])
     elif verdict.word == "oscillating":
         assert target.modes is not None
-        std = target.modes.std
+        std = target.modes.stds[0]
         for coordinate, colour in enumerate(MODES[:2]):
             axes.plot(steps, (course.mean[:, coordinate] - 2) / std, color=colour, lw=2)
             axes.text(0.8 * last, 10 - 3 * coordinate, "xy"[coordinate], color=colour)

@@ -109,10 +109,10 @@ def _inside(results: Results, index: int) -> Estimate:
 def _travels(results: Results, indices: Sequence[int], names: Sequence[str], title: str) -> dict[str, Any]:
     """What `labcharts.travels_figure` draws: of each setting a seed whose weights are kept, else the median."""
     from plotting import grid_points
-    from scenes import real_density, target_of
+    from scenes import outlines, real_density, target_of
 
     setting, seeds = results.study.settings[indices[0]], results.study.seeds
-    frame = target_of(setting).half_width
+    frame, placing = target_of(setting).half_width, target_of(setting).placing
     half_width, moments = PLANE * frame, _moments(results, indices[0])
     points = grid_points(half_width, CELLS)
     samples, fields = [], []
@@ -128,17 +128,19 @@ def _travels(results: Results, indices: Sequence[int], names: Sequence[str], tit
     return {
         "title": title,
         "remarks": [
-            f"{shown} · inside: share of samples in the dashed square · |x|: distance from the origin, data units",
+            f"{shown} · inside: share of samples in the dashed square · |x|: distance from the"
+            f" {'origin' if placing.stays else 'middle'}, data units",
             "white lines: levels of D, even apart in its log odds",
         ],
         "rows": list(names),
         "steps": results.frame_steps[indices[0], moments],
         "samples": np.stack(samples),
         "fields": np.stack(fields),
-        "density": real_density(setting, half_width),
+        "density": real_density(setting, half_width) if (lines := outlines(setting, half_width)) is None else lines,
         "half_width": half_width,
         "frame": frame,
-        "notes": [[_note(moment, frame) for moment in row] for row in samples],
+        "notes": [[_note(moment, frame, placing.scale) for moment in row] for row in samples],
+        "placing": placing,
     }
 
 
@@ -152,10 +154,10 @@ def _moments(results: Results, index: int) -> np.ndarray:
     return np.unique([0, near, near + -(-(last - near) // 4), last])
 
 
-def _note(samples: np.ndarray, frame: float) -> str:
+def _note(samples: np.ndarray, frame: float, scale: float) -> str:
     inside = float((np.abs(samples) <= frame).all(-1).mean())
     with np.errstate(over="ignore", invalid="ignore"):
-        away = float(np.median(np.hypot(*samples.T.astype(float))))
+        away = float(np.median(np.hypot(*samples.T.astype(float)))) / scale
     return f"{100 * inside:.0f} % inside, median |x| {away:.3g}"
 
 

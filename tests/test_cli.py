@@ -176,7 +176,14 @@ def test_a_mistake_on_the_command_line(arguments, words, refused):
 def test_a_spread_that_is_none(option, value, refused):
     bad = next(p for p in value.split(",") if p != "0.2").strip()
     said = f"{option} {bad}:" if bad else f"{option} '"
-    refused([f"{option}={value}"], said, "must be a finite number of at least")
+    refused([f"{option}={value}"], said, "must be a finite number above 0")
+
+
+@pytest.mark.parametrize(("option", "value", "std"), [("--std", "0.009", "0.009"), ("--variance", "1.1e6", "1049")])
+def test_a_spread_that_no_built_in_mode_takes(option, value, std, refused):
+    """A user's file has its own units: there, as much may be little (tests/test_userdata.py)."""
+    words = f"a standard deviation must be at least 0.01 and at most 1000, not {std}"
+    refused(["--mode", "ring_8", option, value], f"{option} with --mode ring_8: {words}")
 
 
 @pytest.mark.parametrize(
@@ -239,18 +246,18 @@ def test_a_device_that_this_machine_lacks(refused):
         ("mode = 3", ["mode = 3", "one of gaussian"]),
         ("mode = []", ["mode = []", "one of gaussian"]),
         ("mode = [[]]", ["mode = []", "one of gaussian"]),
-        ('std = "0.2"', ["std = '0.2'", "a finite number of at least"]),
-        ("std = 0", ["std = 0", "a finite number of at least"]),
-        ("std = nan", ["std = nan", "a finite number of at least"]),
-        ("std = -inf", ["std = -inf", "a finite number of at least"]),
-        ("std = {}", ["std = {}", "a finite number of at least"]),
+        ('std = "0.2"', ["std = '0.2'", "a finite number above 0"]),
+        ("std = 0", ["std = 0", "a finite number above 0"]),
+        ("std = nan", ["std = nan", "a finite number above 0"]),
+        ("std = -inf", ["std = -inf", "a finite number above 0"]),
+        ("std = {}", ["std = {}", "a finite number above 0"]),
         ("std = 1\nvariance = 1", ["variance", "beside its other name"]),
         ("variance = 1\nstd = 1", ["std", "beside its other name"]),
-        ("variance = -1", ["variance = -1", "a finite number of at least"]),
-        ('variance = "1"', ["variance = '1'", "a finite number of at least"]),
-        ("variance = []", ["variance = []", "a finite number of at least"]),
-        ("variance = true", ["variance = True", "a finite number of at least"]),
-        (f"variance = 1{'0' * 400}", ["variance = 1000", "a finite number of at least"]),
+        ("variance = -1", ["variance = -1", "a finite number above 0"]),
+        ('variance = "1"', ["variance = '1'", "a finite number above 0"]),
+        ("variance = []", ["variance = []", "a finite number above 0"]),
+        ("variance = true", ["variance = True", "a finite number above 0"]),
+        (f"variance = 1{'0' * 400}", ["variance = 1000", "a finite number above 0"]),
         ("d-steps = true", ["d-steps = True", "a whole number of at least 1"]),
         ("d-steps = 2.0", ["d-steps = 2.0", "a whole number of at least 1"]),
         ("d-steps = 0", ["d-steps = 0", "a whole number of at least 1"]),
@@ -307,8 +314,8 @@ def test_a_folder_that_is_no_run(command, refused, tmp_path):
         ("[]", "not a finished run"),
         ("{}", "not a finished run"),
         ('{"format": 99}', "format 99"),
-        ('{"format": 3, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
-        ('{"format": 3, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
+        ('{"format": 4, "study": {}, "settings": ["x"], "files": null}', "not a finished run"),
+        ('{"format": 4, "study": {"name": "n", "question": "q"}, "settings": [], "null": []}', "summary.csv"),
     ]:
         (run / "run.json").write_text(text)
         refused([command, "run"], "run", word)
@@ -1106,7 +1113,7 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from updates import OPTIMIZERS, UPDATES
 
     registries = {
-        "targets": [*TARGETS, "NAME.csv", "NAME.png"],
+        "targets": [*TARGETS, "NAME.csv", "NAME.png", "NAME.toml"],
         "losses": LOSSES,
         "penalties": PENALTIES,
         "updates": UPDATES,

@@ -74,7 +74,7 @@ def smoothed(points, mean, std):
 
 def smoothed_target(points, mode, std=None):
     modes = make_target(mode, std).modes
-    return sum(w * smoothed(points, c, modes.std) for c, w in zip(modes.centres, modes.weights, strict=True))
+    return sum(w * smoothed(points, c, modes.stds[0]) for c, w in zip(modes.centres, modes.weights, strict=True))
 
 
 def least(points):

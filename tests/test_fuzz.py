@@ -29,12 +29,13 @@ from PIL import Image
 
 from experiments import STUDIES
 from main import main
-from options import MOST_BYTES, MOST_DOTS, SWITCHES, read_options
+from options import MOST_BYTES, SWITCHES, read_options
 from presets import PRESETS
-from sample import make_target
+from sample import target_for
 from settings import ALIASES, FIELDS, NAMES, SEVERAL, Look, OptionError, Setting, Study, flag, metadata, shown
 from streams import Streams
 from study import resolve
+from toml_files import MOST_DOTS
 
 EXAMPLES = int(os.environ.get("FUZZ", "100"))
 many = settings(
@@ -355,12 +356,13 @@ def is_target(path: Path, content: bytes) -> bool:
         assert len(said) < len(str(path)) + 300
         return False
     (setting,) = study.settings
-    assert setting.std is not None
-    assert 0.01 <= setting.std < 10
-    target = make_target(setting.mode, setting.std)
+    target = target_for(setting)
+    assert (setting.std is None) == (target.own_std is None)
+    assert 0.0099 < target.std < 10
     points = target.sample(16, Streams([0], "choice"), Streams([0], "noise"))
     assert points.shape == (1, 16, 2)
-    assert bool((points.abs() < target.half_width + 6 * setting.std).all())
+    wide = target.std if target.modes is None else float(target.modes.stds.max())
+    assert bool((points.abs() < target.half_width + 9 * wide).all())
     assert bool(torch.isfinite(target.log_prob(points.double())).all())
     return True
 
@@ -382,7 +384,25 @@ def test_any_points(tmp_path: Path, content: bytes) -> None:
     is_target(tmp_path / "any.csv", content)
 
 
+GOOD_MIXTURES = [
+    b"centres = [[2, 2], [-2, -2]]\nweights = [3, 1]\nstds = [0.2, 0.5]\n",
+    b"# mm\ncentres = [[0.5, 1e3], [2.5e3, -40]]\nstds = 90.5",
+    b"centres = [[0, 0]]\ncovariances = [\n  [[1.5, -0.2], [-0.2, 0.25]],\n]",
+]
+
+
+@many
+@given(
+    content=mutated(
+        GOOD_MIXTURES, st.sampled_from([b",", b"\n", b"[", b"]", b"1", b"nan", b"1e308", b"-", b"#", b"=", b"0.1, "])
+    )
+)
+def test_any_mixture(tmp_path: Path, content: bytes) -> None:
+    is_target(tmp_path / "any.toml", content)
+
+
 def test_the_good_files_are_targets(tmp_path: Path) -> None:
+    assert all(is_target(tmp_path / f"{k}.toml", content) for k, content in enumerate(GOOD_MIXTURES))
     assert all(is_target(tmp_path / f"{k}.csv", content) for k, content in enumerate(GOOD_ROWS))
     assert all(is_target(tmp_path / f"{k}.png", content) for k, content in enumerate(GOOD_PICTURES))
 

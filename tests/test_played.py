@@ -56,10 +56,20 @@ def test_the_best_discriminator_says_so_much_less():
 # --- noise ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", [mode for mode in TARGETS if mode != "pinwheel"])
-def test_a_target_with_noise_is_the_integral_of_its_density_with_noise(mode):
+@pytest.fixture
+def own(tmp_path):
+    """Modes of other weights and shapes, in the plane's units."""
+    path = tmp_path / "own.toml"
+    path.write_text(
+        "centres = [[2, 1], [-2, -2]]\nweights = [3, 1]\ncovariances = [[[0.5, 0.2], [0.2, 0.3]], [[0.16, 0], [0, 1]]]"
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize("mode", [*(mode for mode in TARGETS if mode != "pinwheel"), "own"])
+def test_a_target_with_noise_is_the_integral_of_its_density_with_noise(mode, own):
     """∫ p(x − u) N(u; 0, s² I) du, by Gauss–Hermite points."""
-    target, deviation = make_target(mode, 0.4), 0.3
+    target, deviation = make_target(own) if mode == "own" else make_target(mode, 0.4), 0.3
     node, weight = np.polynomial.hermite_e.hermegauss(40)
     weight /= weight.sum()
     x = np.random.default_rng(0).uniform(-3, 3, (6, 2))
@@ -68,7 +78,7 @@ def test_a_target_with_noise_is_the_integral_of_its_density_with_noise(mode):
     expected = (target.log_prob(at).exp().numpy() * np.outer(weight, weight)).sum((1, 2))
     wide = blurred(target, deviation)
     np.testing.assert_allclose(wide.log_prob(torch.from_numpy(x)).exp().numpy(), expected, rtol=1e-4)
-    assert wide.std == pytest.approx(0.5)
+    assert wide.std == pytest.approx(math.hypot(target.std, deviation))
     assert blurred(target, 0.0) is target
 
 

@@ -18,7 +18,9 @@ from PIL import Image
 from scipy import stats
 from torch import Tensor
 
-from sample import TARGETS, Curve, Modes, Raster, Scatter, Target, draw_real, make_target, sample_real_data
+from densities import Modes, Target
+from owntargets import Raster, Scatter
+from sample import TARGETS, Curve, draw_real, make_target, sample_real_data
 from streams import Streams
 
 CASES = [(mode, entry.std) for mode, entry in TARGETS.items()] + [("mixture_4", 1.2), ("gaussian", 0.5)]
@@ -38,6 +40,14 @@ def pair(*seeds: int) -> tuple[Streams, Streams]:
     return Streams(seeds, "choice"), Streams(seeds, "noise")
 
 
+def at(mode: str, std: float | None = None) -> Target:
+    """A target at a std of the plane; of a mixture that says how wide it is, at its own."""
+    target = make_target(mode)
+    if std is None or target.own_std is None:
+        return target
+    return make_target(mode, std / target.placing.scale)
+
+
 def same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and torch.equal(a, b)
 
@@ -50,7 +60,7 @@ def modes_of(mode: str) -> Modes:
 
 @cache
 def samples(mode: str, std: float) -> np.ndarray:
-    return make_target(mode, std).sample(N, *pair(5))[0].double().numpy()
+    return at(mode, std).sample(N, *pair(5))[0].double().numpy()
 
 
 @cache
@@ -62,7 +72,7 @@ def cell_masses(mode: str, std: float) -> tuple[float, np.ndarray]:
     shears its Gaussians to no less than half of std, which still leaves exp(−2π²·9/4)). Over one cell it is
     O(spacing²/24std²), a few per mille.
     """
-    target = make_target(mode, std)
+    target = at(mode, std)
     half = max(6.5, 4 + 7 * std)
     fine = math.ceil(2 * half / CELLS / (std / 3))
     spacing = 2 * half / CELLS / fine
@@ -95,7 +105,7 @@ def test_samples_follow_the_density(mode: str, std: float) -> None:
 
 @pytest.mark.parametrize(("mode", "std"), CASES)
 def test_half_width_shows_the_samples(mode: str, std: float) -> None:
-    target = make_target(mode, std)
+    target = at(mode, std)
     inside = (np.abs(samples(mode, std)) <= target.half_width).all(1).mean()
     # around modes 3.2 std are asked for, which a normal in two dimensions leaves to one side with 0.0014
     assert inside > (0.999 if target.modes is None else 0.998)
@@ -106,7 +116,8 @@ def test_half_width_shows_the_samples(mode: str, std: float) -> None:
 def test_modes_are_the_course_s(mode: str) -> None:
     centres, std = MIXTURES[mode]
     modes = modes_of(mode)
-    assert modes.std == make_target(mode).std == std
+    assert make_target(mode).std == std
+    np.testing.assert_array_equal(modes.covariances, np.tile(std**2 * np.eye(2), (len(centres), 1, 1)))
     np.testing.assert_array_equal(modes.weights, np.full(len(centres), 1 / len(centres)))
     # same set: each has the other's points within rounding, and as many distinct ones
     distance = np.linalg.norm(modes.centres[:, None] - np.array(centres, float), axis=-1)
@@ -151,7 +162,7 @@ def test_moments_of_overlapping_modes(mode: str, std: float) -> None:
 @pytest.mark.parametrize("mode", CURVES)
 @pytest.mark.parametrize("std", [0.05, None, 0.3, 1.2])
 def test_quadrature_is_at_machine_precision(mode: str, std: float | None) -> None:
-    target = make_target(mode, std)
+    target = at(mode, std)
     x = target.sample(300, *pair(1))[0].double()
     x = torch.cat([x, x + 6 * target.std, 0 * x[:1]])  # on the curve, off it, in the middle
     assert isinstance(target, Curve)
@@ -205,7 +216,7 @@ def test_gradient_of_a_gaussian_is_the_score() -> None:
 
 @pytest.mark.parametrize("mode", TARGETS)
 def test_gradient_is_the_slope(mode: str) -> None:
-    target = make_target(mode, 0.2)
+    target = at(mode, 0.2)
     x = target.sample(20, *pair(2))[0].double().requires_grad_()
     assert torch.autograd.gradcheck(target.log_prob, x)
 
@@ -215,7 +226,7 @@ def test_gradient_is_the_slope(mode: str) -> None:
 def test_far_away_nothing_is_nan(mode: str, dtype: torch.dtype) -> None:
     corners = torch.tensor(list(itertools.product((-1.0, 0.0, 1.0), repeat=2)), dtype=dtype)
     for std in (0.02, None, 10.0):
-        target = make_target(mode, std)
+        target = at(mode, std)
         x = torch.cat([1e6 * corners, 30 * corners]).requires_grad_()
         log_p = target.log_prob(x)
         (slope,) = torch.autograd.grad(log_p.sum(), x)
@@ -311,10 +322,11 @@ def test_draw_real_wants_a_target_per_member() -> None:
 
 @pytest.mark.parametrize("mode", TARGETS)
 def test_variance_is_the_square_of_std(mode: str) -> None:
-    by_variance = sample_real_data(50, mode, variance=0.3, streams=pair(9))
-    by_std = sample_real_data(50, mode, std=math.sqrt(0.3), streams=pair(9))
+    variance = 0.3 / make_target(mode).placing.scale ** 2
+    by_variance = sample_real_data(50, mode, variance=variance, streams=pair(9))
+    by_std = sample_real_data(50, mode, std=math.sqrt(variance), streams=pair(9))
     assert same(by_variance, by_std)
-    assert not torch.equal(by_std, sample_real_data(50, mode, std=0.3, streams=pair(9)))
+    assert not torch.equal(by_std, sample_real_data(50, mode, std=1.1 * math.sqrt(variance), streams=pair(9)))
 
 
 def test_sample_real_data_is_fresh_and_leaves_global_generators_alone() -> None:
@@ -382,7 +394,7 @@ def kernels(target: Target) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_s_density_is_the_direct_sum(folder: Path, name: str, std: float | None) -> None:
     """Inside, in what is empty, outside, and far away: log p to 1e-10, or to rounding where it is large."""
-    target = make_target(str(folder / name), std)
+    target = at(str(folder / name), std)
     generator = torch.Generator().manual_seed(0)
     spread = torch.tensor([1.0, 3.0, 10.0, 1e3, 1e5], dtype=torch.float64).repeat_interleave(20)
     x = spread[:, None] * torch.randn(100, 2, dtype=torch.float64, generator=generator)
@@ -441,7 +453,7 @@ def test_one_point_is_a_gaussian(folder: Path) -> None:
 def test_every_kernel_is_drawn_as_often_as_it_weighs(folder: Path, name: str) -> None:
     """Without noise, on a lattice of n × m choices: a column of weight c has n c of its n lines, give or take one, and
     a cell of it, of weight c r, has m r of the m places on each, give or take one."""
-    target = make_target(str(folder / name), 0.2)
+    target = at(str(folder / name), 0.2)
     n, m = 1024, 256
     lines = [(torch.arange(count, dtype=torch.float64) + 0.5) / count for count in (n, m)]
     places = target.transform(torch.cartesian_prod(*lines), torch.zeros(n * m, 2, dtype=torch.float64))
@@ -461,7 +473,7 @@ def test_every_kernel_is_drawn_as_often_as_it_weighs(folder: Path, name: str) ->
 
 def test_extreme_uniforms_are_still_cells(folder: Path) -> None:
     for name in FILES:
-        target = make_target(str(folder / name), 0.2)
+        target = at(str(folder / name), 0.2)
         centres = {tuple(c) for c in kernels(target)[0].mul(1e4).round().tolist()}
         for dtype, last in ((torch.float32, 1 - 2**-24), (torch.float64, 1 - 2**-53)):
             choice = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, last], dtype=dtype)] * 2)
@@ -475,7 +487,7 @@ def test_two_stds_of_a_file_share_their_places(folder: Path) -> None:
     for name in FILES:
         places = [
             target.transform(choice, noise) - target.std * noise
-            for target in (make_target(str(folder / name), std) for std in (0.1, 1.2))
+            for target in (at(str(folder / name), std) for std in (0.1, 1.2))
         ]
         torch.testing.assert_close(*places, rtol=0, atol=1e-12)
 
@@ -501,7 +513,7 @@ def test_stds_that_a_file_does_not_take(folder: Path) -> None:
     for name in FILES:
         for std in (0.0, math.nan, math.inf, -1.0):
             with pytest.raises(ValueError, match="finite number > 0"):
-                make_target(str(folder / name), std)
+                at(str(folder / name), std)
     with pytest.raises(ValueError, match=r"picture\.png must be at least 0\.02, not 0\.0199"):
         make_target(str(folder / "picture.png"), 0.0199)
     box = make_target(str(folder / "picture.png"), 0.02)

@@ -131,13 +131,15 @@ def test_products_replace_and_drop_doubles():
 
 def test_structure_is_all_that_changes_shape_or_program():
     free = {"mode", "std", "lr", "lr_g", "lr_d", "beta1", "beta2", "alpha_d", "alpha_g", "penalty_weight", "slope"}
-    free |= {"momentum", "lookahead_alpha"}
+    free |= {"momentum", "lookahead_alpha", "invert"}
     other = dict.fromkeys(free, 0.1) | {"mode": "ring_8", "penalty": "r1", "update": "lookahead", "train": "g"}
     other |= {"loss": "hinge", "optimizer": "sgd", "optimizer_g": "sgd", "optimizer_d": "sgd", "activation": "tanh"}
+    other["invert"] = 1
     other |= {"activation_d": "tanh", "init": "he", "norm": "batch", "packing": 2, "minibatch_std": 1, "ema": 0.9}
     for field in dataclasses.fields(Setting):
-        changed = dataclasses.replace(Setting(), **{field.name: other.get(field.name, 7)})
-        assert (changed.structure == Setting().structure) == (field.name in free), field.name
+        base = Setting(mode="picture.png") if field.name == "invert" else Setting()
+        changed = dataclasses.replace(base, **{field.name: other.get(field.name, 7)})
+        assert (changed.structure == base.structure) == (field.name in free), field.name
 
 
 def test_weights_of_penalties_are_free_and_their_kinds_are_not():

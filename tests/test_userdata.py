@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import struct
@@ -16,11 +17,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import stats
 
 import userdata
-from settings import OptionError, is_file
+from comparisons import setting_pairs
+from main import main
+from results import load
+from sample import make_target, target_for
+from settings import OptionError, Setting, is_file
+from store import RunFolder
 from userdata import DataError, Grid, Points, keep, kept, read, safe_name, told
 
 ROOT = Path(__file__).parent.parent
@@ -87,7 +94,7 @@ def text(points: np.ndarray, separator: str = ",") -> str:
 
 
 def test_files_are_told_by_their_ends() -> None:
-    assert all(map(is_file, ("a.csv", "A.CSV", "x/y.Png", ".png")))
+    assert all(map(is_file, ("a.csv", "A.CSV", "x/y.Png", ".png", "a.b.TOML")))
     assert not any(map(is_file, ("gaussian", "csv", "a.csv.gz", "a.jpg", "png")))
 
 
@@ -392,6 +399,111 @@ def test_clear_colours_of_palettes_and_16_bits_are_paper(png: Callable[..., str]
     assert mass_of(png(head + chunk + tail))[:128].sum() == 0
 
 
+def test_an_inverted_picture_is_the_negative_s(png: Callable[..., str]) -> None:
+    """To the bit, in 8 and 16 bits and of one bit; and what is transparent has no mass either way."""
+    ink = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
+    for picture, negative in (
+        (ink, 255 - ink),
+        (257 * ink.astype(np.uint16), 65535 - 257 * ink.astype(np.uint16)),
+        (ink > 100, ink <= 100),
+    ):
+        expected = mass_of(png(negative))
+        found = read(png(picture), invert=True)
+        assert isinstance(found, Grid)
+        np.testing.assert_allclose(found.mass, expected, rtol=0, atol=1e-18)
+    clear = np.zeros((40, 60, 4), np.uint8)
+    clear[10:20, 30:50] = 255  # a white box on nothing
+    assert refusal(png(clear)).startswith("is all white or transparent; dark pixels are where the target has its mass")
+    box = read(png(clear), invert=True)
+    assert isinstance(box, Grid)
+    np.testing.assert_array_equal(box.mass, mass_of(png(grey(60, 40, (30, 10, 50, 20)))))
+    black = png(np.zeros((9, 9), np.uint8))
+    with pytest.raises(DataError, match="is all black or transparent; light pixels are where the target has its mass"):
+        read(black, invert=True)
+
+
+@pytest.mark.parametrize(
+    ("dark", "said"),
+    [
+        (0.0, "dark is dense: 0.08 % of the picture, on"),
+        (0.2, "dark is dense: 20 % of the picture, on"),
+        (0.8, "dark is dense: 80 % of the picture (--invert makes light dense), on"),
+    ],
+)
+def test_the_share_that_is_dense_is_said(png: Callable[..., str], dark: float, said: str) -> None:
+    """The mean darkness: of white strokes on black it is most, and that is asked about."""
+    picture = np.full((30, 40), 255, np.uint8)
+    picture.ravel()[: int(dark * picture.size)] = 0
+    picture.ravel()[-1] = 0 if dark == 0 else 255
+    assert said in read(png(picture)).note
+    if dark:
+        light = f"light is dense: {100 * (1 - dark):.0f} % of the picture, on"
+        assert light in read(png(picture), invert=True).note
+
+
+def test_invert_is_a_setting(png: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alone it is 1; in a sweep both are told apart, by name, label and what is said of them; in run.json it stands."""
+    path = png(grey(60, 40, (10, 10, 20, 30)))
+    asked = []
+    for arguments in (
+        ["--invert"],
+        ["--invert", "--seeds", "2"],
+        ["--invert=1"],
+        ["--invert", "1"],
+        ["--invert", "0,1"],
+    ):
+        assert main(["--mode", path, "--dry-run", "--json", *arguments]) == 0
+        plan = json.loads(capsys.readouterr().out)
+        asked.append([s["invert"] for s in plan["settings"]])
+    assert asked == [[1], [1], [1], [1], [0, 1]]
+    assert [s["folder"] for s in plan["settings"]] == [
+        "picture.PNG-std0.05-d2",
+        "picture.PNG_inverted-std0.05-d2",
+    ]
+    assert {name: words["note"][16:] for name, words in plan["targets"].items()} == {
+        "picture.PNG": "dark is dense: 8.33 % of the picture, on 256 × 171 cells of 0.03125",
+        "picture.PNG inverted": "light is dense: 92 % of the picture, on 256 × 171 cells of 0.03125",
+    }
+    both = [Setting(mode=path, invert=invert) for invert in (0, 1)]
+    dark, light = map(target_for, both)
+    assert dark is make_target(path)
+    x = torch.tensor([[-2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)  # in the box, and out of it
+    assert dark.log_prob(x)[0] > dark.log_prob(x)[1] + 5
+    assert light.log_prob(x)[1] > light.log_prob(x)[0] + 5
+    assert main(["--mode", "mixture_4", "--invert", "--dry-run"]) == 2
+    assert "--invert 1, --mode mixture_4: only a picture, NAME.png, has light and dark" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="only a picture can be inverted"):
+        make_target("mixture_4", invert=True)
+    out = tmp_path / "run"
+    quick = [
+        "--steps",
+        "20",
+        "--hidden",
+        "8",
+        "--batch-size",
+        "16",
+        "--frames",
+        "2",
+        "--snapshots",
+        "2",
+        "--workers",
+        "1",
+    ]
+    assert main([*quick, "--mode", path, "--invert", "0,1", "--out", str(out), "--quiet"]) == 0
+    for name in ("picture.PNG-std0.05-d2", "picture.PNG_inverted-std0.05-d2"):
+        assert (out / name / "density.gif").stat().st_size
+    assert "picture.PNG inverted: 60 × 40 pixels, light is dense" in (out / "report.md").read_text()
+    assert [s["invert"] for s in json.loads((out / "run.json").read_text())["settings"]] == [0, 1]
+    results = load(RunFolder.open(out))
+    assert [label for label, _ in results.labels] == ["picture.PNG · std 0.05", "picture.PNG inverted · std 0.05"]
+    assert results.null[0]["spread"] != results.null[1]["spread"]
+    # two targets, as two modes are: each has its setting, and they are not compared
+    assert len(results.targets) == 2
+    assert setting_pairs(results.study.settings) == []
+    capsys.readouterr()
+    assert main(["render", str(out), "--workers", "1", "--quiet"]) == 0
+
+
 def header(columns: int, rows: int) -> bytes:
     body = b"IHDR" + struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
@@ -685,7 +797,7 @@ def test_any_picture_holds_or_is_refused_in_one_line(tmp_path: Path, content: by
 
 
 @many
-@hypothesis.given(stem=strategies.text(max_size=120), suffix=strategies.sampled_from([".csv", ".PNG"]))
+@hypothesis.given(stem=strategies.text(max_size=120), suffix=strategies.sampled_from([".csv", ".PNG", ".toml"]))
 def test_any_name_becomes_one_that_every_system_takes(stem: str, suffix: str) -> None:
     found = safe_name(stem + suffix)
     assert found.isprintable()

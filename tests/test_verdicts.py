@@ -35,7 +35,7 @@ def drawn(target, masses=None, seed=0, shift=None, width=1.0, n=EVALUATION, step
     for s in range(len(steps)):
         if masses is not None:
             mode = rng.choice(len(target.modes.centres), n, p=masses[s])
-            points = target.modes.centres[mode] + width * target.modes.std * rng.standard_normal((n, 2))
+            points = target.modes.centres[mode] + width * target.std * rng.standard_normal((n, 2))
         else:
             choice, noise = torch.from_numpy(rng.random((n, 2))), torch.from_numpy(rng.standard_normal((n, 2)))
             points = target.transform(choice, noise).numpy()
