@@ -26,7 +26,7 @@ from scoring import Scorer, measured_shapes
 from settings import VERSION, Setting, is_file
 from train import Snapshot, check_state, train_stack
 
-FORMAT = 1  # of checkpoints
+FORMAT = 2  # of checkpoints, and of what a stack computes, bit for bit
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from userdata import placing_for
 from verdicts import Course, judge, ledger
 from workers import TaskError, run_tasks
 
-STACK = 8  # members trained by autograd as one batch on a CPU
+STACK = 8  # members a task on the general path of a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
 
 
