@@ -80,6 +80,33 @@ def test_results_do_not_depend_on_workers_or_cuts(measured, monkeypatch):
     assert np.array_equal(other.samples, measured.samples)
 
 
+METHODS = [
+    {},
+    {"penalty": "gp"},
+    {"update": "lookahead", "ema": 0.9},
+    {"penalty": "spectral+label_smoothing", "update": "extragradient"},
+    {"norm": "batch", "activation": "silu", "train": "both"},
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_score_of_every_method_is_the_same_for_any_cut_workers_and_seeds(method, monkeypatch):
+    """Three seeds in one stack; each alone, by two workers; and with two more. Sizes that fill no vector register."""
+    import study
+
+    setting = Setting(mode="ring_8", d_steps=1, hidden=16, batch_size=13, **method)
+    how = {"steps": 10, "snapshots": 1, "frames": 1, "scores": "critic,slopes,lipschitz"}
+    one, more = (run_study(resolve(Study("n", "q", (setting,), seeds=k, workers="1", **how))) for k in (3, 5))
+    monkeypatch.setattr(study, "stack_size", lambda setting, device: 1)
+    alone = run_study(resolve(Study("n", "q", (setting,), seeds=3, workers="2", **how)))
+    for other in (alone, more):
+        for kind in ("scores", "curves", "measures"):
+            for name, values in getattr(one, kind).items():
+                assert np.array_equal(getattr(other, kind)[name][:3], values, equal_nan=True), name
+        assert np.array_equal(other.samples[:, :3], one.samples)
+        assert other.verdicts[:3] == one.verdicts
+
+
 def test_arrays_have_the_stated_shapes(measured):
     assert measured.curves["d_loss"].shape == (6, 12)
     assert measured.scores["jsd"].shape == (6, 5)
