@@ -24,7 +24,9 @@ class Curves:
         """Enter `values` (4, K, n) of K members at n steps, the first of which has `step` steps before it."""
         slots = np.searchsorted(self.ends, step + np.arange(values.shape[2]), side="right")
         for slot in np.unique(slots[slots < len(self.ends)]):
-            self.sums[:, members, slot] += values[:, :, slots == slot].sum(2, dtype=float)
+            # one after another, so that it does not matter how many are entered at a time
+            ordered = np.concatenate([self.sums[:, members, slot, None], values[:, :, slots == slot]], 2)
+            self.sums[:, members, slot] = np.cumsum(ordered, 2, dtype=float)[:, :, -1]
 
     def until(self, step: int) -> np.ndarray:
         """(4, M, L) float32: the means of all entries that `step` generator steps complete."""

@@ -225,7 +225,7 @@ class FastStack:
                 for step in range(start, stop, _BLOCK):
                     group.train(step, min(_BLOCK, stop - step))
 
-    block = _BLOCK  # generator steps, counted from a look, that are not to be cut
+    block = _BLOCK  # generator steps, counted from a look, that are not to be cut: their losses are computed together
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""

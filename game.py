@@ -73,7 +73,8 @@ class Game:
         self.slope = self._numbers([s.slope for s in settings]).unsqueeze(1)
         self.penalties = {name: self._numbers([s.penalties[name] for s in settings]) for name in first.penalties}
         self.optimizers = {player: make_optimizer(player, getattr(self, player), settings) for player in "dg"}
-        self.noise = self.penalties.get("instance_noise", self._numbers([0.0] * len(settings))).clone()  # as it is now
+        self.noise = self._numbers([0.0] * len(settings))  # std of instance noise, as it is now
+        self.at_step(0)
         self.d_means = self.d.new_zeros(3, len(settings))  # D's loss, mean D(x), mean D(G(z)), as last recorded
         self.g_mean = self.g.new_zeros(len(settings))  # G's loss
         self.rule: Alternating = UPDATES[first.rule](self)

@@ -14,6 +14,7 @@ recorded.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from reference import AutogradStack
 from sample import draw_real
 from settings import Setting
 
-_BLOCK = 32  # generator steps of a member's turn
+_TURNS = 0.25  # seconds in which all members have had a turn: how long a stack takes to hear that it shall stop
 _ALIGNED = 64  # bytes, where torch's own memory begins: what a product is rounded like may depend on it
 
 
@@ -359,8 +360,9 @@ class RecordedStack:
         self.G, self.D = make_pair(settings, seeds, device, dtype)  # filled anew when they are looked at
         self.members = [_Member([s], [seed], Curves(1, []), *self.how) for s, seed in zip(settings, seeds, strict=True)]
         self.tables: dict[Setting, _Table] = {}
+        self.block = 1  # generator steps of the next turns; no number depends on it
 
-    block = _BLOCK
+    most = 32  # generator steps of a turn, at most
 
     def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
         """What comes before the first generator step: see `AutogradStack.begin`."""
@@ -370,12 +372,15 @@ class RecordedStack:
 
     def advance(self, start: int, stop: int) -> None:
         """Train from generator step `start` to `stop`."""
+        began = time.perf_counter()
         with flushed_denormals():
             for m, (setting, member) in enumerate(zip(self.settings, self.members, strict=True)):
                 if setting not in self.tables:
                     self.tables[setting] = _Table(setting, *self.how)
                 curves = self.tables[setting].play(member, start, stop)
                 self.curves.add(start, curves[:, None], slice(m, m + 1))
+        seconds = (time.perf_counter() - began) / max(1, stop - start)
+        self.block = max(1, min(self.most, int(_TURNS / max(seconds, 1e-6))))
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""

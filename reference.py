@@ -115,7 +115,7 @@ class AutogradStack:
 
     # --- to be resumed from ------------------------------------------------------------------------------------------
 
-    block = 1  # generator steps, counted from a look, that are not to be cut: their sums would be rounded otherwise
+    block = 1  # generator steps between two occasions to stop
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""

@@ -104,7 +104,7 @@ def test_data_have_the_sources_scale(name, radius, std):
     ring = radius * np.stack([np.cos(angles), np.sin(angles)], 1)
     np.testing.assert_allclose(modes.centres[order], ring, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(modes.weights, 1 / 8)
-    assert modes.std == pytest.approx(std, rel=1e-12)
+    np.testing.assert_allclose(modes.stds, std, rtol=1e-12)
 
 
 def test_the_table_in_the_docs_says_what_presets_do():

@@ -57,7 +57,7 @@ def equal(some, others):
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch):
     """Members take turns of one step, so that there is a state at every step."""
-    monkeypatch.setattr(RecordedStack, "block", 1)
+    monkeypatch.setattr(RecordedStack, "most", 1)
 
 
 def check(setting, every=1, **how):
@@ -82,7 +82,7 @@ def test_every_loss_rule_and_optimiser_goes_on_where_it_was(loss, rule, optimize
 def test_members_take_whole_turns_and_go_on_between_them(monkeypatch):
     """Past the end of a turn, of a look and of a curve's entry, with three members at three tables."""
     monkeypatch.undo()
-    assert RecordedStack.block > 1
+    assert RecordedStack.most > 1
     setting = dataclasses.replace(SMALL, penalty="gp", update="lookahead", lookahead_k=3)
     check(setting, looks=(0, 40, 70), steps=70)
 
