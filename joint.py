@@ -46,6 +46,7 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> tuple[Results, list[S
         samples=np.concatenate([run.samples[-1:] for run in runs], 1),
         null=[{name: run.null[index][name] for name in scores} for run, index in sources],
         modes=[run.modes[index] for run, index in sources],
+        rarest=[run.rarest[index] for run, index in sources],
         verdicts=[word for run in runs for word in run.verdicts],
         details=[words for run in runs for words in run.details],
         diverged_at=[step for run in runs for step in run.diverged_at],

@@ -79,6 +79,7 @@ def made(
         samples=np.zeros((2, count, 2048, 2), np.float16),
         null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
+        rarest=[0.25 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         verdicts=[word for _, _, words in table for word in words],
         details=[""] * count,
         diverged_at=[None] * count,

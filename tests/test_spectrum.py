@@ -415,6 +415,7 @@ def made(predicted, measured, contraction, settings=None):
         samples=np.repeat(circle.transpose(2, 1, 0)[:, :, None], 5, 2).astype(np.float16),
         null=[],
         modes=[None] * len(settings),
+        rarest=[None] * len(settings),
         verdicts=["converged"] * len(members),
     )
 

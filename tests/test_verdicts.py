@@ -24,7 +24,8 @@ def course_of(measured, steps, **more):
         for name in ("mass", "shape")
         if measured[0].mass is not None
     }
-    return Course(np.asarray(steps), **scores, mean=np.array([m.mean[0] for m in measured]), **modes, **more)
+    whole = {name: np.array([getattr(m, name)[0] for m in measured]) for name in ("mean", "off_data")}
+    return Course(np.asarray(steps), **scores, **whole, **modes, **more)
 
 
 def drawn(target, masses=None, seed=0, shift=None, width=1.0, n=EVALUATION, steps=STEPS):
@@ -45,8 +46,11 @@ def drawn(target, masses=None, seed=0, shift=None, width=1.0, n=EVALUATION, step
     return course_of(measured, steps, samples=n)
 
 
-def made(target, masses=None, mean=None, jsd=None, spread=1.0, shape=1.0, noise=0.0, steps=STEPS, seed=0, **more):
-    """A course of given numbers: masses (S, K), exact or counted among 2048 (noise = 1); mean (S, 2) in target stds."""
+def made(
+    target, masses=None, mean=None, jsd=None, spread=1.0, shape=1.0, noise=0.0, off=0.0, steps=STEPS, seed=0, **more
+):
+    """A course of given numbers: masses (S, K), exact or counted among 2048 (noise = 1); mean (S, 2) in target stds;
+    `off`, the share of samples off the data, one or (S,)."""
     rng, count, null = np.random.default_rng(seed), len(steps), null_scores(target)
     modes = {}
     if target.modes is not None:
@@ -61,7 +65,8 @@ def made(target, masses=None, mean=None, jsd=None, spread=1.0, shape=1.0, noise=
     total = masses.sum(1) if target.modes is not None else np.full(count, np.nan)
     covered = (masses >= weights / 4).sum(1) if target.modes is not None else np.full(count, np.nan)
     jsd = np.broadcast_to(null["jsd"][0] if jsd is None else jsd, count)
-    return Course(steps, jsd, np.full(count, spread), covered, total, mean, **modes, **more)
+    off_data = np.broadcast_to(np.asarray(off, float), count)
+    return Course(steps, jsd, np.full(count, spread), covered, total, mean, off_data, **modes, **more)
 
 
 def verdict(course, target):
@@ -282,6 +287,81 @@ def test_samples_that_run_off_have_diverged_though_finite(factor):
         assert "from step 120 on" in v.detail
 
 
+@pytest.mark.parametrize("mode", ["mixture_4", "grid_25", "checkerboard", "swiss_roll"])
+@pytest.mark.parametrize("width", [1e-3, 1.0, 10.0])
+def test_samples_far_off_the_data_are_lost(mode, width):
+    """All of them some 154 units away, in a spot, as wide as the target's modes, or wide: JSD alone calls it learning,
+    the spread of the first collapsed."""
+    target = make_target(mode)
+    rng, near = np.random.default_rng(0), target.sample(2048, Streams([0], "choice"), Streams([0], "noise")).numpy()
+    away = (154 * np.array([0.6, -0.8]) + width * rng.standard_normal((2048, 2)))[None]
+    measured = [measure(near if s < 3 else away, target) for s in range(12)]
+    assert (measured[0].off_data, measured[-1].off_data) == (0, 1)
+    v = verdict(course_of(measured, STEPS[:12]), target)
+    assert (v.word, v.step, v.missing) == ("lost", 60, ())
+    gone, far = v.detail.split(" off the data, ")
+    assert gone == "100 % of samples"
+    scale = np.sqrt(total_variance(target) / 2)
+    centre = near[0].mean(0) if mode in ("checkerboard", "swiss_roll") else target.modes.centres.mean(0)
+    distance = np.sqrt(np.square(away[0] - centre).sum(1).mean()) / scale
+    assert float(far.partition(" ")[0]) == pytest.approx(distance, rel=0.01)
+    assert far.endswith(" target stds from its mean, from step 60 on")
+
+
+@pytest.mark.parametrize("mode", ["mixture_4", "gaussian", "checkerboard"])
+def test_to_either_side_is_lost_too(mode):
+    """Half of the samples 40 target stds to one side, half to the other: their mean is right where it should be."""
+    target = make_target(mode)
+    scale = np.sqrt(total_variance(target) / 2)
+    rng = np.random.default_rng(0)
+    sides = np.where(np.arange(2048)[:, None] % 2, 40, -40) * scale * np.array([1, 0])
+    course = course_of([measure((sides + rng.normal(size=(2048, 2)))[None], target)] * 12, STEPS[:12])
+    assert verdict(course, target).word == "lost"
+
+
+def test_what_is_off_the_data():
+    """A Gaussian: |x − c| > 2 · 3.035 std, as −2 log 0.01 = 3.035². Its quantile is taken from 2^16 points: 1 %."""
+    target = make_target("gaussian", 1.2)
+    angle = np.linspace(0, 2 * np.pi, 1000)
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1) * np.sqrt(-2 * np.log(0.01)) * 2 * 1.2
+    inside, outside = (measure((2 + factor * ring)[None], target).off_data for factor in (0.98, 1.02))
+    assert (inside, outside) == (0, 1)
+    assert measure((2 + np.where(np.arange(1000)[:, None] % 4, 0.5, 1.1) * ring)[None], target).off_data == 0.25
+    holes = measure(np.zeros((1, 100, 2)), make_target("ring_8"))  # amid the modes is not off the data, though at none
+    assert (holes.off_data, holes.scores["high_quality"]) == (0, 0)
+    assert np.isnan(measure(np.full((1, 10, 2), np.nan), target).off_data)
+
+
+def test_a_generator_that_has_not_lost_the_data_is_not_lost():
+    """One in fifty samples still there; one in fifty at a mode; between the modes; and away for a while."""
+    target = FOUR
+    assert verdict(made(target, np.zeros((51, 4)), jsd=0.66, off=0.98), target).word == "still learning"
+    assert verdict(made(target, np.full((51, 4), 0.005), jsd=0.66, off=1), target).word == "still learning"
+    assert verdict(made(target, np.full((51, 4), 0.002), jsd=0.66, off=0.991), target).word == "lost"
+    between = drawn(target, shift=np.full((12, 2), 2.0), steps=STEPS[:12])  # half-way to the next mode
+    assert verdict(between, target).word != "lost"
+    assert verdict(made(target, off=np.where(np.arange(51) < 50, 1, 0)), target).word == "converged"
+
+
+def test_the_end_decides_whether_the_data_is_lost():
+    """Samples that leave at the very end are lost, whatever the mean of the last quarter is, and since when is said."""
+    v = verdict(made(FOUR, np.where(np.arange(51)[:, None] < 49, 0.247, 0) * np.ones(4), off=[0] * 49 + [1] * 2), FOUR)
+    assert (v.word, v.step) == ("lost", 980)
+    assert verdict(made(FOUR, masses=[[0.0] * 4], off=1, steps=np.array([0])), FOUR).word == "lost"
+
+
+def test_lost_comes_after_diverged_and_before_an_oscillation_out_there():
+    """Far out and shrunk: lost. Swinging about there: lost. Swinging out and in: oscillating, wherever it ends."""
+    target = make_target("checkerboard")
+    wave = 0.8 * np.sin(2 * np.pi * STEPS / 200)[:, None] * [1, 0]
+    assert verdict(made(target, mean=60 + wave, spread=0.01, off=1), target).word == "lost"
+    assert verdict(made(target, mean=60 + wave, off=np.where(wave[:, 0] < 0, 1, 0)), target).word == "oscillating"
+    assert verdict(made(target, mean=60 + wave, off=(np.arange(51) % 10 == 0)), target).word == "oscillating"
+    assert verdict(made(target, mean=wave + np.array([200, 0]), off=1), target).word == "diverged"
+    v = verdict(made(target, off=1, diverged_at=812, broken="G's loss"), target)
+    assert (v.word, v.step) == ("diverged", 812)
+
+
 def test_courses_that_lack_something_are_refused():
     empty = made(FOUR, steps=STEPS[:0])
     with pytest.raises(ValueError, match="at least one snapshot"):
@@ -307,7 +387,7 @@ def test_perfect_generators_are_never_accused(mode):
     fields = {
         name: np.concatenate([m.scores[name] for m in measured])
         for name in ("jsd", "spread", "modes_covered", "high_quality")
-    } | {"mean": np.concatenate([m.mean for m in measured])}
+    } | {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mean", "off_data")}
     if target.modes is not None:
         fields |= {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mass", "shape")}
     rng, null = np.random.default_rng(0), null_scores(target)
@@ -315,6 +395,7 @@ def test_perfect_generators_are_never_accused(mode):
         for rows in (rng.choice(pool, 50, replace=False), np.full(50, i)):
             course = Course(np.arange(50) * 20, **{name: values[rows] for name, values in fields.items()})
             assert judge(course, target, null).word == "converged"
+            assert not course.off_data.any()
             if target.modes is not None:
                 assert [e.what for e in ledger(course, target)] == ["won"] * len(target.modes.weights)
 
