@@ -19,9 +19,9 @@ everywhere, whatever its scale, and mass put where there should be none is seen.
 lower the divergence (data processing), and a finite sample raises it by about (C − 1) / 8N, 0.016 nats at N = 2048;
 `null_scores` measures that.
 
-`measure(samples, target)` gives the same scores and what they are made of: the samples' mean, the share of them that is
-off the data, and for every mode its mass and its shape. verdicts.py judges whole courses by them; docs/measures.md
-explains all to a user.
+`measure(samples, target)` gives the same scores and what they are made of: the samples' mean, the shares of them that
+are on the data and far off, and for every mode its mass and its shape. verdicts.py judges whole courses by them;
+docs/measures.md explains all to a user.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _NULL_DRAWS = 200
 _DEPTH = 8  # 2^8 cells of equal probability
 _OUTSIDE = 2**_DEPTH  # index of the cell that is all the rest of the plane
 _REGION = 0.99  # share of the target inside the cells
-_BEYOND = 2.0  # times the distance from the target's mean that holds `_REGION` of it: a sample farther out has left it
+_BEYOND = 2.0  # times the distance from the target's mean that holds `_REGION` of it: farther out is far off
 _REACH = 3.0  # a sample within so many std of its nearest mode is of high quality
 _FEWEST = 8  # samples at a mode that its shape is taken from
 # A mode's Gaussian cut off at r = 3 std: t = r² / 2std² is Exp(1) on [0, a], a = 9/2; E|x − c|² / 2std² = E[t | t < a]
@@ -77,13 +77,14 @@ class Measures:
     over what a perfect generator's have: 1 is perfect, far below 1 a mode that is hit but not filled, 2.4 one that is
     only part of an even spread. NaN with fewer than 8 samples.
 
-    `off_data` is the share of samples that are outside the target's region of highest density, of 99 %, and more than
-    twice as far from its mean as 99 % of it: 0 for a perfect generator.
+    `on_data` is the share of samples in the target's region of highest density that holds 99 % of it, `far_off` that
+    of samples more than twice as far from its mean as 99 % of it: 0.99 and 0 under a perfect generator.
     """
 
     scores: dict[str, np.ndarray]  # the `SCORES`, each (M,)
     mean: np.ndarray  # (M, 2) of the samples, data units
-    off_data: np.ndarray  # (M,)
+    on_data: np.ndarray  # (M,)
+    far_off: np.ndarray  # (M,)
     mass: np.ndarray | None  # (M, K); None for a target without modes
     shape: np.ndarray | None  # (M, K)
 
@@ -94,7 +95,7 @@ def measure(samples: np.ndarray, target: Target) -> Measures:
     members = len(samples)
     sound = np.isfinite(samples).all((1, 2))
     scores = {name: np.full(members, np.nan) for name in SCORES}
-    mean, off_data = np.full((members, 2), np.nan), np.full(members, np.nan)
+    mean, on_data, far_off = np.full((members, 2), np.nan), np.full(members, np.nan), np.full(members, np.nan)
     mass = shape = None
     if target.modes is not None:
         mass, shape = (np.full((members, len(target.modes.centres)), np.nan) for _ in range(2))
@@ -104,8 +105,8 @@ def measure(samples: np.ndarray, target: Target) -> Measures:
         partition = _partition(target)
         cell = partition.cells(finite, _log_prob(target, finite))
         scores["jsd"][sound] = _jsd(cell)
-        far = np.linalg.norm(finite - partition.mean, axis=-1) > _BEYOND * partition.radius
-        off_data[sound] = (far & (cell == _OUTSIDE)).mean(1)
+        on_data[sound] = (cell != _OUTSIDE).mean(1)
+        far_off[sound] = (np.linalg.norm(finite - partition.mean, axis=-1) > _BEYOND * partition.radius).mean(1)
         scores["spread"][sound] = finite.var(1).sum(-1) / total_variance(target)
         mean[sound] = finite.mean(1)
         if mass is not None and shape is not None:
@@ -114,7 +115,7 @@ def measure(samples: np.ndarray, target: Target) -> Measures:
             mass[sound] = held / samples.shape[1]
             for name, values in _mode_scores(held, samples.shape[1], target).items():
                 scores[name][sound] = values
-    return Measures(scores, mean, off_data, mass, shape)
+    return Measures(scores, mean, on_data, far_off, mass, shape)
 
 
 def total_variance(target: Target) -> float:

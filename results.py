@@ -30,7 +30,7 @@ from store import MANIFEST, RunFolder, is_inside, printable, reason
 from userdata import KEPT, equal, keep, kept, safe_name, told
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
-MEASURES = ("sample_mean", "off_data", "mode_mass", "mode_shape")
+MEASURES = ("sample_mean", "on_data", "far_off", "mode_mass", "mode_shape")
 
 
 def _counts(results: Results, index: int) -> Range:
@@ -122,15 +122,15 @@ class Results:
 
     Steps are generator steps, a row per setting, for settings may spend a budget in different numbers of them.
     `curves[name]` (M, L) at `curve_steps` (settings, L): losses and mean probabilities, each the mean over the
-    generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (F,
-    M, N, 2) float16, data units, at `frame_steps` (settings, F): G at the evaluation latents. `null[i][name]`: mean
-    and standard deviation of a score of setting i's target's own samples, NaN for what is not told from samples.
-    `measures` holds by snapshot `sample_mean` (M, S, 2), data units, `off_data` (M, S), and each mode's `mode_mass`
-    and `mode_shape` (M, S, K), as `metrics.Measures` has them. `details` are the verdicts' reasons; `events` the
-    ledger of modes: (member, step, mode from 1, what, other mode). `seconds[i]`: what training one GAN of setting i
-    took one core (on a GPU: its share of the stack's time), looking at it left out. `weights[m]`: the parameters of
-    member m's G (F, P) and D (F, P) at the frames' steps, float16, flat as in `GAN.MLP`, for the members whose
-    weights are kept. Members that failed are NaN throughout and named in `failures`.
+    generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (F, M,
+    N, 2) float16, data units, at `frame_steps` (settings, F): G at the evaluation latents. `null[i][name]`: mean and
+    standard deviation of a score of setting i's target's own samples, NaN for what is not told from samples.
+    `measures` holds by snapshot `sample_mean` (M, S, 2), data units, `on_data` and `far_off` (M, S), and each mode's
+    `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them. `details` are the verdicts' reasons;
+    `events` the ledger of modes: (member, step, mode from 1, what, other mode). `seconds[i]`: what training one GAN
+    of setting i took one core (on a GPU: its share of the stack's time), looking at it left out. `weights[m]`: the
+    parameters of member m's G (F, P) and D (F, P) at the frames' steps, float16, flat as in `GAN.MLP`, for the
+    members whose weights are kept. Members that failed are NaN throughout and named in `failures`.
 
     `apart[i]` is what tells setting i from those of other runs that stand beside it, as option -> value; empty within
     one run.
@@ -596,7 +596,8 @@ def _results(
         "snapshot_step": _like(np.int64, count, looks),
         **{name: _like(np.float64, count, looks) for name in _score_names(study)},
         "sample_mean": _like(np.float64, count, looks, 2),
-        "off_data": _like(np.float64, count, looks),
+        "on_data": _like(np.float64, count, looks),
+        "far_off": _like(np.float64, count, looks),
         "mode_mass": _like(np.float64, count, looks, most),
         "mode_shape": _like(np.float64, count, looks, most),
     }

@@ -5,9 +5,10 @@ in this order, and the first that holds is the verdict:
 
 - *diverged*: a loss, or the samples, stopped being finite; or the samples end a hundred times as wide, or as far away,
   as the target.
-- *lost*: the samples end off the data: at least 99 % of them are outside the target's region of highest density and
-  more than twice as far from its mean as 99 % of it (`metrics.Measures`), and fewer than 1 % are at a mode. A member
-  that oscillates as well is lost only if this holds throughout the last quarter: else it comes back.
+- *lost*: the samples end off the data, and not near it: fewer than 1 % are on it (in the region of highest density that
+  holds 99 % of the target) or at a mode, and more than half are far off (more than twice as far from the target's mean
+  as 99 % of it). A member that oscillates as well is lost only if this holds throughout the last quarter: else it comes
+  back.
 - *oscillating*: over the last half, the mass of a mode (with fewer than two modes, the samples' mean) turns at least
   four times between half more and half less than its mean, or half a std to either side: see `_swings`.
 - *collapsed*: over the last quarter, a mode gets less than a quarter of its share of the high-quality samples, or fills
@@ -34,7 +35,8 @@ from sample import Target
 VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "lost", "still learning")
 
 FAR = 100.0  # widths of the target: samples so wide or so far away have run off
-GONE = 0.99  # of the samples off the data: then the data is lost
+TRACE = 0.01  # of the samples on the data, or at a mode: with less, and
+MOST = 0.5  # of them far off, the data is lost
 LITTLE = 0.25  # of a mode's share or variance, or of the whole spread: less has collapsed
 JSD_MARGIN = 0.05  # nats above a perfect generator: as much as a Gaussian moved by 0.64 std scores
 SWING = 0.5  # of a mode's mass or weight, or of the target's std, to either side: less is no oscillation
@@ -55,7 +57,8 @@ class Course:
     modes_covered: np.ndarray  # (S,)
     high_quality: np.ndarray  # (S,)
     mean: np.ndarray  # (S, 2) of the samples, data units
-    off_data: np.ndarray  # (S,) share of the samples
+    on_data: np.ndarray  # (S,) share of the samples
+    far_off: np.ndarray  # (S,) share of the samples
     mass: np.ndarray | None = None  # (S, K); None for a target without modes
     shape: np.ndarray | None = None  # (S, K)
     samples: int = EVALUATION  # a snapshot
@@ -174,13 +177,14 @@ def _since(steps: np.ndarray, holds: np.ndarray) -> int:
 def _lost(course: Course, target: Target) -> Verdict | None:
     """The verdict on a course that ends off the data, with the step from which it stays there."""
     at_modes = course.high_quality if target.modes is not None else np.zeros(len(course.steps))
-    lost = (course.off_data >= GONE) & (at_modes < 1 - GONE)
+    lost = (course.on_data < TRACE) & (at_modes < TRACE) & (course.far_off > MOST)
     if not lost[-1]:
         return None
     away = np.square(course.mean[-1] - target_mean(target)).sum() + course.spread[-1] * total_variance(target)
-    share, step = 100 * course.off_data[-1], _since(course.steps, lost)
-    far = f"{np.sqrt(away) / _scale(target):.3g} target stds from its mean"
-    return Verdict("lost", f"{share:.3g} % of samples off the data, {far}, from step {step} on", step=step)
+    step, share = _since(course.steps, lost), 100 * course.on_data[-1]
+    few = f"{share:.1g} % of samples" if share else "no sample"
+    far = f"they lie {np.sqrt(away) / _scale(target):.3g} target stds from its mean"
+    return Verdict("lost", f"{few} on the data, {far}, from step {step} on", step=step)
 
 
 # --- oscillating ------------------------------------------------------------------------------------------------------

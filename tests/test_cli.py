@@ -32,7 +32,7 @@ MAIN = Path(__file__).parent.parent / "main.py"
 STEPS, FRAMES, SNAPSHOTS, SEEDS, EVALUATION = 20, 2, 5, 2, 2048
 TINY = [f"--steps={STEPS}", "--hidden=8", "--batch-size=16", f"--snapshots={SNAPSHOTS}", f"--frames={FRAMES}"]
 SCORES = ["modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"]
-MEASURES = ["sample_mean", "off_data", "mode_mass", "mode_shape"]
+MEASURES = ["sample_mean", "on_data", "far_off", "mode_mass", "mode_shape"]
 CURVES = ["d_loss", "g_loss", "d_real", "d_fake"]
 TABLES = ["comparison.csv", "comparison.tex", "differences.csv", "events.csv", "frames.npz", "history.npz"]
 TABLES += ["report.html", "report.md", "summary.csv", "weights.npz"]

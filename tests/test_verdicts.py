@@ -24,7 +24,7 @@ def course_of(measured, steps, **more):
         for name in ("mass", "shape")
         if measured[0].mass is not None
     }
-    whole = {name: np.array([getattr(m, name)[0] for m in measured]) for name in ("mean", "off_data")}
+    whole = {name: np.array([getattr(m, name)[0] for m in measured]) for name in ("mean", "on_data", "far_off")}
     return Course(np.asarray(steps), **scores, **whole, **modes, **more)
 
 
@@ -47,10 +47,21 @@ def drawn(target, masses=None, seed=0, shift=None, width=1.0, n=EVALUATION, step
 
 
 def made(
-    target, masses=None, mean=None, jsd=None, spread=1.0, shape=1.0, noise=0.0, off=0.0, steps=STEPS, seed=0, **more
+    target,
+    masses=None,
+    mean=None,
+    jsd=None,
+    spread=1.0,
+    shape=1.0,
+    noise=0.0,
+    on=0.99,
+    far=0.0,
+    steps=STEPS,
+    seed=0,
+    **more,
 ):
     """A course of given numbers: masses (S, K), exact or counted among 2048 (noise = 1); mean (S, 2) in target stds;
-    `off`, the share of samples off the data, one or (S,)."""
+    `on` and `far`, the shares of samples on the data and far off, one or (S,)."""
     rng, count, null = np.random.default_rng(seed), len(steps), null_scores(target)
     modes = {}
     if target.modes is not None:
@@ -65,8 +76,8 @@ def made(
     total = masses.sum(1) if target.modes is not None else np.full(count, np.nan)
     covered = (masses >= weights / 4).sum(1) if target.modes is not None else np.full(count, np.nan)
     jsd = np.broadcast_to(null["jsd"][0] if jsd is None else jsd, count)
-    off_data = np.broadcast_to(np.asarray(off, float), count)
-    return Course(steps, jsd, np.full(count, spread), covered, total, mean, off_data, **modes, **more)
+    on, far = (np.broadcast_to(np.asarray(share, float), count) for share in (on, far))
+    return Course(steps, jsd, np.full(count, spread), covered, total, mean, on, far, **modes, **more)
 
 
 def verdict(course, target):
@@ -296,16 +307,16 @@ def test_samples_far_off_the_data_are_lost(mode, width):
     rng, near = np.random.default_rng(0), target.sample(2048, Streams([0], "choice"), Streams([0], "noise")).numpy()
     away = (154 * np.array([0.6, -0.8]) + width * rng.standard_normal((2048, 2)))[None]
     measured = [measure(near if s < 3 else away, target) for s in range(12)]
-    assert (measured[0].off_data, measured[-1].off_data) == (0, 1)
+    assert (measured[0].far_off, measured[-1].far_off, measured[-1].on_data) == (0, 1, 0)
     v = verdict(course_of(measured, STEPS[:12]), target)
     assert (v.word, v.step, v.missing) == ("lost", 60, ())
-    gone, far = v.detail.split(" off the data, ")
-    assert gone == "100 % of samples"
+    on, far, since = v.detail.split(", ")
+    assert (on, since) == ("no sample on the data", "from step 60 on")
     scale = np.sqrt(total_variance(target) / 2)
-    centre = near[0].mean(0) if mode in ("checkerboard", "swiss_roll") else target.modes.centres.mean(0)
+    centre = near[0].mean(0) if target.modes is None else target.modes.centres.mean(0)
     distance = np.sqrt(np.square(away[0] - centre).sum(1).mean()) / scale
-    assert float(far.partition(" ")[0]) == pytest.approx(distance, rel=0.01)
-    assert far.endswith(" target stds from its mean, from step 60 on")
+    assert far == f"they lie {float(far.split()[2]):.3g} target stds from its mean"
+    assert float(far.split()[2]) == pytest.approx(distance, rel=0.01)
 
 
 @pytest.mark.parametrize("mode", ["mixture_4", "gaussian", "checkerboard"])
@@ -319,46 +330,59 @@ def test_to_either_side_is_lost_too(mode):
     assert verdict(course, target).word == "lost"
 
 
-def test_what_is_off_the_data():
-    """A Gaussian: |x − c| > 2 · 3.035 std, as −2 log 0.01 = 3.035². Its quantile is taken from 2^16 points: 1 %."""
+def test_what_is_on_the_data_and_what_far_off():
+    """A Gaussian: 99 % are within √(−2 log 0.01) = 3.035 std, and as far as twice that is not far off. Quantiles are
+    taken from 2^16 points: 1 %."""
     target = make_target("gaussian", 1.2)
     angle = np.linspace(0, 2 * np.pi, 1000)
-    ring = np.stack([np.cos(angle), np.sin(angle)], 1) * np.sqrt(-2 * np.log(0.01)) * 2 * 1.2
-    inside, outside = (measure((2 + factor * ring)[None], target).off_data for factor in (0.98, 1.02))
-    assert (inside, outside) == (0, 1)
-    assert measure((2 + np.where(np.arange(1000)[:, None] % 4, 0.5, 1.1) * ring)[None], target).off_data == 0.25
-    holes = measure(np.zeros((1, 100, 2)), make_target("ring_8"))  # amid the modes is not off the data, though at none
-    assert (holes.off_data, holes.scores["high_quality"]) == (0, 0)
-    assert np.isnan(measure(np.full((1, 10, 2), np.nan), target).off_data)
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1) * np.sqrt(-2 * np.log(0.01)) * 1.2
+    for factor, on, far in ((0.98, 1, 0), (1.02, 0, 0), (1.96, 0, 0), (2.04, 0, 1), (1e250, 0, 1)):
+        found = measure((2 + factor * ring)[None], target)
+        assert (found.on_data, found.far_off) == (on, far), factor
+    found = measure((2 + np.where(np.arange(1000)[:, None] % 4, 0.5, 3) * ring)[None], target)
+    assert (found.on_data, found.far_off) == (0.75, 0.25)
+    amid = measure(np.zeros((1, 100, 2)), make_target("ring_8"))
+    assert (amid.on_data, amid.far_off) == (0, 0)
+    unknown = measure(np.full((1, 10, 2), np.nan), target)
+    assert np.isnan([unknown.on_data, unknown.far_off]).all()
 
 
 def test_a_generator_that_has_not_lost_the_data_is_not_lost():
-    """One in fifty samples still there; one in fifty at a mode; between the modes; and away for a while."""
-    target = FOUR
-    assert verdict(made(target, np.zeros((51, 4)), jsd=0.66, off=0.98), target).word == "still learning"
-    assert verdict(made(target, np.full((51, 4), 0.005), jsd=0.66, off=1), target).word == "still learning"
-    assert verdict(made(target, np.full((51, 4), 0.002), jsd=0.66, off=0.991), target).word == "lost"
+    """A trace of samples still there, or at a mode; half of them near; between the modes; and away for a while."""
+    none, target = np.zeros((51, 4)), FOUR
+    assert verdict(made(target, none, jsd=0.66, on=0, far=1), target).word == "lost"
+    assert verdict(made(target, none, jsd=0.66, on=0.009, far=0.51), target).word == "lost"
+    assert "0.9 % of samples on the data" in verdict(made(target, none, jsd=0.66, on=0.009, far=0.51), target).detail
+    assert verdict(made(target, none, jsd=0.66, on=0.01, far=0.98), target).word == "still learning"
+    assert verdict(made(target, none, jsd=0.66, on=0, far=0.5), target).word == "still learning"
+    assert verdict(made(target, np.full((51, 4), 0.003), jsd=0.66, on=0, far=0.98), target).word == "still learning"
     between = drawn(target, shift=np.full((12, 2), 2.0), steps=STEPS[:12])  # half-way to the next mode
+    assert between.on_data.max() < 0.01
     assert verdict(between, target).word != "lost"
-    assert verdict(made(target, off=np.where(np.arange(51) < 50, 1, 0)), target).word == "converged"
+    gone = np.arange(51) < 50
+    assert verdict(made(target, on=np.where(gone, 0, 0.99), far=gone), target).word == "converged"
 
 
 def test_the_end_decides_whether_the_data_is_lost():
     """Samples that leave at the very end are lost, whatever the mean of the last quarter is, and since when is said."""
-    v = verdict(made(FOUR, np.where(np.arange(51)[:, None] < 49, 0.247, 0) * np.ones(4), off=[0] * 49 + [1] * 2), FOUR)
+    gone = np.arange(51) >= 49
+    masses = np.where(gone, 0, 0.247)[:, None] * np.ones(4)
+    v = verdict(made(FOUR, masses, on=np.where(gone, 0, 0.99), far=gone), FOUR)
     assert (v.word, v.step) == ("lost", 980)
-    assert verdict(made(FOUR, masses=[[0.0] * 4], off=1, steps=np.array([0])), FOUR).word == "lost"
+    assert verdict(made(FOUR, masses=[[0.0] * 4], on=0, far=1, steps=np.array([0])), FOUR).word == "lost"
 
 
 def test_lost_comes_after_diverged_and_before_an_oscillation_out_there():
     """Far out and shrunk: lost. Swinging about there: lost. Swinging out and in: oscillating, wherever it ends."""
     target = make_target("checkerboard")
     wave = 0.8 * np.sin(2 * np.pi * STEPS / 200)[:, None] * [1, 0]
-    assert verdict(made(target, mean=60 + wave, spread=0.01, off=1), target).word == "lost"
-    assert verdict(made(target, mean=60 + wave, off=np.where(wave[:, 0] < 0, 1, 0)), target).word == "oscillating"
-    assert verdict(made(target, mean=60 + wave, off=(np.arange(51) % 10 == 0)), target).word == "oscillating"
-    assert verdict(made(target, mean=wave + np.array([200, 0]), off=1), target).word == "diverged"
-    v = verdict(made(target, off=1, diverged_at=812, broken="G's loss"), target)
+    out = {"mean": 60 + wave, "on": 0}
+    assert verdict(made(target, **out, spread=0.01, far=1), target).word == "lost"
+    assert verdict(made(target, **out, far=1), target).word == "lost"
+    assert verdict(made(target, **out, far=np.where(wave[:, 0] < 0, 1, 0)), target).word == "oscillating"
+    assert verdict(made(target, **out, far=(np.arange(51) % 10 == 0)), target).word == "oscillating"
+    assert verdict(made(target, mean=wave + np.array([200, 0]), on=0, far=1), target).word == "diverged"
+    v = verdict(made(target, on=0, far=1, diverged_at=812, broken="G's loss"), target)
     assert (v.word, v.step) == ("diverged", 812)
 
 
@@ -387,7 +411,7 @@ def test_perfect_generators_are_never_accused(mode):
     fields = {
         name: np.concatenate([m.scores[name] for m in measured])
         for name in ("jsd", "spread", "modes_covered", "high_quality")
-    } | {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mean", "off_data")}
+    } | {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mean", "on_data", "far_off")}
     if target.modes is not None:
         fields |= {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mass", "shape")}
     rng, null = np.random.default_rng(0), null_scores(target)
@@ -395,7 +419,8 @@ def test_perfect_generators_are_never_accused(mode):
         for rows in (rng.choice(pool, 50, replace=False), np.full(50, i)):
             course = Course(np.arange(50) * 20, **{name: values[rows] for name, values in fields.items()})
             assert judge(course, target, null).word == "converged"
-            assert not course.off_data.any()
+            assert not course.far_off.any()
+            assert (course.on_data > 0.97).all()
             if target.modes is not None:
                 assert [e.what for e in ledger(course, target)] == ["won"] * len(target.modes.weights)
 
