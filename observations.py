@@ -149,7 +149,7 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
     counts = []
     for name, of_name in members.items():
         words = [results.verdicts[m] for m in of_name if results.verdicts[m] != "failed"]
-        gone = [f"{n} {_BECAME.get(word, (word, word))[n != 1]}" for word in GONE if (n := words.count(word))]
+        gone = [f"{n} {word}" for word in GONE if (n := words.count(word))]
         beside = f" ({', '.join(gone)})" if gone else ""
         counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{beside}")
     return f"{', '.join(counts)} collapsed"

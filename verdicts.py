@@ -175,7 +175,10 @@ def _since(steps: np.ndarray, holds: np.ndarray) -> int:
 
 
 def _lost(course: Course, target: Target) -> Verdict | None:
-    """The verdict on a course that ends off the data, with the step from which it stays there."""
+    """The verdict on a course that ends off the data, with the step from which it stays there.
+
+    How far away: root mean square distance from the target's mean.
+    """
     at_modes = course.high_quality if target.modes is not None else np.zeros(len(course.steps))
     lost = (course.on_data < TRACE) & (at_modes < TRACE) & (course.far_off > MOST)
     if not lost[-1]:
@@ -183,7 +186,7 @@ def _lost(course: Course, target: Target) -> Verdict | None:
     away = np.square(course.mean[-1] - target_mean(target)).sum() + course.spread[-1] * total_variance(target)
     step, share = _since(course.steps, lost), 100 * course.on_data[-1]
     few = f"{share:.1g} % of samples" if share else "no sample"
-    far = f"they lie {np.sqrt(away) / _scale(target):.3g} target stds from its mean"
+    far = f"they lie {np.sqrt(away) / _scale(target):.3g} target stds away"
     return Verdict("lost", f"{few} on the data, {far}, from step {step} on", step=step)
 
 

@@ -25,7 +25,7 @@ import pytest
 from PIL import Image
 
 from main import app, main
-from results import SWINGS
+from results import SWINGS, VERDICTS
 from settings import FIELDS, NAMES, VERSION, Setting, flag
 
 MAIN = Path(__file__).parent.parent / "main.py"
@@ -579,11 +579,8 @@ def test_the_comparison_has_a_row_per_setting(homework):
     members = read_csv(homework[0] / "summary.csv")
     assert [row["setting"] for row in rows] == HOMEWORK
     parts = [f"{name}_{part}" for name in SCORES for part in ("mean", "low", "high", "n", "null", "null_std", "z")]
-    shares = [
-        f"{v}_{part}"
-        for v in ("converged", "collapsed", "oscillating", "diverged")
-        for part in ("share", "low", "high")
-    ]
+    words = [word.replace(" ", "_") for word in VERDICTS]
+    shares = ["verdicts_n", *(f"{word}_{part}" for word in words for part in ("share", "low", "high"))]
     swings = [f"{name}_{part}" for name in SWINGS for part in ("mean", "low", "high", "n")]
     spent = ["steps", "updates", "samples_seen"]
     assert list(rows[0]) == ["setting", *FIELDS[Setting], "seeds", *spent, *parts, *swings, *shares]
@@ -601,10 +598,12 @@ def test_the_comparison_has_a_row_per_setting(homework):
                 assert float(row[f"{name}_low"]) <= float(row[f"{name}_mean"]) <= float(row[f"{name}_high"])
             else:
                 assert row[f"{name}_mean"] == row[f"{name}_low"] == row[f"{name}_high"] == ""
-        for verdict in ("converged", "collapsed", "oscillating", "diverged"):
+        assert int(row["verdicts_n"]) == SEEDS
+        assert sum(float(row[f"{word}_share"]) for word in words) == pytest.approx(1)
+        for verdict, word in zip(VERDICTS, words, strict=True):
             share = sum(member["verdict"] == verdict for member in own) / SEEDS
-            assert float(row[f"{verdict}_share"]) == share
-            assert 0 <= float(row[f"{verdict}_low"]) <= share <= float(row[f"{verdict}_high"]) <= 1
+            assert float(row[f"{word}_share"]) == share
+            assert 0 <= float(row[f"{word}_low"]) <= share <= float(row[f"{word}_high"]) <= 1
 
 
 @pytest.mark.slow
