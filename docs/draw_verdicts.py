@@ -94,7 +94,7 @@ def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: 
         axes.axhline(np.sqrt(2), color=FAINT, lw=1, ls=":")
         axes.text(last, 1.55, "the target's own", ha="right", color=INK)
         axes.set_ylim(0.3, 100)
-        axes.set_ylabel("distance from target's mean, stds")
+        axes.set_ylabel("distance, target stds")
     elif setting.mode == "mixture_4" and course.mass is not None:
         axes.set_ylabel("mass of each mode")
         axes.set_ylim(-0.02, 1.02)
