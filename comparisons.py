@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from budget import samples_seen, updates
-from intervals import Difference, max_t, mean_interval, paired_difference
-from results import SWINGS, Results, options_told, z_score
+from intervals import Difference, difference_range, max_t, mean_interval, paired_difference
+from results import SWINGS, VERDICTS, Results, options_told, z_score
 from settings import Setting
 from store import RunFolder
 
 DIFFERENCE_COLUMNS = ("setting", "against", "score", "n", "difference", "low", "high", "p", "p_corrected")
-SHARES = ("converged", "collapsed", "oscillating", "diverged")  # verdicts whose shares the comparison states
 
 
 def write_tables(results: Results, folder: RunFolder) -> None:
@@ -26,7 +25,10 @@ def write_tables(results: Results, folder: RunFolder) -> None:
 
 
 def comparison_rows(results: Results) -> list[dict[str, Any]]:
-    """A row per setting: n seeds; mean, 95 % interval, number of seeds that have it and null of each score; shares."""
+    """A row per setting: n seeds; mean, 95 % interval, number of seeds that have it and null of each score; shares.
+
+    The shares of the verdicts are of all seeds that ran, `verdicts_n`, and sum to 1.
+    """
     rows = []
     for index, (folder, setting) in enumerate(zip(results.names, results.study.settings, strict=True)):
         steps = int(results.snapshot_steps[index, -1])
@@ -51,17 +53,22 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
         for name in SWINGS:
             e = results.estimate(name, index)
             row |= {f"{name}_mean": e.value, f"{name}_low": e.low, f"{name}_high": e.high, f"{name}_n": e.n}
-        for verdict in SHARES:
-            e = results.share(verdict, index)
-            row |= {f"{verdict}_share": e.value, f"{verdict}_low": e.low, f"{verdict}_high": e.high}
+        row["verdicts_n"] = results.share(VERDICTS[0], index).n
+        for verdict in VERDICTS:
+            e, name = results.share(verdict, index), verdict.replace(" ", "_")
+            row |= {f"{name}_share": e.value, f"{name}_low": e.low, f"{name}_high": e.high}
         rows.append(row)
     return rows
 
 
 # --- differences -----------------------------------------------------------------------------------------------------
 
-# what settings are compared in: all relative to the target, or the players' own
-COMPARED = ("modes_covered", "high_quality", "jsd", "jsd_swing", "d_loss_swing", "g_loss_swing", "collapsed")
+# what settings are compared in: all relative to the target, or the players' own; shares of verdicts are of all seeds
+COMPARED = (
+    *("modes_covered", "high_quality", "jsd", "jsd_swing", "d_loss_swing", "g_loss_swing"),
+    *("collapsed", "diverged", "lost"),
+)
+_RARE = ("diverged", "lost")  # verdicts that are compared where a seed of either setting has them
 
 
 class Pair(NamedTuple):
@@ -128,24 +135,26 @@ def differences(results: Results) -> list[Compared]:
             both = np.isfinite(a) & np.isfinite(b)
             if score in SWINGS and not both.any():  # too short a run to swing
                 continue
+            if score in _RARE and not (np.nansum(a) or np.nansum(b)):
+                continue
             means = (mean_interval(a[both]).value, mean_interval(b[both]).value)
-            difference = paired_difference(a, b)
-            if score == "collapsed":  # the difference of two shares
-                difference = difference._replace(low=max(difference.low, -1.0), high=min(difference.high, 1.0))
+            within = difference_range(results.range(score, pair.first), results.range(score, pair.second))
+            difference = paired_difference(a, b, within)
             found.append(Compared(pair, score, len(seeds), means, difference, np.nan))
             row = np.full(len(places), np.nan)
             # halves: their difference is finite
             row[[places[s] for s in seeds]] = np.subtract(a / 2, b / 2, out=np.full(len(seeds), np.nan), where=both)
             by_seed.append(row)
     corrected = max_t(np.array(by_seed).reshape(len(found), len(places)))
-    return [c._replace(p_corrected=float(p)) for c, p in zip(found, corrected, strict=True)]
+    # beyond 20 seeds both are drawn, each by itself
+    return [c._replace(p_corrected=float(np.fmax(p, c.difference.p))) for c, p in zip(found, corrected, strict=True)]
 
 
 def _comparable(results: Results, score: str, pair: Pair) -> bool:
     """Whether a score means the same at both settings of a pair."""
     if score in ("d_loss_swing", "g_loss_swing"):  # two losses have two units
         return pair.option != "loss"
-    if score in SWINGS or score == "collapsed":
+    if score in SWINGS or score in VERDICTS:
         return True
     return score in results.scores and bool(np.isfinite(results.null[pair.first][score][0]))
 

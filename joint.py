@@ -68,6 +68,7 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
         samples=np.stack([runs[k].samples[-1, m] for _, k, m in found])[None],
         null=[{name: runs[k].null[i][name] for name in scores} for k, i in first],
         modes=[runs[k].modes[i] for k, i in first],
+        rarest=[runs[k].rarest[i] for k, i in first],
         verdicts=[runs[k].verdicts[m] for _, k, m in found],
         details=[runs[k].details[m] for _, k, m in found],
         diverged_at=[runs[k].diverged_at[m] for _, k, m in found],

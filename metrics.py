@@ -23,8 +23,9 @@ everywhere, whatever its scale, and mass put where there should be none is seen.
 lower the divergence (data processing), and a finite sample raises it by about (C − 1) / 8N, 0.016 nats at N = 2048;
 `null_scores` measures that.
 
-`measure(samples, target)` gives the same scores and what they are made of: the samples' mean, and for every mode its
-mass and its shape. verdicts.py judges whole courses by them; docs/measures.md explains all to a user.
+`measure(samples, target)` gives the same scores and what they are made of: the samples' mean, the shares of them that
+are on the data and far off, and for every mode its mass and its shape. verdicts.py judges whole courses by them;
+docs/measures.md explains all to a user.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ SCORES: dict[str, str] = {
 EVALUATION = 2048  # samples that a score is taken from, unless said otherwise
 _NULL_DRAWS = 200
 _DEPTH = 8  # 2^8 cells of equal probability
+_OUTSIDE = 2**_DEPTH  # index of the cell that is all the rest of the plane
 _REGION = 0.99  # share of the target inside the cells
+_BEYOND = 2.0  # times the distance from the target's mean that holds `_REGION` of it: farther out is far off
 _REACH = 3.0  # a sample within so many std of its nearest mode is of high quality
 _FEWEST = 8  # samples at a mode that its shape is taken from
 # A mode's Gaussian cut off at r = 3 std: t = r² / 2std² is Exp(1) on [0, a], a = 9/2; E|x − c|² / 2std² = E[t | t < a]
@@ -77,10 +80,15 @@ class Measures:
     weight, less the 1.1 % of a Gaussian outside, under a perfect generator. `shape` is the trace of these samples'
     covariance, in the mode's own standard deviations, over what a perfect generator's have: 1 is perfect, far below 1 a
     mode that is hit but not filled, 2.4 one that is only part of an even spread. NaN with fewer than 8 samples.
+
+    `on_data` is the share of samples in the target's region of highest density that holds 99 % of it, `far_off` that
+    of samples more than twice as far from its mean as 99 % of it: 0.99 and 0 under a perfect generator.
     """
 
     scores: dict[str, np.ndarray]  # the `SCORES`, each (M,)
     mean: np.ndarray  # (M, 2) of the samples, data units
+    on_data: np.ndarray  # (M,)
+    far_off: np.ndarray  # (M,)
     mass: np.ndarray | None  # (M, K); None for a target without modes
     shape: np.ndarray | None  # (M, K)
 
@@ -91,14 +99,18 @@ def measure(samples: np.ndarray, target: Target) -> Measures:
     members = len(samples)
     sound = np.isfinite(samples).all((1, 2))
     scores = {name: np.full(members, np.nan) for name in SCORES}
-    mean = np.full((members, 2), np.nan)
+    mean, on_data, far_off = np.full((members, 2), np.nan), np.full(members, np.nan), np.full(members, np.nan)
     mass = shape = None
     if target.modes is not None:
         mass, shape = (np.full((members, len(target.modes.centres)), np.nan) for _ in range(2))
     # squares of larger numbers overflow; so far out, the cell, the nearest mode and the quality are the same
     finite = np.clip(samples[sound], -1e100, 1e100)
     if len(finite):
-        scores["jsd"][sound] = _jsd(finite, target)
+        partition = _partition(target)
+        cell = partition.cells(finite, _log_prob(target, finite))
+        scores["jsd"][sound] = _jsd(cell)
+        on_data[sound] = (cell != _OUTSIDE).mean(1)
+        far_off[sound] = (np.linalg.norm(finite - partition.mean, axis=-1) > _BEYOND * partition.radius).mean(1)
         scores["spread"][sound] = finite.var(1).sum(-1) / total_variance(target)
         mean[sound] = finite.mean(1)
         if mass is not None and shape is not None:
@@ -107,12 +119,17 @@ def measure(samples: np.ndarray, target: Target) -> Measures:
             mass[sound] = held / samples.shape[1]
             for name, values in _mode_scores(held, samples.shape[1], target).items():
                 scores[name][sound] = values
-    return Measures(scores, mean, mass, shape)
+    return Measures(scores, mean, on_data, far_off, mass, shape)
 
 
 def total_variance(target: Target) -> float:
     """Trace of the target's covariance, squared data units."""
     return _partition(target).variance
+
+
+def target_mean(target: Target) -> np.ndarray:
+    """The target's mean (2,), data units."""
+    return _partition(target).mean
 
 
 def _modes(samples: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]:
@@ -189,6 +206,8 @@ class _Partition:
     threshold: np.ndarray  # (2^depth − 1,) data units; above goes right
     log_density: float  # below it a point lies outside the region
     variance: float  # trace of the target's covariance
+    mean: np.ndarray  # (2,) of the target
+    radius: float  # about its mean, within which `_REGION` of it lies
 
     def cells(self, points: np.ndarray, log_density: np.ndarray) -> np.ndarray:
         """Index of the cell of each point: (..., 2) and (...) -> (...); the last index is the outside."""
@@ -197,7 +216,7 @@ class _Partition:
         for _ in range(_DEPTH):
             value = np.where(self.axis[node] == 0, x, y)
             node = 2 * node + 1 + (value > self.threshold[node])
-        return np.where(log_density < self.log_density, 2**_DEPTH, node - (2**_DEPTH - 1))
+        return np.where(log_density < self.log_density, _OUTSIDE, node - (2**_DEPTH - 1))
 
 
 @functools.lru_cache(maxsize=64)
@@ -206,7 +225,8 @@ def _partition(target: Target) -> _Partition:
     points = _points(target)
     log_density = target.log_prob(points).numpy()
     cut = float(np.quantile(log_density, 1 - _REGION))
-    variance = float(points.numpy().var(0).sum())
+    variance, mean = float(points.numpy().var(0).sum()), points.numpy().mean(0)
+    radius = float(np.quantile(np.linalg.norm(points.numpy() - mean, axis=1), _REGION))
     axis, threshold = np.zeros(2**_DEPTH - 1, np.int64), np.zeros(2**_DEPTH - 1)
     cells = [points.numpy()[log_density >= cut]]
     for node in range(2**_DEPTH - 1):  # breadth first: cells[node] is there before its children are appended
@@ -216,7 +236,7 @@ def _partition(target: Target) -> _Partition:
         threshold[node] = np.median(values)
         right = values > threshold[node]
         cells += [cell[~right], cell[right]]
-    return _Partition(axis, threshold, cut, variance)
+    return _Partition(axis, threshold, cut, variance, mean, radius)
 
 
 def _points(target: Target) -> torch.Tensor:
@@ -230,10 +250,10 @@ def _log_prob(target: Target, points: np.ndarray) -> np.ndarray:
         return target.log_prob(torch.from_numpy(points)).numpy()
 
 
-def _jsd(samples: np.ndarray, target: Target) -> np.ndarray:
-    members, n = samples.shape[:2]
-    cell = _partition(target).cells(samples, _log_prob(target, samples))
-    count = 2**_DEPTH + 1
+def _jsd(cell: np.ndarray) -> np.ndarray:
+    """JSD (M,), nats, of samples whose cells are given, (M, N)."""
+    members, n = cell.shape
+    count = _OUTSIDE + 1
     held = np.bincount((cell + count * np.arange(members)[:, None]).ravel(), minlength=members * count)
     q = held.reshape(members, count) / n
     p = np.full(count, _REGION / 2**_DEPTH)

@@ -14,11 +14,12 @@ import numpy as np
 
 from comparisons import Compared, Pair, differences
 from intervals import Estimate, smallest_p
-from results import SWINGS, Results, mode_name
+from results import SWINGS, VERDICTS, Results, mode_name
 from settings import flag
 from tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
 
-REASONED = ("collapsed", "oscillating", "diverged")  # verdicts told with their reasons
+REASONED = ("collapsed", "oscillating", "diverged", "lost")  # verdicts told with their reasons
+GONE = ("diverged", "lost")  # verdicts that leave nothing to collapse
 LEVEL = 0.05  # a difference is shown where its corrected p-value is below
 MOST = 24  # pairs of settings told one by one, those that differ first; differences.csv has all
 SWINGS_OF = {"jsd_swing": "JSD", "d_loss_swing": "D's loss", "g_loss_swing": "G's loss"}
@@ -27,9 +28,14 @@ ASPECTS = {  # of what an option changes -> the scores that tell of it
     "Generator performance": ("modes_covered", "high_quality", "jsd"),
     "Stability": ("jsd_swing",),
     "Collapse": ("collapsed",),
+    "Divergence, and loss of the data": ("diverged", "lost"),
     "Oscillation in the losses": ("d_loss_swing", "g_loss_swing"),
 }
-_BECAME = {"oscillating": ("oscillates", "oscillate"), "still learning": ("is still learning", "are still learning")}
+_BECAME = {  # verdict -> of one GAN, of several
+    "oscillating": ("oscillates", "oscillate"),
+    "still learning": ("is still learning", "are still learning"),
+    "lost": ("is lost", "are lost"),
+}
 BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
 
 
@@ -127,11 +133,15 @@ def _shown(results: Results, c: Compared) -> str:
     if c.pair.option == "std":
         where = f"{mode_name(results.study.settings[c.pair.first].mode)}, {rest}"
     more = _more(c.score, c.difference.value)
-    return f"{score.title} {more} with {x} than with {y} on {where}, by {by} (p {_p_words(c.p_corrected)})"
+    of = f"p {_p_words(c.p_corrected)}{_left_out(c).replace(' (', ', ').replace(')', '')}"
+    return f"{score.title} {more} with {x} than with {y} on {where}, by {by} ({of})"
 
 
 def _collapsed(results: Results, chosen: list[Compared]) -> str:
-    """How many GANs collapsed with each value of the option that the pairs differ in; those that diverged did not."""
+    """How many of all GANs collapsed with each value of the option that the pairs differ in.
+
+    Those that diverged or lost the data are among all, and told beside: they cannot collapse any more.
+    """
     members: dict[str, set[int]] = {}
     for c in chosen:
         for name, index in zip(_names(results, c.pair), c.pair[:2], strict=True):
@@ -139,8 +149,9 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
     counts = []
     for name, of_name in members.items():
         words = [results.verdicts[m] for m in of_name if results.verdicts[m] != "failed"]
-        lost = f" ({diverged} diverged)" if (diverged := words.count("diverged")) else ""
-        counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{lost}")
+        gone = [f"{n} {word}" for word in GONE if (n := words.count(word))]
+        beside = f" ({', '.join(gone)})" if gone else ""
+        counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{beside}")
     return f"{', '.join(counts)} collapsed"
 
 
@@ -320,7 +331,7 @@ def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
     said = f"{title}: {_more(name, e.value)} with {x} than with {y}, by {_by(compared)}, {corrected}{left_out}"
     if name in SWINGS:
         return f"{said}; {y if upward else x} is the steadier."
-    if name == "collapsed":
+    if name in VERDICTS:
         return f"{said}."
     nulls = [results.null[i][name][0] for i in compared.pair[:2]]
     if name == "high_quality":  # more is not better: nearer to a perfect generator's is

@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,28 +24,87 @@ from arrays import fits
 from budget import CURVE_POINTS, steps_of
 from curves import CURVES
 from files import NotARun
-from intervals import Estimate, mean_interval, share_interval
+from intervals import REAL, Estimate, Range, mean_interval, share_interval
 from placing import Placing
 from settings import FIELDS, Look, OptionError, Setting, Study, default, is_file, is_mixture
 from store import MANIFEST, RunFolder, is_inside, printable, reason
 from userdata import KEPT, called, equal, keep, kept, notes_of, placing_for, safe_name, told
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
-MEASURES = ("sample_mean", "mode_mass", "mode_shape")
-SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores: those of scoring.SCORES, which needs torch
-    "": ("modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"),
-    "ema": ("ema_modes_covered", "ema_modes_hit", "ema_high_quality", "ema_reverse_kl", "ema_jsd", "ema_spread"),
-    "transport": ("w2", "sliced_w2"),
-    "critic": ("critic_gap", "g_loss_optimal", "g_loss_gap"),
-    "slopes": ("d_slope", "d_slope_max", "d_angle", "d_gradient", "g_gradient"),
-    "lipschitz": ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1", "w1_critic", "w1_lower"),
-    "spectrum": ("spectrum_rotation", "spectrum_contraction", "spectrum_period", "spectrum_expansion"),
+MEASURES = ("sample_mean", "on_data", "far_off", "mode_mass", "mode_shape")
+
+
+def _counts(results: Results, index: int) -> Range:
+    """Of a number of modes."""
+    return Range(0, results.modes[index] or np.inf)
+
+
+def _to_rarest(results: Results, index: int) -> Range:
+    """Of the Kullback–Leibler divergence from the modes' weights: all mass on the rarest is the most."""
+    rarest = results.rarest[index]
+    return POSITIVE if rarest is None else Range(0, float(np.log(1 / rarest)))
+
+
+def _against_best(results: Results, index: int) -> Range:
+    """Of G's loss against the best D of whatever it generates, which the loss decides."""
+    setting = results.study.settings[index]
+    most = setting.alpha_g / (setting.alpha_g - 1) if setting.alpha_g > 1 else np.inf  # of the α-loss
+    return {
+        "nonsaturating": POSITIVE,
+        "minimax": Range(-np.inf, 0),
+        "lsgan": Range(0, 0.5),
+        "hinge": Range(-1, 1),
+        "alpha": Range(0, most),
+        "alpha_minimax": Range(-most, 0),
+    }.get(setting.loss, REAL)
+
+
+POSITIVE, SHARE, JSD = Range(0, np.inf), Range(0, 1), Range(0, np.log(2))
+Ends = Range | Callable[["Results", int], Range]  # the range of a score; where the setting decides it, of that
+_OF_SAMPLES: dict[str, Ends] = {
+    "modes_covered": _counts,
+    "modes_hit": _counts,
+    "high_quality": SHARE,
+    "reverse_kl": _to_rarest,
+    "jsd": JSD,
+    "spread": POSITIVE,
 }
-WORDS = ("converged", "collapsed", "oscillating", "diverged", "still learning", "failed")  # those of verdicts, and none
+# group -> its scores, those of scoring.SCORES, which needs torch, and between what each lies
+SCORES: dict[str, dict[str, Ends]] = {
+    "": _OF_SAMPLES,
+    "ema": {f"ema_{name}": ends for name, ends in _OF_SAMPLES.items()},
+    "transport": {"w2": POSITIVE, "sliced_w2": POSITIVE},
+    "critic": {"critic_gap": POSITIVE, "g_loss_optimal": _against_best, "g_loss_gap": REAL},
+    "slopes": {
+        "d_slope": POSITIVE,
+        "d_slope_max": POSITIVE,
+        "d_angle": Range(-1, 1),
+        "d_gradient": POSITIVE,
+        "g_gradient": POSITIVE,
+    },
+    "lipschitz": {
+        **dict.fromkeys(("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1"), POSITIVE),
+        **dict.fromkeys(("w1_critic", "w1_lower"), REAL),
+    },
+    "spectrum": {
+        "spectrum_rotation": Range(0, np.pi),
+        "spectrum_contraction": POSITIVE,
+        "spectrum_period": Range(2, np.inf),
+        "spectrum_expansion": Range(-1, np.inf),
+    },
+}
+VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "lost", "still learning")  # those of verdicts.py
+WORDS = (*VERDICTS, "failed")  # the last of a member that has none
 EVENTS = ("won", "lost", "hopped")
 EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
 SWINGS = {"jsd_swing": "jsd", "d_loss_swing": "d_loss", "g_loss_swing": "g_loss"}  # -> score or curve
-_FEW = 8  # points from which no swing is told
+_FEW = 8  # points, with fewer of which no swing is told
+# a straight line leaves no more of T values than their middle does: at most T of half their range squared, over T − 2
+_SWING_RANGES = dict.fromkeys(SWINGS, POSITIVE) | {"jsd_swing": Range(0, JSD.most / 2 * (_FEW / (_FEW - 2)) ** 0.5)}
+_RANGES: dict[str, Ends] = {
+    **_SWING_RANGES,
+    **{name: ends for group in SCORES.values() for name, ends in group.items()},
+}
 _MANY = 2  # options varied, of which a name always has all
 _LONG, _CUT = 200, 180  # bytes of a setting's name: a file system takes 255
 _MOST_SETTINGS = 5000
@@ -67,8 +126,9 @@ class Results:
     generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (F, M, N,
     2) float16, in the plane (frames.npz: in own units, as lengths in scores are), at `frame_steps` (settings, F): G at
     the evaluation latents. `null[i][name]`: mean and standard deviation of a score of setting i's target's own samples,
-    NaN for what is not told from samples. `measures` holds by snapshot `sample_mean` (M, S, 2), own units, and each
-    mode's `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them. `details` are the verdicts' reasons;
+    NaN for what is not told from samples. `measures` holds by snapshot `sample_mean` (M, S, 2), own units, `on_data`
+    and `far_off` (M, S), and each mode's `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them.
+    `rarest[i]` is the least weight of a mode of setting i's target. `details` are the verdicts' reasons;
     `events` the ledger of modes: (member, step, mode from 1, what, other mode). `seconds[i]`: what training one GAN of
     setting i took one core (on a GPU: its share of the stack's time), looking at it left out. `weights[m]`: the
     parameters of member m's G (F, P) and D (F, P) at the frames' steps, float16, flat as in `GAN.MLP`, for the members
@@ -89,6 +149,7 @@ class Results:
     samples: np.ndarray
     null: list[dict[str, tuple[float, float]]]
     modes: list[int | None]  # number of modes of each setting's target
+    rarest: list[float | None]  # least weight of those modes
     verdicts: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     diverged_at: list[int | None] = field(default_factory=list)  # step at which a diverged member was first seen to be
@@ -136,25 +197,33 @@ class Results:
         return found
 
     def last(self, name: str) -> np.ndarray:
-        """Of every member (M,): a score at the last snapshot, a swing, or whether it collapsed, 1 or 0."""
-        if name == "collapsed":
+        """Of every member (M,): a score at the last snapshot, a swing, or whether it has a verdict, 1 or 0."""
+        if name in VERDICTS:
             return np.array([np.nan if word == "failed" else float(word == name) for word in self.verdicts])
         return self.swings[name] if name in SWINGS else self.scores[name][:, -1]
 
     def of_setting(self, index: int) -> list[int]:
         """Members of one setting, in the order of their seeds."""
-        return [m for m, member in enumerate(self.members) if member.setting == index]
+        own = [m for m, member in enumerate(self.members) if member.setting == index]
+        return sorted(own, key=lambda m: self.members[m].seed)
 
     def final(self, name: str, index: int) -> np.ndarray:
         """Of each of a setting's members what `last` says."""
         return self.last(name)[self.of_setting(index)]
 
+    def range(self, name: str, index: int) -> Range:
+        """Between what lies whatever `last` says of a setting's members."""
+        if name in VERDICTS:
+            return SHARE
+        ends = _RANGES[name]
+        return ends if isinstance(ends, Range) else ends(self, index)
+
     def estimate(self, name: str, index: int) -> Estimate:
         """Mean over a setting's seeds of what `final` says."""
-        return mean_interval(self.final(name, index))
+        return mean_interval(self.final(name, index), self.range(name, index))
 
     def share(self, verdict: str, index: int) -> Estimate:
-        """Share of a setting's seeds with a verdict; members that failed are left out."""
+        """Share of a setting's seeds with a verdict: of all, however they ended, but those that failed to run."""
         words = [self.verdicts[m] for m in self.of_setting(index) if self.verdicts[m] != "failed"]
         return share_interval(words.count(verdict), len(words))
 
@@ -422,6 +491,7 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
         made |= {
             "null": results_or_study.null,
             "modes": results_or_study.modes,
+            "rarest": results_or_study.rarest,
             "failures": results_or_study.failures,
             "seconds_per_gan": results_or_study.seconds,
         }
@@ -558,10 +628,12 @@ def _results(
     members = [Member(index, seed) for index in range(len(names)) for seed in study.seed_list]
     called = [(row["setting"], row["seed"]) for row in rows]
     expect(called == [(names[m.setting], str(m.seed)) for m in members], "summary.csv tells of other members")
-    for name in ("null", "modes", "seconds_per_gan"):
+    for name in ("null", "modes", "rarest", "seconds_per_gan"):
         expect(len(run[name]) == len(names), f"{name} is not told of each setting")
-    modes, last = run["modes"], steps_of(study)
+    modes, rarest, last = run["modes"], run["rarest"], steps_of(study)
     expect(all(n is None or (type(n) is int and 0 < n <= 10_000) for n in modes), "modes must be numbers of modes")
+    weights = [0 < _number(w) <= 1 if n is not None else w is None for n, w in zip(modes, rarest, strict=True)]
+    expect(all(weights), "rarest must be the least weights of the modes")
 
     # sizes, each of all settings: what is looked at is, equally often
     least, place = min(last), [m.setting for m in members]
@@ -576,6 +648,8 @@ def _results(
         "snapshot_step": _like(np.int64, count, looks),
         **{name: _like(np.float64, count, looks) for name in _score_names(study)},
         "sample_mean": _like(np.float64, count, looks, 2),
+        "on_data": _like(np.float64, count, looks),
+        "far_off": _like(np.float64, count, looks),
         "mode_mass": _like(np.float64, count, looks, most),
         "mode_shape": _like(np.float64, count, looks, most),
     }
@@ -598,6 +672,7 @@ def _results(
         samples=_plane_samples(shown["samples"], placings) if placings else shown["samples"],
         null=null,
         modes=modes,
+        rarest=[None if w is None else float(w) for w in rarest],
         verdicts=[_one_of(row["verdict"], WORDS) for row in rows],
         details=[row["why"] for row in rows],
         events=_events(folder, names, members, modes, last),

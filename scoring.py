@@ -47,7 +47,8 @@ def score_names(groups: Sequence[str]) -> list[str]:
 def measured_shapes(groups: Sequence[str], modes: int) -> dict[str, tuple[int, ...]]:
     """Everything that `Scorer` measures of one member: name -> shape."""
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(score_names(groups), ())
-    return shapes | {"sample_mean": (2,), "mode_mass": (modes,), "mode_shape": (modes,)}
+    of_samples: dict[str, tuple[int, ...]] = {"sample_mean": (2,), "on_data": (), "far_off": ()}
+    return shapes | of_samples | {"mode_mass": (modes,), "mode_shape": (modes,)}
 
 
 def mode_count(settings: Sequence[Setting]) -> int:
@@ -59,8 +60,9 @@ def mode_count(settings: Sequence[Setting]) -> int:
 class Scorer:
     """Scores the snapshots of one stack; `modes` is the number of columns of what is measured by mode.
 
-    Called with a snapshot it gives every score by name, (M,), and beside them `sample_mean` (M, 2), own units, and
-    `mode_mass` and `mode_shape` (M, modes) as `metrics.Measures` has them, NaN past a target's last mode.
+    Called with a snapshot it gives every score by name, (M,), and beside them `sample_mean` (M, 2), own units,
+    `on_data` and `far_off` (M,), and `mode_mass` and `mode_shape` (M, modes) as `metrics.Measures` has them, NaN past a
+    target's last mode.
     """
 
     def __init__(self, settings: Sequence[Setting], seeds: Sequence[int], groups: Sequence[str], modes: int) -> None:
@@ -76,6 +78,7 @@ class Scorer:
             samples = snapshot.samples[rows]
             measured = metrics.measure(samples, target)
             found["sample_mean"][rows] = target.placing.own(measured.mean)
+            found["on_data"][rows], found["far_off"][rows] = measured.on_data, measured.far_off
             if measured.mass is not None and measured.shape is not None:
                 count = measured.mass.shape[1]
                 found["mode_mass"][rows, :count], found["mode_shape"][rows, :count] = measured.mass, measured.shape

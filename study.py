@@ -286,6 +286,7 @@ def _empty(study: Study, members: list[Member]) -> Results:
         samples=np.full((frames.shape[1], count, EVALUATION, 2), np.nan, np.float16),
         null=[dict(null_scores(target, study.score_groups)) for target in targets],
         modes=[None if target.modes is None else len(target.modes.centres) for target in targets],
+        rarest=[None if target.modes is None else float(target.modes.weights.min()) for target in targets],
     )
 
 
@@ -304,7 +305,7 @@ def _judge(results: Results) -> None:
         verdict = judge(course, target, results.null[member.setting])
         results.verdicts.append(verdict.word)
         results.details.append(verdict.detail)
-        results.diverged_at.append(verdict.step)
+        results.diverged_at.append(verdict.step if verdict.word == "diverged" else None)
         results.events += [(m, e.step, e.mode, e.what, e.other) for e in ledger(course, target)]
 
 
@@ -320,6 +321,8 @@ def _course(results: Results, m: int) -> Course:
         steps=results.snapshot_steps[index],
         **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
         mean=placing_for(results.study.settings[index]).inside(results.measures["sample_mean"][m]),
+        on_data=results.measures["on_data"][m],
+        far_off=results.measures["far_off"][m],
         mass=results.measures["mode_mass"][m, :, :modes] if modes else None,
         shape=results.measures["mode_shape"][m, :, :modes] if modes else None,
         diverged_at=None if at is None else int(results.curve_steps[index, at]),

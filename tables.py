@@ -62,7 +62,11 @@ SCORES = {
     "jsd_swing": Score("swing of JSD", "nats", 3, "its standard deviation about its straight trend over the last half"),
     "d_loss_swing": Score("swing of D's loss", "", 3, "the same of D's loss"),
     "g_loss_swing": Score("swing of G's loss", "", 3, "the same of G's loss"),
-    "collapsed": Score("share collapsed", "", 2, "of the seeds, by their verdicts"),
+    "collapsed": Score(
+        "share collapsed", "", 2, "of all seeds, by their verdicts: diverged and lost ones are among all"
+    ),
+    "diverged": Score("share diverged", "", 2, "of all seeds, by their verdicts"),
+    "lost": Score("share lost", "", 2, "of all seeds, by their verdicts: off the data at the end"),
     "w2": Score(
         "Wasserstein-2",
         "data units",

@@ -1,10 +1,14 @@
 """The verdict on a member's whole course, and the ledger of its modes.
 
-`judge` reads the snapshots of one member and says one of five words, by one rule for all targets. The words are tried
+`judge` reads the snapshots of one member and says one of six words, by one rule for all targets. The words are tried
 in this order, and the first that holds is the verdict:
 
 - *diverged*: a loss, or the samples, stopped being finite; or the samples end a hundred times as wide, or as far away,
   as the target.
+- *lost*: the samples end off the data, and not near it: fewer than 1 % are on it (in the region of highest density that
+  holds 99 % of the target) or at a mode, and more than half are far off (more than twice as far from the target's mean
+  as 99 % of it). A member that oscillates as well is lost only if this holds throughout the last quarter: else it comes
+  back.
 - *oscillating*: over the last half, the mass of a mode (with fewer than two modes, the samples' mean) turns at least
   four times between half more and half less than its mean, or half a std to either side: see `_swings`.
 - *collapsed*: over the last quarter, a mode gets less than a quarter of its share of the high-quality samples, or fills
@@ -25,12 +29,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics import EVALUATION, total_variance
+from metrics import EVALUATION, target_mean, total_variance
 from sample import Target
 
-VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "still learning")
+VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "lost", "still learning")
 
 FAR = 100.0  # widths of the target: samples so wide or so far away have run off
+TRACE = 0.01  # of the samples on the data, or at a mode: with less, and
+MOST = 0.5  # of them far off, the data is lost
 LITTLE = 0.25  # of a mode's share or variance, or of the whole spread: less has collapsed
 JSD_MARGIN = 0.05  # nats above a perfect generator: as much as a Gaussian moved by 0.64 std scores
 SWING = 0.5  # of a mode's mass or weight, or of the target's std, to either side: less is no oscillation
@@ -51,6 +57,8 @@ class Course:
     modes_covered: np.ndarray  # (S,)
     high_quality: np.ndarray  # (S,)
     mean: np.ndarray  # (S, 2) of the samples, data units
+    on_data: np.ndarray  # (S,) share of the samples
+    far_off: np.ndarray  # (S,) share of the samples
     mass: np.ndarray | None = None  # (S, K); None for a target without modes
     shape: np.ndarray | None = None  # (S, K)
     samples: int = EVALUATION  # a snapshot
@@ -78,7 +86,7 @@ class Verdict:
     shrunk: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
     amplitude: float | None = None  # half of low to high; of a mode's mass, or of the mean in target's stds
     period: float | None = None  # generator steps
-    step: int | None = None  # at which a diverged member was first seen to be
+    step: int | None = None  # at which a diverged or lost member was first seen to be, for good
 
 
 def judge(course: Course, target: Target, null: Mapping[str, tuple[float, float]]) -> Verdict:
@@ -93,6 +101,9 @@ def judge(course: Course, target: Target, null: Mapping[str, tuple[float, float]
         raise ValueError(f"target {target.name} has modes: its course needs their mass and shape")
     if (verdict := _diverged(course, target)) is not None:
         return verdict
+    lost = _lost(course, target)
+    if lost is not None and lost.step is not None and lost.step <= course.steps[course.tail][0]:
+        return lost
     missing, shrunk = _missing(course, target, null), _shrunk(course)
     faults = _faults(course, target, missing, shrunk)
     swings = _oscillation(course, target)
@@ -103,6 +114,8 @@ def judge(course: Course, target: Target, null: Mapping[str, tuple[float, float]
         fast = " or less" if period < 3 * np.diff(course.steps[course.half]).max() else ""  # it may well be aliased
         detail = f"{what} by ±{amplitude:.2g}{unit} with a period of {period:.3g} steps{fast}"
         return Verdict("oscillating", "; ".join([detail, *faults]), missing, shrunk, amplitude, period)
+    if lost is not None:
+        return lost
     unjudged = [] if _finite(course).sum() >= OSCILLATION_SNAPSHOTS else ["too few snapshots to see an oscillation"]
     narrow = _level(course.spread, course) < LITTLE * (null["spread"][0] - 3 * null["spread"][1])
     if faults or narrow:
@@ -156,6 +169,25 @@ def _since(steps: np.ndarray, holds: np.ndarray) -> int:
     """The first step from which `holds` (S,), true at the end, stays so."""
     before = np.flatnonzero(~holds)
     return int(steps[before[-1] + 1 if len(before) else 0])
+
+
+# --- lost -------------------------------------------------------------------------------------------------------------
+
+
+def _lost(course: Course, target: Target) -> Verdict | None:
+    """The verdict on a course that ends off the data, with the step from which it stays there.
+
+    How far away: root mean square distance from the target's mean.
+    """
+    at_modes = course.high_quality if target.modes is not None else np.zeros(len(course.steps))
+    lost = (course.on_data < TRACE) & (at_modes < TRACE) & (course.far_off > MOST)
+    if not lost[-1]:
+        return None
+    away = np.square(course.mean[-1] - target_mean(target)).sum() + course.spread[-1] * total_variance(target)
+    step, share = _since(course.steps, lost), 100 * course.on_data[-1]
+    few = f"{share:.1g} % of samples" if share else "no sample"
+    far = f"they lie {np.sqrt(away) / _scale(target):.3g} target stds away"
+    return Verdict("lost", f"{few} on the data, {far}, from step {step} on", step=step)
 
 
 # --- oscillating ------------------------------------------------------------------------------------------------------

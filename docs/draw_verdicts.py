@@ -1,9 +1,10 @@
-"""Draws docs/verdicts.png, a panel for each verdict, each a real member: `python docs/draw_verdicts.py`, a minute."""
+"""Draws docs/verdicts.png, a panel for each verdict, each a real member: `python docs/draw_verdicts.py`, minutes."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from colours import FAINT, GENERATED, INK  # noqa: E402
 from figures import STYLE  # noqa: E402
-from metrics import Measures, measure, null_scores  # noqa: E402
+from metrics import Measures, measure, null_scores, target_mean, total_variance  # noqa: E402
 from sample import target_for  # noqa: E402
 from settings import Setting  # noqa: E402
 from train import train_stack  # noqa: E402
@@ -24,47 +25,59 @@ from verdicts import Course, Verdict, judge  # noqa: E402
 
 MODES = ("#1b3f91", "#e8a620", "#4bd387", "#ae56c6")  # the four modes of mixture_4
 SMALL: Any = {"hidden": 32, "batch_size": 128}
-# title, setting, seed, generator steps
+SEEDS = 8
+# verdict, title, setting, generator steps: the first seed that has the verdict is drawn
 PANELS = (
-    ("gaussian, SGD", Setting(optimizer="sgd", lr=0.1, **SMALL), 0, 2000),
-    ("mixture, tanh", Setting(mode="mixture", activation="tanh", **SMALL), 3, 2000),
-    ("mixture_4, Adam, lr 0.001", Setting(mode="mixture_4", **SMALL), 0, 1500),
-    ("mixture_4, Adam, lr 0.01", Setting(mode="mixture_4", lr=0.01, d_steps=1, **SMALL), 0, 1500),
+    ("converged", "gaussian, SGD", Setting(optimizer="sgd", lr=0.1, **SMALL), 2000),
+    ("still learning", "mixture, tanh", Setting(mode="mixture", activation="tanh", **SMALL), 2000),
+    ("collapsed", "mixture_4, Adam, lr 0.001", Setting(mode="mixture_4", **SMALL), 1500),
+    ("oscillating", "mixture_4, Adam, lr 0.01", Setting(mode="mixture_4", lr=0.01, d_steps=1, **SMALL), 1500),
     (
+        "oscillating",
         "Wasserstein, SGD, lr 0.02",
         Setting(std=0.5, loss="wasserstein", optimizer="sgd", lr=0.02, d_steps=1, **SMALL),
-        0,
         600,
     ),
-    ("Wasserstein, Adam, lr 0.05", Setting(loss="wasserstein", lr=0.05, **SMALL), 2, 800),
+    ("diverged", "Wasserstein, Adam, lr 0.05", Setting(loss="wasserstein", lr=0.05, **SMALL), 800),
+    ("lost", "mixture_4, Adam, lr 0.05", Setting(mode="mixture_4", lr=0.05, d_steps=1, **SMALL), 1000),
+    (
+        "lost",
+        "two_moons, Wasserstein",
+        Setting(mode="two_moons", loss="wasserstein", lr=0.002, d_steps=5, **SMALL),
+        1000,
+    ),
 )
 
 
-def course_of(setting: Setting, seed: int, steps: int) -> Course:
-    """50 snapshots of one member, trained here."""
+def courses_of(setting: Setting, steps: int) -> Iterator[Course]:
+    """50 snapshots of each seed, trained here."""
     target, at = target_for(setting), np.linspace(0, steps, 51).round().astype(int)
-    stack = train_stack([setting] * (seed + 1), range(seed + 1), steps, at.tolist())
-    seen: list[Measures] = [measure(snapshot.samples[seed:], target) for snapshot in stack]
-    scores = {n: np.array([m.scores[n][0] for m in seen]) for n in ("jsd", "spread", "modes_covered", "high_quality")}
-    modes = {}
-    if target.modes is not None:
-        modes = {n: np.array([getattr(m, n)[0] for m in seen]) for n in ("mass", "shape")}
-    return Course(at, mean=np.array([m.mean[0] for m in seen]), **scores, **modes)  # type: ignore[arg-type]
+    stack = train_stack([setting] * SEEDS, range(SEEDS), steps, at.tolist())
+    seen: list[Measures] = [measure(snapshot.samples, target) for snapshot in stack]
+    for m in range(SEEDS):
+        scores = {
+            name: np.array([measured.scores[name][m] for measured in seen])
+            for name in ("jsd", "spread", "modes_covered", "high_quality")
+        }
+        measures = ("mean", "on_data", "far_off", *(("mass", "shape") if target.modes is not None else ()))
+        more = {name: np.array([getattr(measured, name)[m] for measured in seen]) for name in measures}
+        yield Course(at, **scores, **more)  # type: ignore[arg-type]
 
 
 def main() -> None:
     with matplotlib.rc_context({**STYLE, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(9, 6.6), dpi=200, layout="constrained")
-        for axes, (title, setting, seed, steps) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
+        figure = Figure(figsize=(12, 6.6), dpi=150, layout="constrained")
+        for axes, (word, title, setting, steps) in zip(figure.subplots(2, 4).ravel(), PANELS, strict=True):
             target = target_for(setting)
-            course = course_of(setting, seed, steps)
-            verdict = judge(course, target, null_scores(target))
+            judged = ((c, judge(c, target, null_scores(target))) for c in courses_of(setting, steps))
+            course, verdict = next(found for found in judged if found[1].word == word)
             draw(axes, course, verdict, setting, title)
         figure.savefig(ROOT / "docs" / "verdicts.png")
 
 
 def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: Setting, title: str) -> None:
-    """Mode masses where they tell the verdict; the mean, of a run on one mode that swings or runs off; JSD."""
+    """Mode masses where they tell the verdict; the mean, of a run on one mode that swings or runs off; the distance of
+    one that is lost; JSD."""
     target = target_for(setting)
     steps = course.steps
     axes.set_title(verdict.word, loc="left", fontsize=15, fontweight="bold", pad=34)
@@ -74,7 +87,15 @@ def draw(axes: matplotlib.axes.Axes, course: Course, verdict: Verdict, setting: 
     axes.set_xlim(0, last)
     axes.set_xticks([0, last // 2, last])
     axes.set_xlabel(f"generator steps\n{title}")
-    if setting.mode == "mixture_4" and course.mass is not None:
+    if verdict.word == "lost":
+        scale = np.sqrt(total_variance(target) / 2)
+        away = np.square(course.mean - target_mean(target)).sum(1) + course.spread * total_variance(target)
+        axes.semilogy(steps, np.sqrt(away) / scale, color=GENERATED, lw=2)
+        axes.axhline(np.sqrt(2), color=FAINT, lw=1, ls=":")
+        axes.text(last, 1.55, "the target's own", ha="right", color=INK)
+        axes.set_ylim(0.3, 100)
+        axes.set_ylabel("distance, target stds")
+    elif setting.mode == "mixture_4" and course.mass is not None:
         axes.set_ylabel("mass of each mode")
         axes.set_ylim(-0.02, 1.02)
         axes.set_yticks([0, 0.25, 0.5, 1], ["0", "¼", "½", "1"])

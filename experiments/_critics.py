@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from budget import updates
-from intervals import mean_interval
+from intervals import REAL, Range, difference_range, mean_interval
 from parts import Part
 from results import Results
 from tables import counted
@@ -94,8 +94,8 @@ def _between(results: Results, indices: Sequence[int], names: Sequence[str]) -> 
         said.append(f"at {name} at least {lab.words(low)} and at most {lab.words(high)}")
     logs = {name: [np.log(lab.positive(results.final(name, i))) for i in indices] for name in BOUNDS}
     apart = {
-        name: lab.exp(mean_interval(np.mean(logs[name], 0) - np.mean(logs["lipschitz_grid"], 0)))
-        for name in ("lipschitz_secant", "lipschitz_upper")
+        name: lab.exp(mean_interval(np.mean(logs[name], 0) - np.mean(logs["lipschitz_grid"], 0), within))
+        for name, within in (("lipschitz_secant", REAL), ("lipschitz_upper", Range(0, np.inf)))
     }
     return (
         f"Its Lipschitz constant L, per data unit, as geometric means, is {'; '.join(said)}. Of the largest slope on a"
@@ -112,7 +112,7 @@ def _power(results: Results, indices: Sequence[int], bounds: np.ndarray) -> str:
     away = np.log(bounds) - np.log(bounds).mean()
     powers = (away[:, None] * slopes).sum(0) / (away**2).sum()
     matrices = results.study.settings[indices[0]].discriminator_shape[1] + 1
-    ((difference, p),) = lab.tests([(powers, np.full(len(powers), float(matrices)))])
+    ((difference, p),) = lab.compare([(powers, np.full(len(powers), float(matrices)))])
     found = lab.found(difference, p, "more", "less")
     return (
         f"That slope grows as c to the power {lab.words(mean_interval(powers))}, by a line through its logarithm within"
@@ -127,7 +127,7 @@ def _against_asked(results: Results, indices: Sequence[int], names: Sequence[str
         return ""
     logs = [np.log(lab.positive(results.final("lipschitz_grid", i))) for i in indices]
     places: dict[str, list[str]] = {"above": [], "below": [], "": []}
-    for name, (d, p) in zip(names, lab.tests([(a, np.full(len(a), np.log(asked))) for a in logs]), strict=True):
+    for name, (d, p) in zip(names, lab.compare([(a, np.full(len(a), np.log(asked))) for a in logs]), strict=True):
         places[lab.found(d, p, "above", "below").partition(" ")[0]].append(name)
     said = [f"the largest found is {word} that at {lab.listed(at)}" for word, at in places.items() if word and at]
     said += [f"no difference of the largest found from that is shown at {lab.listed(places[''])}"] if places[""] else []
@@ -136,13 +136,16 @@ def _against_asked(results: Results, indices: Sequence[int], names: Sequence[str
 
 def _estimates(results: Results, indices: Sequence[int], names: Sequence[str]) -> str:
     """The critic's estimate of W₁ beside the exact one, within seeds, setting by setting."""
-    tests = lab.tests([(results.final("w1_critic", i), results.final("w1", i)) for i in indices])
+    pairs = [(results.final("w1_critic", i), results.final("w1", i)) for i in indices]
+    tests = lab.compare(
+        pairs, [difference_range(results.range("w1_critic", i), results.range("w1", i)) for i in indices]
+    )
     said = []
     for name, (d, p) in zip(names, tests, strict=True):
         found = lab.found(d, p, "more", "less", by=True)
         said.append(f"{found or f'no difference shown ({lab.words(d.estimate)})'} at {name}")
     return (
-        f"The exact distance between the same points is W₁ = {lab.words(results.estimate('w1', indices[0]))} data"
+        f"The exact distance between the same points is W₁ = {lab.ended(results, 'w1', indices[0])} data"
         " units. Beside it the critic's estimate, the difference of its means over the largest slope found:"
         f" {'; '.join(said)}."
     )
@@ -183,7 +186,7 @@ def _drawn(
     table = [
         {short: f"{value:g}"}
         | {name: lab.words(lab.geometric(results.final(score, i))) for score, (name, _) in BOUNDS.items()}
-        | {name: lab.words(results.estimate(score, i)) for score, (name, _) in DISTANCES.items()}
+        | {name: lab.ended(results, score, i) for score, (name, _) in DISTANCES.items()}
         for value, i in zip(at, indices, strict=True)
     ]
     remarks = [f"{lab.drawn(results)} · slopes: geometric means"]
@@ -212,7 +215,7 @@ def unbounded(results: Results) -> list[Part]:
         }
         everyone = [index, *bounded["clip"], *bounded["gp"]]
         half = results.snapshot_steps.shape[1] // 2
-        tests = lab.tests([_growth(results, i, half) for i in everyone])
+        tests = lab.compare([_growth(results, i, half) for i in everyone])
         growth = [lab.found(d, p, "grown", "shrunk") for d, p in tests]
         names = [lab.kind(settings[i]) for i in everyone]
         loss = mean_interval(results.curves["d_loss"][results.of_setting(index), -1])

@@ -9,7 +9,7 @@ import numpy as np
 
 from intervals import Difference, Estimate, mean_interval
 from parts import Part
-from results import Results
+from results import SHARE, Results
 from settings import Setting
 from tables import counted
 
@@ -27,7 +27,7 @@ def frozen(results: Results) -> list[Part]:
         # in the study's order, but critics first: the moments are told by the first
         indices = sorted(family.indices, key=lambda i: (settings[i].loss != "wasserstein", i))
         names = [lab.kind(settings[i]) for i in indices]
-        tests = lab.tests([_logs(results, i) for i in indices])
+        tests = lab.compare([_logs(results, i) for i in indices])
         said = [
             f"D takes {counted(settings[indices[0]].warmup, 'step')} against the G that was drawn, and then stands"
             " still while G goes on alone. W₁ of the samples from the data, as geometric means in data units:"
@@ -44,7 +44,7 @@ def frozen(results: Results) -> list[Part]:
                 "end over beginning": lab.words(lab.exp(difference.estimate)),
                 "spread at the end": lab.words(lab.geometric(results.final("spread", i))),
                 "share inside": lab.words(_inside(results, i)),
-                "modes covered": lab.words(results.estimate("modes_covered", i)),
+                "modes covered": lab.ended(results, "modes_covered", i),
             }
             for name, i, (difference, _) in zip(names, indices, tests, strict=True)
         ]
@@ -100,7 +100,7 @@ def _inside(results: Results, index: int) -> Estimate:
     half_width = target_of(results.study.settings[index]).half_width
     samples = results.samples[-1, results.of_setting(index)]
     whole = ~np.isnan(samples).any((1, 2))  # of members that failed there is nothing; what is infinite is outside
-    return mean_interval((np.abs(samples[whole].astype(np.float32)) <= half_width).all(-1).mean(-1))
+    return mean_interval((np.abs(samples[whole].astype(np.float32)) <= half_width).all(-1).mean(-1), SHARE)
 
 
 # --- the figure ------------------------------------------------------------------------------------------------------

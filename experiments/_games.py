@@ -197,7 +197,7 @@ def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
         for name in names
         if i != base
     ]
-    tests = lab.tests([(results.final(name, i), results.final(name, base)) for *_, i, name in asked])
+    tests = lab.compare_scores(results, [(name, i, base) for *_, i, name in asked])
     said = []
     for axis in axes:
         told: dict[str, list[str]] = {}
@@ -222,7 +222,7 @@ def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
 def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
     """WGAN-GP less the standard GAN, at each pair of settings, corrected for all together."""
     names = _scores(results, pairs[0][0])
-    tests = lab.tests([(results.final(n, i), results.final(n, j)) for i, j in pairs for n in names])
+    tests = lab.compare_scores(results, [(n, i, j) for i, j in pairs for n in names])
     said = []
     for k, (i, _) in enumerate(pairs):
         told: list[str] = []
@@ -237,7 +237,9 @@ def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
     ends = []
     for name, indices in zip(("WGAN-GP", "the standard GAN"), zip(*pairs, strict=True), strict=True):
         verdicts = [results.verdicts[m] for i in indices for m in results.of_setting(i)]
-        ends.append(f"{verdicts.count('collapsed')} of {counted(len(verdicts), 'run')} of {name}")
+        gone = [f"{n} {word}" for word in ("diverged", "lost") if (n := verdicts.count(word))]
+        beside = f" ({', '.join(gone)})" if gone else ""
+        ends.append(f"{verdicts.count('collapsed')} of {counted(len(verdicts), 'run')} of {name}{beside}")
     return (
         "WGAN-GP against the standard GAN with the same seeds and settings:"
         f" {'; '.join(said)}. {lab.listed(ends)} collapsed."
@@ -261,7 +263,7 @@ def _scores(results: Results, index: int) -> list[str]:
 
 def _row(results: Results, index: int) -> dict[str, str]:
     """What a setting with both players ends with, for a table."""
-    made = {COMPARED[n][1]: lab.words(results.estimate(n, index)) for n in _scores(results, index)}
+    made = {COMPARED[n][1]: lab.ended(results, n, index) for n in _scores(results, index)}
     counts = verdict_counts(results, index)
     return made | {"verdicts": ", ".join(f"{count} {word}" for word, count in counts.items())}
 
@@ -269,5 +271,5 @@ def _row(results: Results, index: int) -> dict[str, str]:
 def _ends(results: Results, index: int) -> str:
     units = {"jsd": " nats", "w1": " data units", "jsd_swing": " nats"}
     return ", ".join(
-        f"{COMPARED[n][0]} {lab.words(results.estimate(n, index))}{units.get(n, '')}" for n in _scores(results, index)
+        f"{COMPARED[n][0]} {lab.ended(results, n, index)}{units.get(n, '')}" for n in _scores(results, index)
     )

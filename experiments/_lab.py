@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from intervals import Difference, Estimate, max_t, mean_interval, paired_difference, smallest_p
+from intervals import (
+    REAL,
+    Difference,
+    Estimate,
+    Range,
+    difference_range,
+    max_t,
+    mean_interval,
+    paired_difference,
+    smallest_p,
+)
 from results import Results
 from settings import FIELDS, Setting
 from tables import interval, number
@@ -108,15 +118,35 @@ def geometric(values: np.ndarray) -> Estimate:
     return exp(mean_interval(np.log(positive(values))))
 
 
-def tests(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Difference, float]]:
-    """Of each pair (n,), (n,) over the same seeds, the difference and its p-value, corrected for all of them."""
+def compare(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], within: Sequence[Range] = ()
+) -> list[tuple[Difference, float]]:
+    """Of each pair (n,), (n,) over the same seeds, the difference and its p-value, corrected for all of them.
+
+    Values are in the order of the seeds. `within` are the ranges of the differences, where they have any.
+    """
     rows = []
     for a, b in pairs:
         known = np.isfinite(a) & np.isfinite(b)
         # halves: the difference of two finite numbers may not be
         rows.append(np.where(known, np.where(known, a, 0) / 2 - np.where(known, b, 0) / 2, np.nan))
     corrected = max_t(np.array(rows)).tolist() if rows else []
-    return [(paired_difference(a, b), p) for (a, b), p in zip(pairs, corrected, strict=True)]
+    found = [paired_difference(*pair, of) for pair, of in zip(pairs, within or [REAL] * len(pairs), strict=True)]
+    return [(d, float(np.fmax(p, d.p))) for d, p in zip(found, corrected, strict=True)]
+
+
+def compare_scores(results: Results, asked: Sequence[tuple[str, int, int]]) -> list[tuple[Difference, float]]:
+    """`compare` of the last values of scores, each (name, setting, setting that it is held against)."""
+    return compare(
+        [(results.final(name, i), results.final(name, j)) for name, i, j in asked],
+        [difference_range(results.range(name, i), results.range(name, j)) for name, i, j in asked],
+    )
+
+
+def ended(results: Results, name: str, index: int) -> str:
+    """A score's mean over a setting's seeds at the end, in words: of how many, where some have none."""
+    e, seeds = results.estimate(name, index), len(results.of_setting(index))
+    return words(e) + (f" ({e.n}/{seeds})" if 0 < e.n < seeds else "")
 
 
 def shown(difference: Difference, p: float) -> bool:
@@ -174,7 +204,7 @@ def dose(
 ) -> Line:
     """A score's last values against an option's values `at`: `log` for geometric means, `seeds` for each seed's own."""
     values = [results.final(score, i) for i in indices]
-    line = _line(name, colour, at, values, log)
+    line = _line(name, colour, at, values, log, [results.range(score, i) for i in indices])
     if seeds:
         line["seeds"] = np.stack(values, 1)
     return line
@@ -183,11 +213,14 @@ def dose(
 def course(results: Results, score: str, index: int, name: str, colour: str | int, *, log: bool = False) -> Line:
     """A score over training."""
     values = results.scores[score][results.of_setting(index)]
-    return _line(name, colour, results.snapshot_steps[index], list(values.T), log)
+    within = [results.range(score, index)] * values.shape[1]
+    return _line(name, colour, results.snapshot_steps[index], list(values.T), log, within)
 
 
-def _line(name: str, colour: str | int, at: np.ndarray, values: Sequence[np.ndarray], log: bool) -> Line:
-    of = np.array([(geometric if log else mean_interval)(v)[:3] for v in values])
+def _line(
+    name: str, colour: str | int, at: np.ndarray, values: Sequence[np.ndarray], log: bool, within: Sequence[Range]
+) -> Line:
+    of = np.array([(geometric(v) if log else mean_interval(v, r))[:3] for v, r in zip(values, within, strict=True)])
     return {"name": name, "colour": colour, "at": at, "value": of[:, 0], "low": of[:, 1], "high": of[:, 2]}
 
 

@@ -25,14 +25,14 @@ import pytest
 from PIL import Image
 
 from main import app, main
-from results import SWINGS
+from results import SWINGS, VERDICTS
 from settings import FIELDS, NAMES, VERSION, Setting, flag
 
 MAIN = Path(__file__).parent.parent / "main.py"
 STEPS, FRAMES, SNAPSHOTS, SEEDS, EVALUATION = 20, 2, 5, 2, 2048
 TINY = [f"--steps={STEPS}", "--hidden=8", "--batch-size=16", f"--snapshots={SNAPSHOTS}", f"--frames={FRAMES}"]
 SCORES = ["modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"]
-MEASURES = ["sample_mean", "mode_mass", "mode_shape"]
+MEASURES = ["sample_mean", "on_data", "far_off", "mode_mass", "mode_shape"]
 CURVES = ["d_loss", "g_loss", "d_real", "d_fake"]
 TABLES = ["comparison.csv", "comparison.tex", "differences.csv", "events.csv", "frames.npz", "history.npz"]
 TABLES += ["report.html", "report.md", "summary.csv", "weights.npz"]
@@ -586,11 +586,8 @@ def test_the_comparison_has_a_row_per_setting(homework):
     members = read_csv(homework[0] / "summary.csv")
     assert [row["setting"] for row in rows] == HOMEWORK
     parts = [f"{name}_{part}" for name in SCORES for part in ("mean", "low", "high", "n", "null", "null_std", "z")]
-    shares = [
-        f"{v}_{part}"
-        for v in ("converged", "collapsed", "oscillating", "diverged")
-        for part in ("share", "low", "high")
-    ]
+    words = [word.replace(" ", "_") for word in VERDICTS]
+    shares = ["verdicts_n", *(f"{word}_{part}" for word in words for part in ("share", "low", "high"))]
     swings = [f"{name}_{part}" for name in SWINGS for part in ("mean", "low", "high", "n")]
     spent = ["steps", "updates", "samples_seen"]
     assert list(rows[0]) == ["setting", *FIELDS[Setting], "seeds", *spent, *parts, *swings, *shares]
@@ -608,10 +605,12 @@ def test_the_comparison_has_a_row_per_setting(homework):
                 assert float(row[f"{name}_low"]) <= float(row[f"{name}_mean"]) <= float(row[f"{name}_high"])
             else:
                 assert row[f"{name}_mean"] == row[f"{name}_low"] == row[f"{name}_high"] == ""
-        for verdict in ("converged", "collapsed", "oscillating", "diverged"):
+        assert int(row["verdicts_n"]) == SEEDS
+        assert sum(float(row[f"{word}_share"]) for word in words) == pytest.approx(1)
+        for verdict, word in zip(VERDICTS, words, strict=True):
             share = sum(member["verdict"] == verdict for member in own) / SEEDS
-            assert float(row[f"{verdict}_share"]) == share
-            assert 0 <= float(row[f"{verdict}_low"]) <= share <= float(row[f"{verdict}_high"]) <= 1
+            assert float(row[f"{word}_share"]) == share
+            assert 0 <= float(row[f"{word}_low"]) <= share <= float(row[f"{word}_high"]) <= 1
 
 
 @pytest.mark.slow

@@ -97,6 +97,17 @@ def test_differences_are_written(measured, tmp_path):
     assert (tmp_path / "alone" / "differences.csv").read_text() == ",".join(rows[0]) + "\n"
 
 
+def test_shares_of_rare_verdicts_are_compared_where_a_seed_has_them(measured):
+    words = ["converged", "diverged", "lost", "converged", "diverged", "collapsed"]
+    found = {c.score: c for c in differences(dataclasses.replace(measured, verdicts=words))}
+    assert [found[n].difference.value for n in ("collapsed", "diverged", "lost")] == pytest.approx([1 / 3, 0, -1 / 3])
+    assert found["lost"].difference.n == 3
+    assert {c.score for c in differences(measured)} & {"diverged", "lost"} == set(measured.verdicts) & {
+        "diverged",
+        "lost",
+    }
+
+
 def test_collapse_is_compared_as_a_share(measured):
     words = ["collapsed", "collapsed", "failed", "converged", "collapsed", "converged"]
     (found,) = (c for c in differences(dataclasses.replace(measured, verdicts=words)) if c.score == "collapsed")

@@ -75,6 +75,7 @@ def made(
         samples=np.zeros((2, count, 2048, 2), np.float16),
         null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
+        rarest=[0.25 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         verdicts=[word for _, _, words in table for word in words],
         details=[""] * count,
         diverged_at=[None] * count,
@@ -402,6 +403,29 @@ def test_capture_is_told_beside_a_perfect_generator() -> None:
     assert same.count("no difference from a perfect generator's") == 3  # high quality, JSD, spread
     shrunk = paragraph(made((mixture(2), [(4, 1.0, 0.1), (4, 0.999, 0.1)], ["collapsed"] * 2)), "2 D steps")
     assert "above a perfect generator's 0.989: too many samples lie near a centre, which is under-dispersion" in shrunk
+
+
+def test_the_diverged_and_the_lost_are_among_all_seeds_and_told():
+    """Two of eight collapsed, not two of two that could: the others diverged or lost the data, which is compared."""
+    rows = [(0, 0.0, 0.66)] * 8
+    gone = ["collapsed"] * 2 + ["lost"] * 5 + ["diverged"]
+    results = made((mixture(2), [(NAN, NAN, NAN), *rows[1:]], gone[::-1]), (mixture(1), GOOD * 2, ["converged"] * 8))
+    results.details[:8] = ["why"] * 8
+    captured, changed = observe(results)
+    assert "mixture_4 · std 0.2: of 16 GANs 8 converged, 5 are lost, 2 collapsed and 1 diverged" in captured.summary
+    words = captured.entries[0][1]
+    assert "5 lost (0.62 [0.31, 0.86]), 2 collapsed (0.25 [0.07, 0.59]), 1 diverged (0.12 [0.02, 0.47])" in words
+    assert "Lost: seed 1: why; seed 2: why; seed 3: why; and 2 more, see summary.csv." in words
+    assert "Only 7 of 8 seeds have scores, and the means are over those." in words
+    assert "2 of 8 with 2 D steps (1 diverged, 5 lost), 0 of 8 with 1 D step collapsed" in changed.summary
+    assert "Divergence, and loss of the data: no difference is shown in 2 comparisons" in changed.summary
+    assert "Share lost: higher" not in changed.entries[0][1]
+    assert "share lost: 0.62 [" in changed.entries[0][1]
+    all_lost = made((mixture(2), rows, ["lost"] * 8), (mixture(1), GOOD * 2, ["converged"] * 8))
+    told = observe(all_lost)[1].summary
+    assert "share lost higher with 2 D steps than with 1 D step on mixture_4 · std 0.2, by 1.00 [1.00, 1.00]" in told
+    fewer = made((mixture(2), [(NAN, NAN, NAN), *rows[1:]], ["lost"] * 8), (mixture(1), GOOD * 2, ["converged"] * 8))
+    assert "(p 0.016, only 7 of 8 shared seeds have it at both)" in observe(fewer)[1].summary
 
 
 def test_members_without_scores_are_left_out_and_counted() -> None:

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -14,13 +15,16 @@ from scipy import stats
 import results as results_module
 import scoring
 from budget import curve_steps, frame_steps, snapshot_steps
-from comparisons import comparison_rows, setting_pairs, write_tables
+from comparisons import comparison_rows, difference_rows, setting_pairs, write_tables
 from files import FolderInUse, NotARun, atomic
 from GAN import make_pair
 from intervals import mean_interval, share_interval
 from joint import join
+from losses import LOSSES, make_loss
+from observations import observations
 from render import plan as plan_pictures
 from results import (
+    Member,
     check_targets,
     clash,
     keep_targets,
@@ -33,10 +37,12 @@ from results import (
     setting_names,
     study_of,
     summary_rows,
+    swing,
 )
 from settings import Look, OptionError, Setting, Study
 from store import RunFolder
 from study import plan, resolve, run_study
+from tables import tex_table, text_table
 from verdicts import VERDICTS
 
 TINY = {"hidden": 4, "batch_size": 8}
@@ -148,7 +154,8 @@ def test_tables_agree_with_the_arrays(measured, tmp_path):
         first = next(csv.DictReader(file))
     spread = measured.scores["spread"][:3, -1]
     low, high = stats.t.interval(0.95, 2, spread.mean(), stats.sem(spread))
-    assert [float(first[f"spread_{k}"]) for k in ("mean", "low", "high")] == pytest.approx([spread.mean(), low, high])
+    cut = [spread.mean(), max(low, 0.0), high]  # a spread is not negative
+    assert [float(first[f"spread_{k}"]) for k in ("mean", "low", "high")] == pytest.approx(cut)
     assert int(first["spread_n"]) == 3
 
 
@@ -330,8 +337,134 @@ def test_words_that_are_no_text_become_escapes(tmp_path):
 
 
 def test_what_load_knows_without_torch_is_what_those_say_who_know():
-    assert results_module.SCORES == scoring.SCORES
-    assert (*VERDICTS, "failed") == results_module.WORDS
+    assert {group: tuple(names) for group, names in results_module.SCORES.items()} == scoring.SCORES
+    assert (*VERDICTS, "failed") == (*results_module.VERDICTS, "failed") == results_module.WORDS
+
+
+def test_every_score_swing_and_share_has_a_range_that_its_values_keep(measured):
+    names = [*measured.scores, *measured.swings, *results_module.VERDICTS]
+    assert set(names) | {n for group in scoring.SCORES.values() for n in group} == {
+        *results_module.VERDICTS,
+        *results_module._RANGES,
+    }
+    assert measured.range("modes_covered", 0) == measured.range("ema_modes_hit", 0) == (0, 4)
+    assert measured.range("reverse_kl", 0) == (0, pytest.approx(np.log(4)))
+    rare = dataclasses.replace(measured, rarest=[0.01, None], modes=[4, None])
+    assert rare.range("reverse_kl", 0) == (0, pytest.approx(np.log(100)))  # all mass on the rarest
+    assert rare.range("reverse_kl", 1) == (0, np.inf)
+    for name in names:
+        values, (least, most) = measured.last(name), measured.range(name, 0)
+        assert (np.isnan(values) | ((values >= least) & (values <= most))).all(), name
+
+
+@pytest.mark.parametrize("count", [8, 9, 25])
+def test_no_course_of_jsd_swings_more_than_its_range(count):
+    """Values at either end in turns, in blocks, at random: none is further about its trend."""
+    most, rng = results_module._RANGES["jsd_swing"].most, np.random.default_rng(0)
+    steps = np.arange(2 * count)[None] + 1
+    courses = [np.arange(2 * count) // block % 2 for block in range(1, count)]
+    courses += list(rng.integers(2, size=(200, 2 * count)))
+    swings = [swing(np.log(2) * course[None].astype(float), steps)[0] for course in courses]
+    assert max(swings) <= most
+    if count == 8:
+        assert max(swings) > 0.97 * most
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_range_of_gs_loss_against_the_best_d(loss, measured):
+    """Whatever the two densities are, their log ratio is a number: over all of them G's loss has these ends."""
+    for alpha_g in (1.0, 0.5, 3.0):
+        setting = Setting(loss=loss, alpha_g=alpha_g)
+        made = make_loss([setting])
+        study = dataclasses.replace(measured.study, settings=(setting,))
+        least, most = dataclasses.replace(measured, study=study).range("g_loss_optimal", 0)
+        if made.optimal_logit is None:
+            assert (least, most) == (-np.inf, np.inf)  # there is no best D
+            continue
+        ratio = torch.linspace(-700, 700, 14001, dtype=torch.float64)[:, None]
+        losses = torch.stack([made.generator(made.optimal_logit(r[None])) for r in ratio]).numpy()
+        assert losses.min() >= least - 1e-12
+        assert losses.max() <= most + 1e-12
+        for end, reached in ((least, losses.min()), (most, losses.max())):
+            assert reached == pytest.approx(end, abs=1e-3) if np.isfinite(end) else abs(reached) > 100
+
+
+def test_intervals_stay_in_the_ranges_everywhere(measured):
+    """Seeds that differ much: Student's interval of nearly every score leaves its range."""
+    rng, changed = np.random.default_rng(0), {}
+    for name, values in measured.scores.items():
+        least, most = measured.range(name, 0)
+        ends = least, most if np.isfinite(most) else 1.0
+        changed[name] = np.where(rng.random(values.shape) < 0.5, *ends)
+        changed[name][:3, -1], changed[name][3:, -1] = [ends[0], ends[0], ends[1]], [ends[1], ends[1], ends[0]]
+    extreme = dataclasses.replace(measured, scores=changed, verdicts=["collapsed", "diverged"] * 3)
+    cut = 0
+    for index, row in enumerate(comparison_rows(extreme)):
+        for name in changed:
+            least, most = extreme.range(name, index)
+            assert least <= row[f"{name}_low"] <= row[f"{name}_mean"] <= row[f"{name}_high"] <= most
+            low, high = stats.t.interval(0.95, 2, row[f"{name}_mean"], stats.sem(extreme.final(name, index)))
+            cut += low < least or high > most
+            assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((max(low, least), min(high, most)))
+    assert cut == 2 * len(changed)
+    kinds = {"modes_covered": 4, "high_quality": 1, "jsd": np.log(2), "collapsed": 1, "diverged": 1}
+    found = {row["score"]: row for row in difference_rows(extreme)}
+    assert set(found) == set(kinds)
+    for name, size in kinds.items():
+        assert -size <= found[name]["low"] <= found[name]["difference"] <= found[name]["high"] <= size
+    assert found["jsd"]["high"] == np.log(2)
+    drawn = next(p for p in plan_pictures(extreme, Look()) if p.path == "comparison.png").arguments["scores"]
+    most = {"modes covered": 4, "high quality": 1, "JSD": np.log(2)}
+    assert [shown.name for shown in drawn] == list(most)
+    for shown in drawn:
+        assert min(shown.low.values()) == 0
+        assert max(shown.high.values()) == most[shown.name]
+    for table in (text_table(extreme), tex_table(extreme)):
+        intervals = re.findall(r"\[([^],]*), ([^]]*)\]", table)
+        assert len(intervals) == 2 * len(most)
+        for (low, high), end in zip(intervals, 2 * list(most.values()), strict=True):
+            assert 0 <= float(low) < float(high) <= round(end, 3)
+    said = " ".join(words for _, words in observations(extreme))
+    told = [tuple(map(float, ends)) for ends in re.findall(r"\[(-?[0-9.]+), (-?[0-9.]+)\]", said.replace("−", "-"))]
+    assert len(told) > 10
+    assert max(abs(end) for ends in told for end in ends) <= 4
+
+
+def test_equal_results_in_another_order_of_seeds_are_equal(measured):
+    """21 seeds, where p is drawn, in two orders: every table but the members' own is the same to the bit."""
+    rng, count = np.random.default_rng(0), 21
+    study = dataclasses.replace(measured.study, seeds=count)
+    members = [Member(i, seed) for i in range(2) for seed in range(count)]
+    scores = {name: rng.random((2 * count, 5)) ** 3 for name in measured.scores}
+    arrays = {"curves": {}, "measures": {}, "samples": np.zeros((4, 2 * count, 1, 2), np.float16)}
+    words = rng.choice(["collapsed", "lost", "converged", "diverged"], 2 * count).tolist()
+    more = {"details": [""] * 2 * count, "diverged_at": [None] * 2 * count}
+    one = dataclasses.replace(measured, study=study, members=members, scores=scores, verdicts=words, **arrays, **more)
+    order = np.concatenate([rng.permutation(count), count + rng.permutation(count)])
+    other = dataclasses.replace(
+        one,
+        members=[members[m] for m in order],
+        scores={name: values[order] for name, values in scores.items()},
+        verdicts=[words[m] for m in order],
+    )
+    assert repr(comparison_rows(other)) == repr(comparison_rows(one))
+    rows = difference_rows(one)
+    assert {row["score"] for row in rows} == {"modes_covered", "high_quality", "jsd", "collapsed", "diverged", "lost"}
+    assert repr(difference_rows(other)) == repr(rows)
+    assert all(row["p_corrected"] >= row["p"] for row in rows)
+    assert [other.members[m].seed for m in other.of_setting(1)] == list(range(count))
+
+
+def test_shares_are_of_all_seeds_and_sum_to_one(measured):
+    words = ["collapsed", "diverged", "lost", "failed", "diverged", "still learning"]
+    of = dataclasses.replace(measured, verdicts=words)
+    names = [word.replace(" ", "_") for word in VERDICTS]
+    for index, row in enumerate(comparison_rows(of)):
+        assert sum(row[f"{name}_share"] for name in names) == pytest.approx(1)
+        assert row["verdicts_n"] == (3, 2)[index]  # a failed seed has no verdict
+    first = comparison_rows(of)[0]
+    assert [first[f"{name}_share"] for name in names] == pytest.approx([0, 1 / 3, 0, 1 / 3, 1 / 3, 0])
+    assert (first["diverged_low"], first["diverged_high"]) == share_interval(1, 3)[1:3]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ def course_of(measured, steps, **more):
         for name in ("mass", "shape")
         if measured[0].mass is not None
     }
-    return Course(np.asarray(steps), **scores, mean=np.array([m.mean[0] for m in measured]), **modes, **more)
+    whole = {name: np.array([getattr(m, name)[0] for m in measured]) for name in ("mean", "on_data", "far_off")}
+    return Course(np.asarray(steps), **scores, **whole, **modes, **more)
 
 
 def drawn(target, masses=None, seed=0, shift=None, width=1.0, n=EVALUATION, steps=STEPS):
@@ -45,8 +46,22 @@ def drawn(target, masses=None, seed=0, shift=None, width=1.0, n=EVALUATION, step
     return course_of(measured, steps, samples=n)
 
 
-def made(target, masses=None, mean=None, jsd=None, spread=1.0, shape=1.0, noise=0.0, steps=STEPS, seed=0, **more):
-    """A course of given numbers: masses (S, K), exact or counted among 2048 (noise = 1); mean (S, 2) in target stds."""
+def made(
+    target,
+    masses=None,
+    mean=None,
+    jsd=None,
+    spread=1.0,
+    shape=1.0,
+    noise=0.0,
+    on=0.99,
+    far=0.0,
+    steps=STEPS,
+    seed=0,
+    **more,
+):
+    """A course of given numbers: masses (S, K), exact or counted among 2048 (noise = 1); mean (S, 2) in target stds;
+    `on` and `far`, the shares of samples on the data and far off, one or (S,)."""
     rng, count, null = np.random.default_rng(seed), len(steps), null_scores(target)
     modes = {}
     if target.modes is not None:
@@ -61,7 +76,8 @@ def made(target, masses=None, mean=None, jsd=None, spread=1.0, shape=1.0, noise=
     total = masses.sum(1) if target.modes is not None else np.full(count, np.nan)
     covered = (masses >= weights / 4).sum(1) if target.modes is not None else np.full(count, np.nan)
     jsd = np.broadcast_to(null["jsd"][0] if jsd is None else jsd, count)
-    return Course(steps, jsd, np.full(count, spread), covered, total, mean, **modes, **more)
+    on, far = (np.broadcast_to(np.asarray(share, float), count) for share in (on, far))
+    return Course(steps, jsd, np.full(count, spread), covered, total, mean, on, far, **modes, **more)
 
 
 def verdict(course, target):
@@ -282,6 +298,94 @@ def test_samples_that_run_off_have_diverged_though_finite(factor):
         assert "from step 120 on" in v.detail
 
 
+@pytest.mark.parametrize("mode", ["mixture_4", "grid_25", "checkerboard", "swiss_roll"])
+@pytest.mark.parametrize("width", [1e-3, 1.0, 10.0])
+def test_samples_far_off_the_data_are_lost(mode, width):
+    """All of them some 154 units away, in a spot, as wide as the target's modes, or wide: JSD alone calls it learning,
+    the spread of the first collapsed."""
+    target = make_target(mode)
+    rng, near = np.random.default_rng(0), target.sample(2048, Streams([0], "choice"), Streams([0], "noise")).numpy()
+    away = (154 * np.array([0.6, -0.8]) + width * rng.standard_normal((2048, 2)))[None]
+    measured = [measure(near if s < 3 else away, target) for s in range(12)]
+    assert (measured[0].far_off, measured[-1].far_off, measured[-1].on_data) == (0, 1, 0)
+    v = verdict(course_of(measured, STEPS[:12]), target)
+    assert (v.word, v.step, v.missing) == ("lost", 60, ())
+    on, far, since = v.detail.split(", ")
+    assert (on, since) == ("no sample on the data", "from step 60 on")
+    scale = np.sqrt(total_variance(target) / 2)
+    centre = near[0].mean(0) if target.modes is None else target.modes.centres.mean(0)
+    distance = np.sqrt(np.square(away[0] - centre).sum(1).mean()) / scale
+    assert far == f"they lie {float(far.split()[2]):.3g} target stds away"
+    assert float(far.split()[2]) == pytest.approx(distance, rel=0.01)
+
+
+@pytest.mark.parametrize("mode", ["mixture_4", "gaussian", "checkerboard"])
+def test_to_either_side_is_lost_too(mode):
+    """Half of the samples 40 target stds to one side, half to the other: their mean is right where it should be."""
+    target = make_target(mode)
+    scale = np.sqrt(total_variance(target) / 2)
+    rng = np.random.default_rng(0)
+    sides = np.where(np.arange(2048)[:, None] % 2, 40, -40) * scale * np.array([1, 0])
+    course = course_of([measure((sides + rng.normal(size=(2048, 2)))[None], target)] * 12, STEPS[:12])
+    assert verdict(course, target).word == "lost"
+
+
+def test_what_is_on_the_data_and_what_far_off():
+    """A Gaussian: 99 % are within √(−2 log 0.01) = 3.035 std, and as far as twice that is not far off. Quantiles are
+    taken from 2^16 points: 1 %."""
+    target = make_target("gaussian", 1.2)
+    angle = np.linspace(0, 2 * np.pi, 1000)
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1) * np.sqrt(-2 * np.log(0.01)) * 1.2
+    for factor, on, far in ((0.98, 1, 0), (1.02, 0, 0), (1.96, 0, 0), (2.04, 0, 1), (1e250, 0, 1)):
+        found = measure((2 + factor * ring)[None], target)
+        assert (found.on_data, found.far_off) == (on, far), factor
+    found = measure((2 + np.where(np.arange(1000)[:, None] % 4, 0.5, 3) * ring)[None], target)
+    assert (found.on_data, found.far_off) == (0.75, 0.25)
+    amid = measure(np.zeros((1, 100, 2)), make_target("ring_8"))
+    assert (amid.on_data, amid.far_off) == (0, 0)
+    unknown = measure(np.full((1, 10, 2), np.nan), target)
+    assert np.isnan([unknown.on_data, unknown.far_off]).all()
+
+
+def test_a_generator_that_has_not_lost_the_data_is_not_lost():
+    """A trace of samples still there, or at a mode; half of them near; between the modes; and away for a while."""
+    none, target = np.zeros((51, 4)), FOUR
+    assert verdict(made(target, none, jsd=0.66, on=0, far=1), target).word == "lost"
+    assert verdict(made(target, none, jsd=0.66, on=0.009, far=0.51), target).word == "lost"
+    assert "0.9 % of samples on the data" in verdict(made(target, none, jsd=0.66, on=0.009, far=0.51), target).detail
+    assert verdict(made(target, none, jsd=0.66, on=0.01, far=0.98), target).word == "still learning"
+    assert verdict(made(target, none, jsd=0.66, on=0, far=0.5), target).word == "still learning"
+    assert verdict(made(target, np.full((51, 4), 0.003), jsd=0.66, on=0, far=0.98), target).word == "still learning"
+    between = drawn(target, shift=np.full((12, 2), 2.0), steps=STEPS[:12])  # half-way to the next mode
+    assert between.on_data.max() < 0.01
+    assert verdict(between, target).word != "lost"
+    gone = np.arange(51) < 50
+    assert verdict(made(target, on=np.where(gone, 0, 0.99), far=gone), target).word == "converged"
+
+
+def test_the_end_decides_whether_the_data_is_lost():
+    """Samples that leave at the very end are lost, whatever the mean of the last quarter is, and since when is said."""
+    gone = np.arange(51) >= 49
+    masses = np.where(gone, 0, 0.247)[:, None] * np.ones(4)
+    v = verdict(made(FOUR, masses, on=np.where(gone, 0, 0.99), far=gone), FOUR)
+    assert (v.word, v.step) == ("lost", 980)
+    assert verdict(made(FOUR, masses=[[0.0] * 4], on=0, far=1, steps=np.array([0])), FOUR).word == "lost"
+
+
+def test_lost_comes_after_diverged_and_before_an_oscillation_out_there():
+    """Far out and shrunk: lost. Swinging about there: lost. Swinging out and in: oscillating, wherever it ends."""
+    target = make_target("checkerboard")
+    wave = 0.8 * np.sin(2 * np.pi * STEPS / 200)[:, None] * [1, 0]
+    out = {"mean": 60 + wave, "on": 0}
+    assert verdict(made(target, **out, spread=0.01, far=1), target).word == "lost"
+    assert verdict(made(target, **out, far=1), target).word == "lost"
+    assert verdict(made(target, **out, far=np.where(wave[:, 0] < 0, 1, 0)), target).word == "oscillating"
+    assert verdict(made(target, **out, far=(np.arange(51) % 10 == 0)), target).word == "oscillating"
+    assert verdict(made(target, mean=wave + np.array([200, 0]), on=0, far=1), target).word == "diverged"
+    v = verdict(made(target, on=0, far=1, diverged_at=812, broken="G's loss"), target)
+    assert (v.word, v.step) == ("diverged", 812)
+
+
 def test_courses_that_lack_something_are_refused():
     empty = made(FOUR, steps=STEPS[:0])
     with pytest.raises(ValueError, match="at least one snapshot"):
@@ -307,7 +411,7 @@ def test_perfect_generators_are_never_accused(mode):
     fields = {
         name: np.concatenate([m.scores[name] for m in measured])
         for name in ("jsd", "spread", "modes_covered", "high_quality")
-    } | {"mean": np.concatenate([m.mean for m in measured])}
+    } | {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mean", "on_data", "far_off")}
     if target.modes is not None:
         fields |= {name: np.concatenate([getattr(m, name) for m in measured]) for name in ("mass", "shape")}
     rng, null = np.random.default_rng(0), null_scores(target)
@@ -315,6 +419,8 @@ def test_perfect_generators_are_never_accused(mode):
         for rows in (rng.choice(pool, 50, replace=False), np.full(50, i)):
             course = Course(np.arange(50) * 20, **{name: values[rows] for name, values in fields.items()})
             assert judge(course, target, null).word == "converged"
+            assert not course.far_off.any()
+            assert (course.on_data > 0.97).all()
             if target.modes is not None:
                 assert [e.what for e in ledger(course, target)] == ["won"] * len(target.modes.weights)
 

@@ -63,6 +63,7 @@ def made(change=None, study=STUDY, **score):
         samples=np.zeros((9, len(members), 16, 2), np.float16),
         null=[dict.fromkeys(SCORES, (0.0, 0.0)) for _ in settings],
         modes=[4] * n,
+        rarest=[0.25] * n,
         verdicts=["still learning"] * len(members),
         details=[""] * len(members),
         diverged_at=[None] * len(members),
@@ -363,14 +364,14 @@ def test_what_diverged_is_left_out_and_stops_nothing():
     results = made(**dict.fromkeys([*MEASURED, "jsd"], broken))
     found = parts(results)
     assert [p.title for p in found] == TITLES
-    ((difference, _),) = lab.tests([(results.final("w1", 0), results.final("jsd", 0))])
+    ((difference, _),) = lab.compare([(results.final("w1", 0), results.final("jsd", 0))])
     assert difference.n == 6
 
 
 def test_comparisons_are_corrected_for_one_another():
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=8) + shift, np.zeros(8)) for shift in (5.0, 0.0, 0.9, 0.0)]
-    found = lab.tests(pairs)
+    found = lab.compare(pairs)
     for (a, b), (difference, p) in zip(pairs, found, strict=True):
         assert difference == paired_difference(a, b)
         assert p >= difference.p
