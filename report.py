@@ -182,9 +182,11 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told]) -> dict[str
                 and all((shelves[i][0].path / shelves[i][1] / "seeds.gif").is_file() for i in indices)
             ):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
-            diverged = any(results.verdicts[m] == "diverged" for i in indices for m in results.of_setting(i))
-            if diverged and file in ("density.gif", "frames.png"):
+            ended = {results.verdicts[m] for i in indices for m in results.of_setting(i)}
+            if "diverged" in ended and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN has diverged, its last finite samples are shown."
+            if "lost" in ended and file in ("density.gif", "frames.png"):
+                caption += " Where a GAN is lost, its samples are far off the data and may be out of the picture."
             if pictures:
                 kinds.append(
                     _kind(heading, caption, pictures, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
