@@ -207,9 +207,11 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
                     shown.append((" · ".join(filter(None, (labels[i][1], where))), found))
             if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for _, shelf in shelved):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
-            diverged = any(results.verdicts[m] == "diverged" for i in indices for m in results.of_setting(i))
-            if diverged and file in ("density.gif", "frames.png"):
+            ended = {results.verdicts[m] for i in indices for m in results.of_setting(i)}
+            if "diverged" in ended and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN has diverged, its last finite samples are shown."
+            if "lost" in ended and file in ("density.gif", "frames.png"):
+                caption += " Where a GAN is lost, its samples are far off the data and may be out of the picture."
             if len(shown) > len(indices):
                 caption += " Where several runs are pooled, each picture is of its own run's seeds."
             if shown:

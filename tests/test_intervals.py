@@ -296,7 +296,7 @@ def test_equal_values_give_equal_answers():
     [("normal", 0.0, 0.953), ("exponential", 1.0, 0.931), ("lognormal", np.exp(0.5), 0.890)],
 )
 def test_coverage_at_eight_pairs(draw, mean, coverage, monkeypatch):
-    monkeypatch.setattr("intervals._RESAMPLES", 9999)  # 0.5 to 1 % of a width do not show in a coverage
+    monkeypatch.setattr("intervals._RESAMPLES", 99_999)  # more do not show in a coverage
     rng = np.random.default_rng(8)
     samples = getattr(rng, draw)(size=(700, 8))
     found = [paired_difference(d, np.zeros(8)) for d in samples]
@@ -308,7 +308,7 @@ def test_coverage_at_eight_pairs(draw, mean, coverage, monkeypatch):
     if draw == "normal":
         assert by_student == pytest.approx(0.95, abs=0.04)  # exact there
     else:
-        assert covered > by_student + 0.01  # of the same samples; the two differ by 0.02 to 0.03
+        assert covered > by_student + 0.02
 
 
 # --- maxT ------------------------------------------------------------------------------------------------------------
