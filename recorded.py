@@ -51,7 +51,7 @@ class Recording:
 
     def replay(self) -> None:
         """Do it again."""
-        with torch.no_grad():
+        with torch.inference_mode():
             for operation, arguments, keywords in self.steps:
                 operation(*arguments, **keywords)
 
