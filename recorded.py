@@ -13,6 +13,7 @@ recorded.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -289,10 +290,11 @@ class _Inputs:
 class _Table:
     """The game of one setting, whose steps are recorded, at which members of that setting take turns."""
 
-    def __init__(self, setting: Setting, evaluation: int, device: torch.device, dtype: torch.dtype) -> None:
-        self.stack = AutogradStack([setting], [0], Curves(1, []), evaluation, device, dtype)
+    def __init__(self, setting: Setting, first: _Member, device: torch.device, dtype: torch.dtype) -> None:
+        alike = dataclasses.replace(setting, data_size=0)  # it draws nothing of its own
+        self.stack = AutogradStack([alike], [0], Curves(1, []), 1, device, dtype)
         self.game = self.stack.game
-        self.inputs = self.game.source = _Inputs(self.stack)
+        self.inputs = self.game.source = _Inputs(first)
         self.game.begin(0)
         self.means = torch.zeros(4, 1, dtype=dtype)  # a generator step's `CURVES`
         self.numbers = self.stack._tensors()
@@ -330,17 +332,20 @@ class _Table:
         recording.replay()
 
     def _record(self, function: Callable[[], object]) -> tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]:
-        """A function of the game recorded, and its draws. What it changes is put back."""
+        """A function of the game recorded, and its draws. What it changes is put back, the member's streams too."""
         before = {name: tensor.clone() for name, tensor in self.numbers.items()}
-        member, inputs = self.inputs.member, self.inputs
-        inputs.member, inputs.noted = self.stack, []
+        inputs, streams = self.inputs, self.inputs.member.streams
+        taken = {purpose: stream.taken for purpose, stream in streams.items()}
+        inputs.noted = []
         function()  # to see what it draws
         draws = inputs.noted
         inputs.ready = [place for _, _, place in draws]
         recording = Recording(function)
-        inputs.member, inputs.ready = member, None
+        inputs.ready = None
         for name, tensor in self.numbers.items():
             tensor.copy_(before[name])
+        for purpose, stream in streams.items():
+            stream.taken = taken.get(purpose, 0)
         return recording, draws
 
 
@@ -376,7 +381,7 @@ class RecordedStack:
         with flushed_denormals():
             for m, (setting, member) in enumerate(zip(self.settings, self.members, strict=True)):
                 if setting not in self.tables:
-                    self.tables[setting] = _Table(setting, *self.how)
+                    self.tables[setting] = _Table(setting, member, *self.how[1:])
                 curves = self.tables[setting].play(member, start, stop)
                 self.curves.add(start, curves[:, None], slice(m, m + 1))
         seconds = (time.perf_counter() - began) / max(1, stop - start)

@@ -191,7 +191,8 @@ def _cost(stack: Stack) -> float:
     s = stack.settings[0]
     weights = s.hidden * (s.hidden * (s.layers - 1) + s.latent_dim + 4)
     rounds = stack.steps / s.g_steps
-    # measured at hidden 64: autograd 3 times as slow as passes written out, gradients of gradients 3 to 5 times slower
+    # roughly, at hidden 64: the general path takes 2 to 3 times as long as passes written out, gradients of gradients
+    # 3 to 5 times that
     through = 1 if can_be_fast(s, stack.device) else 3
     if s.rule == "unrolled" or "consensus" in s.penalties:
         through *= 5
