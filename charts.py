@@ -323,6 +323,13 @@ def _decades(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def _undefined(values: Array) -> Array:
+    """Where a line of `values` (seeds, S) has none because there is none to have yet, (S,): at no seed, but later. What
+    is no longer finite stays so."""
+    empty, finite = np.asarray(np.isnan(values).all(0)), np.asarray(np.isfinite(values).any(0))
+    return np.asarray(empty & np.logical_or.accumulate(finite[::-1])[::-1])
+
+
 def _remarks(
     values: Sequence[Array], middles: Sequence[Sequence[Array]], limits: Sequence[Sequence[float]]
 ) -> list[str]:
@@ -336,7 +343,9 @@ def _remarks(
     else:
         count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         remarks = [f"median of {count} seeds, band: middle half"]
-    lost = np.concatenate([[], *(~np.isfinite(v).ravel() for v in values)])
+    # a line without any value, among others, is of a score that there is not
+    there = [v for v in values if not np.isnan(v).all()] or values
+    lost = np.concatenate([[], *((~np.isfinite(v) & ~_undefined(v)).ravel() for v in there)])
     medians = [np.concatenate([[], *(quartiles[1] for quartiles in lines)]) for lines in middles]
     off = [(m < low) | (m > high) for m, (low, high) in zip(medians, limits, strict=True)]
     for share, what in (

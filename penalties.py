@@ -125,7 +125,9 @@ PENALTIES: dict[str, Penalty] = {
     "r2": Penalty("slopes of D at fake points held down; r1+r2 for both", "γ", r2),
     "dragan": Penalty("slopes of D around real points held to --slope", "λ", dragan),
     "spectral": Penalty("every layer of D scaled to one spectral norm", "that norm"),
-    "instance_noise": Penalty("noise on all that D judges; see --anneal", "its standard deviation, data units"),
+    "instance_noise": Penalty(
+        "noise on all that D judges; see --anneal", "its standard deviation, data units; of own points, the plane's"
+    ),
     "label_smoothing": Penalty("real points labelled a little less than 1", "how much less"),
     "consensus": Penalty("both players also descend the squared gradients of the game", "γ"),
 }

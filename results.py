@@ -563,6 +563,8 @@ def study_of(folder: RunFolder, run: Any) -> Study:
     Raises `NotARun`, also where what run.json says beside the study is not of the kind that it should be.
     """
     with _sound(folder):
+        if "report" in run and "format" not in run:
+            raise NotARun(f"{folder.path}: a report on several runs, not a run; name the runs themselves")
         if run["format"] != FORMAT:
             raise NotARun(f"{folder.path}: the run has format {run['format']!r:.20}, this program reads {FORMAT}")
         settings = []

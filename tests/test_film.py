@@ -350,8 +350,10 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, kind):
         return peak
 
     peak(2)  # what is allocated once
-    # It is chance how many of a frame's arrays there are while another one is encoded; kept frames would be 90 more.
-    assert peak(120) < peak(30) + 20 * 100 * 150
+    # It is chance how many of a frame's arrays there are while another one is encoded, where cores are busy the more:
+    # the least of three tells. Kept frames would be 90 more, each time.
+    many, few = (min(peak(count) for _ in range(3)) for count in (120, 30))
+    assert many < few + 20 * 100 * 150
 
 
 GROWTH = """

@@ -12,7 +12,7 @@ from joint import join
 from observations import observe
 from pipeline import joint_report, run
 from render import plan, plan_joint
-from results import event_rows
+from results import event_rows, load
 from settings import Look, Setting, Study
 from store import RunFolder
 from study import resolve, run_study
@@ -244,3 +244,11 @@ def test_a_pooled_report_has_one_run_s_tables(tmp_path):
     assert "Where several runs are pooled" not in whole
     assert "not in its folder" not in both
     assert "pictures have not been drawn" not in both
+
+
+def test_a_report_on_several_runs_is_no_run(tmp_path):
+    """It says so, whoever is asked to take it for one."""
+    home = RunFolder.create(tmp_path / "both")
+    home.write_json("run.json", {"report": ["a", "b"], "files": []})
+    with pytest.raises(NotARun, match="both: a report on several runs, not a run; name the runs themselves"):
+        load(RunFolder.open(home.path))

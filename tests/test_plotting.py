@@ -474,6 +474,23 @@ def test_curves_are_medians_of_the_seeds_on_every_clock():
     assert_nothing_overlaps(figure)
 
 
+def test_what_is_not_defined_is_not_called_lost():
+    """An empty line among others, and one that begins later. What is lost stays so, and is told."""
+    nan = np.nan
+    for line, undefined in (
+        ([[nan, nan, nan], [nan, nan, nan]], [0, 0, 0]),
+        ([[nan, nan, 1.0], [nan, nan, 2.0]], [1, 1, 0]),
+        ([[1.0, nan, nan], [2.0, nan, nan]], [0, 0, 0]),
+        ([[nan, 1.0], [2.0, 3.0]], [0, 0]),
+        ([[np.inf, 1.0], [np.inf, 3.0]], [0, 0]),
+    ):
+        assert charts._undefined(np.array(line)).tolist() == [bool(u) for u in undefined]
+    empty = charts._remarks([np.array([[nan, nan], [nan, nan]]), np.array([[nan, 1.0], [nan, 2.0]])], [], [])
+    assert empty == ["median of 2 seeds, band: middle half"]
+    lost = charts._remarks([np.array([[1.0, nan], [1.0, 2.0]])], [], [])
+    assert lost[1] == "25.0 % of values not finite and left out"
+
+
 def test_a_perfect_generator_is_a_dashed_line_in_its_band_where_it_has_the_score():
     given = [Track("JSD, nats", courses(1), (0.0165, 0.0014)), Track("critic gap, nats", courses(1), (np.nan, np.nan))]
     figure = charts.curves_figure("", ["1 D step"], clocks(1, 1), given)
