@@ -36,7 +36,7 @@ RUNS = {
     "wasserstein": ["study", "wasserstein", "--steps", "20", *TINY],
     "resumed": ["--penalty", "r1", "--steps", "1500", "--checkpoint", "0.1", *TINY],  # see `_interrupted`
 }
-SECONDS_IN_RUN = ("started", "seconds", "seconds_per_gan")
+SECONDS_IN_RUN = ("started", "resumed", "seconds", "seconds_per_gan")
 MEASURED = re.compile(rb"training [\d.]+ s, all [\d.]+ s|data:image/[a-z]+;base64,[^\"')]*")
 
 
