@@ -883,7 +883,7 @@ def test_runs_are_reported_side_by_side(small, tmp_path, capsys, refused):
     assert files(out) == sorted([*made, "run.json"])
     capsys.readouterr()
     refused(["report", *runs, "--out", out], "both", "not empty")
-    refused(["report", runs[0], out], "both", "not a finished run")
+    refused(["report", runs[0], out], "both", "a report on several runs, not a run")
     refused(["report", runs[0], runs[0]], "twice")
     refused(["report", runs[0], "--out", "x"], "--out x")
 
