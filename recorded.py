@@ -256,8 +256,8 @@ class _Member(AutogradStack):
 
 
 class _Inputs:
-    """What a table draws from: the member whose turn it is. While `noted` is a list, where each draw is put is noted
-    there, in order, for later draws to be put there too."""
+    """What a table draws from: the member whose turn it is. `noted` says of every draw, in order, what was asked and
+    where it was put, so that later draws can be put there too."""
 
     def __init__(self, member: AutogradStack) -> None:
         self.member = member
