@@ -1,14 +1,9 @@
 """The general path on a CPU: a GAN's step is recorded once, and replayed for one member after another.
 
-Any loss, penalty and update rule is trained by autograd, whose bookkeeping costs a CPU more than the arithmetic of
-small networks. But its operations are the same at every step. So one step of a game of one member, the *table*, is
-watched as autograd carries it out (`Recording`): which tensor operations run, in what order, on which memory. From then
-on that list is run, without autograd, into buffers that are kept.
-
-A stack's members take turns at their setting's table: a member's numbers are copied to it, a block of steps is played,
-and they are copied back. Every member is thus computed by the same calls in the same memory, alone or among 64, so its
-bits cannot depend on its company. `reference.AutogradStack` is the slow, obvious reference, and makes the game that is
-recorded.
+Any loss, penalty and update rule is trained by autograd. One step of a game of one member, the *table*, is watched as
+autograd carries it out (see recording.py). A stack's members take turns at their setting's table: a member's numbers
+are copied to it, a block of steps is played, and they are copied back. Where networks are small, several members play
+at once, a lane each. `reference.AutogradStack` is the slow, obvious reference, and makes the game that is recorded.
 """
 
 from __future__ import annotations
@@ -17,206 +12,22 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from arrays import fits
 from curves import Curves
 from fast import flushed_denormals
 from GAN import MLP, make_pair
+from recording import Lanes, Recording
 from reference import AutogradStack
 from sample import draw_real
 from settings import Setting
 
 _TURNS = 0.25  # seconds in which all members have had a turn: how long a stack takes to hear that it shall stop
-_ALIGNED = 64  # bytes, where torch's own memory begins: what a product is rounded like may depend on it
-
-
-class Recording:
-    """What a function without arguments does to tensors, to be done again: the same operations on the same memory.
-
-    Tensors that were there before are read and changed where they are; those that the function makes lie in buffers
-    that later operations use again, and are gone after each replay. Numbers of Python are those of the recording. The
-    function runs once while it is recorded, and its effects stay. Raises ``ValueError`` where it looks at a tensor's
-    values to decide what to do next: that could not be replayed.
-    """
-
-    def __init__(self, function: Callable[[], object]) -> None:
-        with _Watch() as watch:
-            function()
-        self.steps = _plan(watch.calls)
-
-    def replay(self) -> None:
-        """Do it again."""
-        with torch.inference_mode():
-            for operation, arguments, keywords in self.steps:
-                operation(*arguments, **keywords)
-
-    def tensors(self) -> list[Tensor]:
-        """All that a replay reads and writes."""
-        return _tensors([(arguments, keywords) for _, arguments, keywords in self.steps])
-
-
-_LIKE = {torch.ops.aten.ones_like, torch.ops.aten.zeros_like}  # what they make has the form of their input alone
-
-
-class _Call(NamedTuple):
-    operation: Any
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    read: set[int]  # memory of what it was given
-    made: list[Tensor]  # its results
-
-
-class _Watch(TorchDispatchMode):
-    """Notes every operation that computes something, below autograd; keeps all tensors, so that no memory is reused."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[_Call] = []
-        self.kept: list[Any] = []
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # to skip it takes an import of the whole compiler, a second
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is torch.ops.aten._local_scalar_dense.default:
-            raise ValueError("a step that looks at a tensor's values cannot be recorded")
-        result = func(*args, **kwargs)
-        self.kept.append((args, kwargs, result))
-        read, made = set(map(_place, _tensors((args, kwargs)))), _tensors(result)
-        if func._schema.is_mutable or not read.issuperset(map(_place, made)):  # else a mere view
-            self.calls.append(_Call(func, args, kwargs, read, made))
-        return result
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    """The tensors in arguments or results, which may be lists."""
-    if isinstance(tree, Tensor):
-        return [tree]
-    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (tuple, list)) else ()
-    return [tensor for part in parts for tensor in _tensors(part)]
-
-
-def _with(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """Arguments with every tensor changed to another."""
-    if isinstance(tree, Tensor):
-        return change(tree)
-    if isinstance(tree, dict):
-        return {name: _with(part, change) for name, part in tree.items()}
-    return type(tree)(_with(part, change) for part in tree) if isinstance(tree, (tuple, list)) else tree
-
-
-def _place(tensor: Tensor) -> int:
-    """The memory that a tensor is a view of."""
-    return tensor.untyped_storage().data_ptr()
-
-
-def _plan(calls: Sequence[_Call]) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
-    """Recorded operations as calls that write into buffers; what does not depend on any input is computed here."""
-    last: dict[int, int] = {}  # the last call that needs a piece of memory
-    changed: set[int] = set()  # memory that is changed in place
-    for i, call in enumerate(calls):
-        last.update(dict.fromkeys((*call.read, *map(_place, call.made)), i))
-        changed.update(_changed(call))
-    buffers: dict[int, Tensor] = {}  # by the memory that they stand for
-    constants: set[int] = set()
-    free: dict[int, list[Tensor]] = {}  # buffers to be used again, by size
-
-    def here(tensor: Tensor) -> Tensor:
-        """A recorded tensor, in the buffer that stands for its memory; one that was there before, as it is."""
-        buffer = buffers.get(_place(tensor))
-        if buffer is None:
-            return tensor.detach()
-        made = torch.empty(0, dtype=tensor.dtype)
-        return made.set_(buffer.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride())
-
-    steps = []
-    for i, call in enumerate(calls):
-        arguments, keywords = _with(call.arguments, here), _with(call.keywords, here)
-        if call.operation._schema.is_mutable:
-            steps.append((call.operation._op, arguments, keywords))
-        else:
-            made = set(map(_place, call.made))
-            fixed = (call.operation.overloadpacket in _LIKE or call.read <= constants) and not made & changed
-            for tensor in call.made:
-                size = -(-tensor.untyped_storage().nbytes() // _ALIGNED) * _ALIGNED
-                spare = free.get(size)
-                buffers[_place(tensor)] = spare.pop() if spare and not fixed else torch.empty(size, dtype=torch.uint8)
-            step = _into(call.operation, arguments, keywords, [here(tensor) for tensor in call.made])
-            if fixed:
-                constants |= made
-                step[0](*step[1], **step[2])
-            else:
-                steps.append(step)
-        for place in {*call.read, *map(_place, call.made)}:
-            if last[place] == i and place in buffers and place not in constants:
-                free.setdefault(buffers[place].numel(), []).append(buffers[place])
-    return steps
-
-
-def _changed(call: _Call) -> set[int]:
-    """The memory that an operation changes in place."""
-    schema = call.operation._schema
-    if not schema.is_mutable:
-        return set()
-    given = dict(zip((a.name for a in schema.arguments), call.arguments, strict=False)) | call.keywords
-    return set(map(_place, _tensors([given[a.name] for a in schema.arguments if a.is_write and a.name in given])))
-
-
-# PyTorch's own functions for operations that are many, which cost less to call than the operations themselves
-_DIRECT: dict[Any, Callable[..., Any]] = {
-    getattr(getattr(torch.ops.aten, name), overload): getattr(torch, name)
-    for name, overload in (
-        *(
-            (name, "default")
-            for name in ("baddbmm", "bmm", "cat", "clamp_min", "mm", "neg", "rsqrt", "sigmoid", "sqrt")
-        ),
-        *((name, overload) for name in ("add", "div", "mul", "sub") for overload in ("Scalar", "Tensor")),
-        *(("pow", "Tensor_Scalar"), ("mean", "dim"), ("sum", "dim_IntList"), ("where", "self"), ("tanh", "default")),
-    )
-}
-
-
-def _into(
-    func: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], results: list[Tensor]
-) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """An operation that writes its results where they are wanted."""
-    if func in _DIRECT:
-        return _DIRECT[func], arguments, keywords | {"out": results[0]}
-    if func is torch.ops.aten.clone.default:
-        return Tensor.copy_, (results[0], arguments[0]), {}
-    if func is torch.ops.aten.relu.default:  # which is made of this
-        return torch.clamp_min, (*arguments, 0), {"out": results[0]}
-    overload, names = _out_overload(func)
-    if overload is not None:
-        return overload, arguments, keywords | dict(zip(names, results, strict=True))
-
-    def copied(*args: Any, **kwargs: Any) -> None:
-        made = func(*args, **kwargs)
-        for result, value in zip(results, _tensors(made), strict=True):
-            result.copy_(value)
-
-    return copied, arguments, keywords
-
-
-@functools.cache
-def _out_overload(func: Any) -> tuple[Callable[..., Any] | None, list[str]]:
-    """The same operation into given tensors, if there is one, and what it calls these."""
-    wanted = [(a.name, str(a.type)) for a in func._schema.arguments]
-    for name in func.overloadpacket.overloads():
-        overload = getattr(func.overloadpacket, name)
-        rest = [(a.name, str(a.type)) for a in overload._schema.arguments if not a.is_out]
-        into = [a.name for a in overload._schema.arguments if a.is_out]
-        if into and rest == wanted:
-            return overload._op, into
-    return None, []
 
 
 class _Member(AutogradStack):
@@ -259,8 +70,8 @@ class _Inputs:
     """What a table draws from: the member whose turn it is. `noted` says of every draw, in order, what was asked and
     where it was put, so that later draws can be put there too."""
 
-    def __init__(self, member: AutogradStack) -> None:
-        self.member = member
+    def __init__(self) -> None:
+        self.member: AutogradStack
         self.noted: list[tuple[str, tuple[Any, ...], Tensor]] = []
         self.ready: list[Tensor] | None = None  # while recording: draws that were made before
 
@@ -283,67 +94,81 @@ class _Inputs:
         if self.ready is not None:
             return self.ready.pop(0)
         drawn = getattr(self.member, name)(*arguments)
-        self.noted.append((name, arguments, torch.empty_like(drawn).copy_(drawn)))  # in memory of torch's own
+        self.noted.append((name, arguments, drawn.clone()))
         return self.noted[-1][2]
 
 
 class _Table:
-    """The game of one setting, whose steps are recorded, at which members of that setting take turns."""
+    """The game of one setting, whose steps are recorded, at which members of that setting take turns, so many at once
+    as there are lanes."""
 
-    def __init__(self, setting: Setting, first: _Member, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, setting: Setting, lanes: int, device: torch.device, dtype: torch.dtype) -> None:
         alike = dataclasses.replace(setting, data_size=0)  # it draws nothing of its own
         self.stack = AutogradStack([alike], [0], Curves(1, []), 1, device, dtype)
         self.game = self.stack.game
-        self.inputs = self.game.source = _Inputs(first)
+        self.inputs = self.game.source = _Inputs()
         self.game.begin(0)
         self.means = torch.zeros(4, 1, dtype=dtype)  # a generator step's `CURVES`
-        self.numbers = self.stack._tensors()
+        self.lanes = Lanes(lanes)
+        self.lanes.add(self.means, *self.stack._tensors().values())
+        self.numbers = {name: self.lanes.of(tensor) for name, tensor in self.stack._tensors().items()}
         self.recorded: dict[Hashable, tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]] = {}
 
-    def play(self, member: _Member, start: int, stop: int) -> np.ndarray:
-        """A member's turn, from generator step `start` to `stop`; returns its curves, (4, stop − start)."""
-        own, rule, setting = member._tensors(), self.game.rule, self.stack.setting
-        for name, tensor in self.numbers.items():
-            tensor.copy_(own[name])
-        self.inputs.member = member
-        curves = np.empty((4, stop - start), self.means.numpy().dtype)
+    def play(self, members: Sequence[_Member], start: int, stop: int) -> np.ndarray:
+        """A turn of some members, from generator step `start` to `stop`; returns their curves, (K, 4, stop − start)."""
+        rule, setting = self.game.rule, self.stack.setting
+        own = [member._tensors() for member in members]
+        for name, tensors in self.numbers.items():
+            for tensor, of_member in zip(tensors, own, strict=False):
+                tensor.copy_(of_member[name])
+        means = self.lanes.of(self.means)[: len(members), :, 0].numpy()
+        curves = np.empty((len(members), 4, stop - start), means.dtype)
         for step in range(start, stop):
             self.game.at_step(step)
             if step % setting.g_steps == 0:
-                self._do("open", rule.open)
+                self._do("open", rule.open, members)
                 for _ in range(rule.d_steps):
-                    self._do("d", rule.descend_d)
+                    self._do("d", rule.descend_d, members)
+            for tensor in rule.state:  # all members are as far as the first
+                tensor.copy_(self.lanes.of(tensor)[0])
             phase = rule.phase
-            self._do(("g", phase), functools.partial(self._step, phase))
-            curves[:, step - start] = self.means.numpy()[:, 0]
-        for name, tensor in self.numbers.items():
-            own[name].copy_(tensor)
+            self._do(("g", phase), functools.partial(self._step, phase), members)
+            curves[:, :, step - start] = means
+        for name, tensors in self.numbers.items():
+            for tensor, of_member in zip(tensors, own, strict=False):
+                of_member[name].copy_(tensor)
         return curves
 
     def _step(self, phase: Hashable) -> None:
         self.means.copy_(self.stack.step_in(phase))
 
-    def _do(self, what: Hashable, function: Callable[[], object]) -> None:
+    def _do(self, what: Hashable, function: Callable[[], object], members: Sequence[_Member]) -> None:
         if what not in self.recorded:
-            self.recorded[what] = self._record(function)
+            self.recorded[what] = self._record(function, members[0])
         recording, draws = self.recorded[what]
-        for name, arguments, place in draws:
-            place.copy_(getattr(self.inputs.member, name)(*arguments))
-        recording.replay()
+        for name, arguments, places in draws:
+            for place, member in zip(places, members, strict=False):
+                place.copy_(getattr(member, name)(*arguments))
+        recording.replay(len(members))
 
-    def _record(self, function: Callable[[], object]) -> tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]:
-        """A function of the game recorded, and its draws. What it changes is put back, the member's streams too."""
-        before = {name: tensor.clone() for name, tensor in self.numbers.items()}
-        inputs, streams = self.inputs, self.inputs.member.streams
+    def _record(
+        self, function: Callable[[], object], member: _Member
+    ) -> tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]:
+        """A function of the game recorded at the first lane's numbers, and its draws, with every lane's place for them.
+        What it changes is put back, the member's streams too."""
+        inputs, streams, numbers = self.inputs, member.streams, self.stack._tensors()
         taken = {purpose: stream.taken for purpose, stream in streams.items()}
-        inputs.noted = []
+        for name, tensor in numbers.items():
+            tensor.copy_(self.numbers[name][0])
+        inputs.member, inputs.noted = member, []
         function()  # to see what it draws
-        draws = inputs.noted
-        inputs.ready = [place for _, _, place in draws]
-        recording = Recording(function)
+        for name, tensor in numbers.items():
+            tensor.copy_(self.numbers[name][0])
+        inputs.ready = [place for _, _, place in inputs.noted]
+        self.lanes.add(*inputs.ready)
+        draws = [(name, arguments, self.lanes.of(place)) for name, arguments, place in inputs.noted]
+        recording = Recording(function, self.lanes)
         inputs.ready = None
-        for name, tensor in self.numbers.items():
-            tensor.copy_(before[name])
         for purpose, stream in streams.items():
             stream.taken = taken.get(purpose, 0)
         return recording, draws
@@ -365,6 +190,7 @@ class RecordedStack:
         self.G, self.D = make_pair(settings, seeds, device, dtype)  # filled anew when they are looked at
         self.members = [_Member([s], [seed], Curves(1, []), *self.how) for s, seed in zip(settings, seeds, strict=True)]
         self.tables: dict[Setting, _Table] = {}
+        self.turns = _turns(settings)
         self.block = 1  # generator steps of the next turns; no number depends on it
 
     most = 32  # generator steps of a turn, at most
@@ -379,11 +205,13 @@ class RecordedStack:
         """Train from generator step `start` to `stop`."""
         began = time.perf_counter()
         with flushed_denormals():
-            for m, (setting, member) in enumerate(zip(self.settings, self.members, strict=True)):
+            for setting, turns in self.turns.items():
                 if setting not in self.tables:
-                    self.tables[setting] = _Table(setting, member, *self.how[1:])
-                curves = self.tables[setting].play(member, start, stop)
-                self.curves.add(start, curves[:, None], slice(m, m + 1))
+                    self.tables[setting] = _Table(setting, len(turns[0]), *self.how[1:])
+                for turn in turns:
+                    curves = self.tables[setting].play([self.members[m] for m in turn], start, stop)
+                    for m, of_member in zip(turn, curves, strict=True):
+                        self.curves.add(start, of_member[:, None], slice(m, m + 1))
         seconds = (time.perf_counter() - began) / max(1, stop - start)
         self.block = max(1, min(self.most, int(_TURNS / max(seconds, 1e-6))))
 
@@ -438,3 +266,19 @@ class RecordedStack:
 def _together(networks: Sequence[MLP]) -> MLP:
     """Stacks of one as one stack, each as `MLP.plain` gave it."""
     return MLP.like(networks[0], torch.cat([network.flat for network in networks]))
+
+
+_NUMBERS = 131072  # of the largest buffers of all lanes together: beyond, they leave the cache
+
+
+def _turns(settings: Sequence[Setting]) -> dict[Setting, list[list[int]]]:
+    """For every setting, the members that play at once, the largest turn first."""
+    alike: dict[Setting, list[int]] = {}
+    for m, setting in enumerate(settings):
+        alike.setdefault(setting, []).append(m)
+    turns = {}
+    for setting, members in alike.items():
+        room = max(1, _NUMBERS // (2 * setting.batch_size * setting.hidden))
+        lanes = -(-len(members) // -(-len(members) // room))
+        turns[setting] = [members[i : i + lanes] for i in range(0, len(members), lanes)]
+    return turns

@@ -43,6 +43,7 @@ FLOORS = [
         "fields",
         "fast",
         "reference",
+        "recording",
         "recorded",
         "captured",
         "train",

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 import fast
+import recorded
 from curves import Curves
 from losses import LOSSES
 from penalties import PENALTIES
-from recorded import RecordedStack, Recording
+from recorded import RecordedStack
+from recording import EXACT, calls_of
 from settings import OptionError, Setting
 from train import train_stack
 from updates import OPTIMIZERS, UPDATES
@@ -195,74 +197,25 @@ def test_the_fast_path_multiplies_member_by_member(monkeypatch):
     assert len({row.data_ptr() % 64 for row in stack.G.flat}) == 1
 
 
-# --- recordings ----------------------------------------------------------------------------------------------------
+def test_what_rounds_is_called_lane_by_lane():
+    """Whatever several lanes share a call for is exact; and most calls are shared."""
+    setting = dataclasses.replace(ODD, penalty="gp+spectral+instance_noise", update="lookahead", optimizer="rmsprop")
+    stack = RecordedStack([setting] * 3, range(3), Curves(3, [8]), 5, CPU, torch.float32)
+    stack.begin()
+    stack.advance(0, 2)
+    table = stack.tables[setting]
+    assert table.lanes.count == 3
+    for recording, _ in table.recorded.values():
+        for operation in recording.plan:
+            calls = len(calls_of(operation, 3))
+            assert calls in (1, 3)
+            assert calls == 3 or operation.operation.overloadpacket in EXACT
+        assert len(recording.steps(3)) < 2.5 * len(recording.steps(1)) or not recording.plan
 
 
-def test_a_recording_does_again_what_was_done():
-    """Everything at once: slopes of slopes, views, numbers changed in place, constants, buffers used again."""
-    x, w, total = torch.arange(12.0).reshape(3, 4), torch.ones(4, 2), torch.zeros(2)
-
-    def step():
-        own = w.detach().requires_grad_()
-        y = torch.tanh(x @ own) * torch.ones_like(x[:, :2])
-        (slope,) = torch.autograd.grad(y.square().sum(), own, create_graph=True)
-        (second,) = torch.autograd.grad(slope.square().sum(), own)
-        total.add_(y.detach().sum(0))
-        w.sub_(0.1 * second / (1 + second.abs()))
-
-    recording = Recording(step)
-    for _ in range(3):
-        w_before, total_before = w.clone(), total.clone()
-        recording.replay()
-        ours = w.clone(), total.clone()
-        w.copy_(w_before)
-        total.copy_(total_before)
-        step()
-        assert torch.equal(w, ours[0])
-        assert torch.equal(total, ours[1])
-        x.mul_(-0.7)  # what was there before is read where it is
-
-
-def test_a_recording_keeps_little_memory():
-    """A chain of any length needs two buffers."""
-    x, out = torch.ones(1000), torch.zeros(1000)
-
-    def chain():
-        y = x
-        for _ in range(50):
-            y = y * 1.01
-        out.copy_(y)
-
-    recording = Recording(chain)
-    assert len({t.untyped_storage().data_ptr() for t in recording.tensors()}) <= 4
-    recording.replay()
-    torch.testing.assert_close(out, torch.full((1000,), 1.01**50))
-
-
-def test_what_does_not_depend_on_numbers_is_computed_once():
-    x, out = torch.ones(3), torch.zeros(3)
-    recording = Recording(lambda: out.copy_(x + torch.ones(3) * 2 + torch.zeros_like(x)))
-    assert len(recording.steps) == 3  # two sums and the copy
-    x.fill_(5)
-    recording.replay()
-    assert out.tolist() == [7, 7, 7]
-
-
-def test_zeros_that_are_changed_are_zeros_again():
-    x, out = torch.ones(3), torch.zeros(3)
-
-    def step():
-        fresh = torch.zeros(3)
-        fresh.add_(x)
-        out.copy_(fresh)
-
-    recording = Recording(step)
-    for _ in range(2):
-        recording.replay()
-        assert out.tolist() == [1, 1, 1]
-
-
-def test_a_step_that_depends_on_values_is_refused():
-    x = torch.ones(3)
-    with pytest.raises(ValueError, match="looks at a tensor's values"):
-        Recording(lambda: x.add_(1) if x.sum() > 2 else x)
+def test_turns_are_as_equal_as_can_be():
+    small, large = Setting(hidden=64, batch_size=128), Setting(hidden=256, batch_size=512)
+    turns = recorded._turns([small, large] * 9)
+    assert [len(turn) for turn in turns[small]] == [5, 4]
+    assert [len(turn) for turn in turns[large]] == [1] * 9
+    assert sorted(m for each in turns.values() for turn in each for m in turn) == list(range(18))
