@@ -18,8 +18,8 @@ FRESH = 20  # frames of the baseline, whose every one costs the same
 
 def run(steps: int, workers: int) -> Any:
     """The assignment's eight settings, trained for a little while, with 100 frames: a `results.Results`."""
-    from experiments import get_study
-    from study import resolve, run_study
+    from dynamics.runner.running import resolve, run_study
+    from dynamics.studies import get_study
 
     study = replace(get_study("homework"), steps=steps, frames=FRAMES, snapshots=FRAMES, workers=str(workers))
     return run_study(resolve(study))
@@ -39,8 +39,8 @@ def comparison(results: Any) -> tuple[float, float]:
 
 def everything(results: Any, workers: int) -> float:
     """All figures and animations of the run: seconds."""
-    from render import plan, render
-    from settings import Look
+    from dynamics.pictures.render import plan, render
+    from dynamics.settings.setting import Look
 
     with tempfile.TemporaryDirectory() as folder:
         return _seconds(lambda: render(plan(results, Look()), Path(folder), workers))
@@ -73,16 +73,16 @@ def fresh(results: Any) -> float:
 
 
 def _plan(results: Any) -> list[Any]:
-    from render import plan
-    from settings import Look
+    from dynamics.pictures.render import plan
+    from dynamics.settings.setting import Look
 
     return plan(results, Look())
 
 
 def _animated(arguments: dict[str, Any]) -> tuple[float, float]:
     """Milliseconds a frame and megabytes of a planned animation, drawn here."""
-    from animation import animate
-    from scenes import scene
+    from dynamics.pictures.animation.animations import animate
+    from dynamics.pictures.scenes import scene
 
     scenes = {cell: scene(sketch, arguments["layers"]) for cell, sketch in arguments["scenes"].items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from colours import FAINT, GENERATED, INK  # noqa: E402
-from figures import STYLE  # noqa: E402
-from metrics import Measures, measure, null_scores, target_mean, total_variance  # noqa: E402
-from sample import target_for  # noqa: E402
-from settings import Setting  # noqa: E402
-from train import train_stack  # noqa: E402
-from verdicts import Course, Verdict, judge  # noqa: E402
+from dynamics.engine.training import train_stack  # noqa: E402
+from dynamics.measures.metrics import Measures, measure, null_scores, target_mean, total_variance  # noqa: E402
+from dynamics.measures.verdicts import Course, Verdict, judge  # noqa: E402
+from dynamics.pictures.colours import FAINT, GENERATED, INK  # noqa: E402
+from dynamics.pictures.figures import STYLE  # noqa: E402
+from dynamics.settings.setting import Setting  # noqa: E402
+from dynamics.targets.sampling import target_for  # noqa: E402
 
 MODES = ("#1b3f91", "#e8a620", "#4bd387", "#ae56c6")  # the four modes of mixture_4
 SMALL: Any = {"hidden": 32, "batch_size": 128}

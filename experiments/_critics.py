@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from budget import updates
-from intervals import REAL, Range, difference_range, mean_interval
-from parts import Part
-from results import Results
-from tables import counted
+from dynamics.base.intervals import REAL, Range, difference_range, mean_interval
+from dynamics.pictures.parts import Part
+from dynamics.reports.tables import counted
+from dynamics.runner.results import Results
+from dynamics.settings.budget import updates
 
 from . import _lab as lab
 
 if TYPE_CHECKING:
-    from labcharts import Line, Panel
+    from dynamics.pictures.study_charts import Line, Panel
 
 BOUNDS: dict[str, tuple[str, str | int]] = {  # score -> its name in figures, its colour
     "lipschitz_upper": ("product of spectral norms (≥ L)", 1),

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from intervals import Difference, Estimate, mean_interval
-from parts import Part
-from results import SHARE, Results
-from settings import Setting
-from tables import counted
+from dynamics.base.intervals import Difference, Estimate, mean_interval
+from dynamics.pictures.parts import Part
+from dynamics.reports.tables import counted
+from dynamics.runner.results import SHARE, Results
+from dynamics.settings.setting import Setting
 
 from . import _lab as lab
 
@@ -95,7 +95,7 @@ def _journey(results: Results, index: int, change: Difference, p: float) -> str:
 
 def _inside(results: Results, index: int) -> Estimate:
     """Share of the last frame's samples within the target's window, over seeds."""
-    from scenes import target_of
+    from dynamics.pictures.scenes import target_of
 
     half_width = target_of(results.study.settings[index]).half_width
     samples = results.samples[-1, results.of_setting(index)]
@@ -108,8 +108,8 @@ def _inside(results: Results, index: int) -> Estimate:
 
 def _travels(results: Results, indices: Sequence[int], names: Sequence[str], title: str) -> dict[str, Any]:
     """What `labcharts.travels_figure` draws: of each setting a seed whose weights are kept, else the median."""
-    from plotting import grid_points
-    from scenes import outlines, real_density, target_of
+    from dynamics.pictures.plates import grid_points
+    from dynamics.pictures.scenes import outlines, real_density, target_of
 
     setting, seeds = results.study.settings[indices[0]], results.study.seeds
     frame, placing = target_of(setting).half_width, target_of(setting).placing
@@ -163,7 +163,7 @@ def _note(samples: np.ndarray, frame: float, scale: float) -> str:
 
 def _field(setting: Setting, weights: tuple[np.ndarray, np.ndarray], points: np.ndarray) -> np.ndarray:
     """The frozen D over the plane, beside the G that it was trained against: (K, K) in [0, 1]."""
-    import fields
+    from dynamics.measures import fields
 
     G, D = fields.stack_of([setting], weights[0][:1], weights[1][:1])
     return fields.discriminator_field(G, D, [setting], points)[0]

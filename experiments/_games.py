@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from parts import Part
-from results import Results
-from settings import Setting
-from tables import counted, verdict_counts
+from dynamics.pictures.parts import Part
+from dynamics.reports.tables import counted, verdict_counts
+from dynamics.runner.results import Results
+from dynamics.settings.setting import Setting
 
 from . import _lab as lab
 
 if TYPE_CHECKING:
-    from labcharts import Panel
+    from dynamics.pictures.study_charts import Panel
 
 AXES = {  # option -> its words on an axis, and a short name
     "penalty": ("weight λ of the gradient penalty", "λ"),

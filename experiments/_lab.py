@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from intervals import (
+from dynamics.base.intervals import (
     REAL,
     Difference,
     Estimate,
@@ -25,12 +25,12 @@ from intervals import (
     paired_difference,
     smallest_p,
 )
-from results import Results
-from settings import FIELDS, Setting
-from tables import interval, number
+from dynamics.reports.tables import interval, number
+from dynamics.runner.results import Results
+from dynamics.settings.setting import FIELDS, Setting
 
 if TYPE_CHECKING:
-    from labcharts import Line, Panel
+    from dynamics.pictures.study_charts import Line, Panel
 
 STEPS = "generator steps"  # which training is counted by where G stands still too
 LEVEL = 0.05

@@ -1,6 +1,6 @@
 """The assignment: gaussian, mixture, mixture_4 tight and wide; two discriminator steps per generator step, and one."""
 
-from settings import Setting, Study
+from dynamics.settings.setting import Setting, Study
 
 TARGETS = (("gaussian", 1.2), ("mixture", 1.2), ("mixture_4", 0.2), ("mixture_4", 1.2))
 

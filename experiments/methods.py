@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from settings import Setting, Study
+from dynamics.settings.setting import Setting, Study
 
 BASELINE = Setting()
 ONE_STEP = dataclasses.replace(BASELINE, d_steps=1)  # what rules by which both players step at once are compared with

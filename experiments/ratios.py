@@ -1,6 +1,6 @@
 """Update ratios: does training D more keep more modes, and does the answer depend on how far apart they are?"""
 
-from settings import Setting, Study
+from dynamics.settings.setting import Setting, Study
 
 STUDY = Study(
     name="ratios",

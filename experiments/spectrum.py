@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-from comparisons import setting_pairs
-from intervals import Estimate, difference_range, mean_interval, paired_difference
-from parts import Part
-from results import POSITIVE, Results
-from settings import FIELDS, Setting, Study
-from tables import counted, interval, mean_words, number
+from dynamics.base.intervals import Estimate, difference_range, mean_interval, paired_difference
+from dynamics.pictures.parts import Part
+from dynamics.reports.comparisons import setting_pairs
+from dynamics.reports.tables import counted, interval, mean_words, number
+from dynamics.runner.results import POSITIVE, Results
+from dynamics.settings.setting import FIELDS, Setting, Study
 
 _BASE = {"mode": "gaussian", "hidden": 16, "activation": "tanh", "d_steps": 1, "batch_size": 512}
 _TOGETHER = {**_BASE, "optimizer": "sgd", "update": "simultaneous"}

@@ -12,9 +12,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from parts import Part
-from results import Results
-from settings import Setting, Study
+from dynamics.pictures.parts import Part
+from dynamics.runner.results import Results
+from dynamics.settings.setting import Setting, Study
 
 from . import _critics, _frozen, _games
 

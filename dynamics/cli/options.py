@@ -1,0 +1,211 @@
+"""From flags and a configuration file to the study that they ask for."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dynamics.settings.presets import PRESETS, preset_options
+from dynamics.settings.setting import (
+    ALIASES,
+    FIELDS,
+    MOST_WORKERS,
+    Look,
+    OptionError,
+    Setting,
+    Study,
+    allowed,
+    check,
+    flag,
+    flagged,
+    is_path,
+    near,
+    not_one_of,
+    parse,
+    parse_several,
+    quoted,
+    shown,
+)
+from dynamics.settings.toml_files import TomlError, read_toml
+from dynamics.studies import get_study, questions
+
+SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
+MOST_BYTES = 2**16  # of a configuration file
+_VARIANCE = "above 0 and at most 1e+300: the square of a standard deviation"
+
+
+@dataclass
+class Asked:
+    """What a command line asks for."""
+
+    study: Study
+    look: Look
+    out: str | None
+    force: bool
+    no_figures: bool
+    dry_run: bool
+    quiet: bool
+    json: bool
+
+
+def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
+    """The study and the switches asked for by flags (text, or True for a switch) and their `config` file.
+
+    An option is given by its name or by an alias of it, n_critic for d_steps; from_ stands for from, a word of
+    Python's. Raises `OptionError` for anything that is not allowed, under the name that it was given by.
+    """
+    said = {name.removesuffix("_"): value for name, value in given.items() if value is not None and value is not False}
+    config = said.pop("config", None)
+    flags, called = _from_flags(said)
+    values = flags
+    if config is not None:
+        of_file, keys = _from_file(config)
+        values, called = of_file | flags, keys | called
+    try:
+        study, look = _resolved(study_name, values)
+    except OptionError as error:  # of several options, by their usual names
+        raise OptionError(_as_called(str(error), called, config)) from None
+    return Asked(study, look, values.get("out"), **{name: bool(values.get(name)) for name in SWITCHES})
+
+
+def _resolved(study_name: str | None, values: Mapping[str, Any]) -> tuple[Study, Look]:
+    """What options whose values were looked at one by one come to together."""
+    settings = {name: values[name] for name in FIELDS[Setting] if name in values}
+    if "preset" in values:
+        settings |= {name: [value] for name, value in preset_options(values["preset"], settings).items()}
+    if study_name is not None:
+        if study_name not in questions():
+            raise OptionError(not_one_of("study", study_name, tuple(questions())))
+        study = get_study(study_name)
+    elif settings:
+        varied = [flag(name) for name, several in settings.items() if len(several) > 1]
+        question = f"What do {' and '.join(varied)} change?" if varied else "What becomes of this setting?"
+        study = Study(name="custom", question=question, settings=(Setting(),))
+    else:
+        study = get_study("homework")
+    study = study.with_settings(settings, **{n: values[n] for n in FIELDS[Study] if n in values})
+    return study, Look(**{n: values[n] for n in FIELDS[Look] if n in values})
+
+
+def _as_called(complaint: str, called: Mapping[str, str], config: str | None) -> str:
+    """A complaint with every option under the name that it was given by, and its file where it is from there."""
+    from_file = False
+    for name, written in called.items():
+        told = re.sub(rf"{flag(name)}(?![\w-])", written, complaint)
+        from_file |= told != complaint and not written.startswith("--")
+        complaint = told
+    return f"{_of_config(config)}: {complaint}" if config is not None and from_file else complaint
+
+
+def _name(written: str) -> str:
+    """The option that is given by a name, which may be another of its names."""
+    return "std" if written == "variance" else ALIASES.get(written, written)
+
+
+def _from_flags(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Option -> its value, or its list of values, and option -> the flag that it was given by."""
+    values: dict[str, Any] = {}
+    called: dict[str, str] = {}
+    for written, value in said.items():
+        name, by = _name(written), flag(written)
+        if name in values:
+            why = ", a variance is the square of a std" if name == "std" else ""
+            raise OptionError(f"{called[name]} and {by}: give one of them{why}")
+        called[name] = by
+        if written == "variance":
+            values[name] = [_std(part.strip(), functools.partial(flagged, by)) for part in value.split(",")]
+        elif name in FIELDS[Setting]:
+            values[name] = parse_several(Setting, name, value, by)
+        elif (cls := _class_of(name)) is not None:
+            values[name] = parse(cls, name, value, by)
+        elif name == "out" and not is_path(value):
+            raise OptionError(f"{flagged(by, value)}: must be a path")
+        else:
+            values[name] = value
+    return values, called
+
+
+def _std(variance: Any, told: Callable[[Any], str]) -> float:
+    try:
+        number = float(variance) if not isinstance(variance, bool) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 0 < number <= 1e300:
+        raise OptionError(f"{told(variance)}: must be a finite number {_VARIANCE}")
+    return math.sqrt(number)
+
+
+# --- configuration files ---------------------------------------------------------------------------------------------
+
+
+def _of_config(path: str) -> str:
+    return f"--config {shown(path, 300)}"
+
+
+def _from_file(path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Option -> its value, or its list of values, and option -> the key that it was given by."""
+    known = [*FIELDS[Setting], *FIELDS[Study], *FIELDS[Look], *ALIASES, "variance", "out", "preset", *SWITCHES]
+    values: dict[str, Any] = {}
+    called: dict[str, str] = {}
+    for key, value in _table(path).items():
+        written = key.replace("-", "_")
+        name, by = _name(written), f"{_of_config(path)}: {shown(key)}"
+        told = functools.partial(_assigned, by)
+        if written not in known:
+            raise OptionError(f"{by}: no such option{near(written, known)}")
+        if name in values:
+            raise OptionError(f"{by}: given twice, or beside its other name, {called[name]}")
+        called[name] = key
+        several = value if isinstance(value, list) else [value]
+        if written == "variance":
+            if not several or any(isinstance(v, str) for v in several):
+                raise OptionError(f"{told(value)}: must be a finite number {_VARIANCE}, or a list of such")
+            values[name] = [_std(v, told) for v in several]
+        elif name in FIELDS[Setting]:
+            if not several:
+                raise OptionError(f"{told(value)}: must be {allowed(Setting, name)}, or a list of such")
+            values[name] = list(dict.fromkeys(_checked(Setting, name, v, told) for v in several))
+        elif (cls := _class_of(name)) is not None:
+            values[name] = _checked(cls, name, value, told)
+        elif name in SWITCHES and not isinstance(value, bool):
+            raise OptionError(f"{told(value)}: must be true or false")
+        elif name in ("out", "preset") and not isinstance(value, str):
+            raise OptionError(f"{told(value)}: must be a {'path' if name == 'out' else 'name'}, in quotes")
+        elif name == "out" and not is_path(value):
+            raise OptionError(f"{told(value)}: must be a path")
+        elif name == "preset" and value not in PRESETS:
+            raise OptionError(f"{told(value)}: must be one of {', '.join(PRESETS)}{near(value, PRESETS)}")
+        else:
+            values[name] = value
+    return values, called
+
+
+def _table(path: str) -> dict[str, Any]:
+    """What a configuration file holds."""
+    if not is_path(path):
+        raise OptionError(f"{_of_config(path)}: must be a path")
+    try:
+        return read_toml(path, MOST_BYTES)
+    except TomlError as error:
+        raise OptionError(f"{_of_config(path)}: {error}") from None
+
+
+def _assigned(by: str, value: Any) -> str:
+    """A value as it stands after its key."""
+    return f"{by} = {quoted(value)}"
+
+
+def _class_of(name: str) -> type | None:
+    """Whose option it is that takes one value; None where it is nobody's."""
+    return next((cls for cls in (Study, Look) if name in FIELDS[cls]), None)
+
+
+def _checked(cls: type, name: str, value: Any, told: Callable[[Any], str]) -> Any:
+    if name == "workers" and type(value) is int and 1 <= value <= MOST_WORKERS:  # a number, as the option's help says
+        value = str(value)
+    check(cls, name, value, told)
+    return float(value) if FIELDS[cls][name] is float else value

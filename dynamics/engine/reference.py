@@ -1,0 +1,165 @@
+"""The reference path: a stack of members trained by autograd as one batch of tensors, any setting on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dynamics.base.arrays import fits
+from dynamics.base.curves import Curves
+from dynamics.base.streams import TRAINING, Streams
+from dynamics.engine.fast import flushed_denormals
+from dynamics.games.game import Game
+from dynamics.games.networks import MLP, make_pair
+from dynamics.settings.setting import Setting
+from dynamics.targets.sampling import draw_real, target_for
+
+
+class AutogradStack:
+    """A stack trained by autograd. Its random numbers are the members' streams, drawn on the CPU; where they come from
+    is all that a subclass need change."""
+
+    ahead = 0  # numbers that streams compute at once
+
+    def __init__(
+        self,
+        settings: Sequence[Setting],
+        seeds: Sequence[int],
+        curves: Curves,
+        evaluation: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.setting, self.curves, self.seeds = settings[0], curves, seeds
+        self.device, self.dtype = device, dtype
+        self.targets = [target_for(s) for s in settings]
+        self.streams: dict[str, Streams] = {}
+        self.G, self.D = make_pair(settings, seeds, device, dtype)
+        self.game = Game(self.G, self.D, settings, self)
+        self.decay = torch.tensor([s.ema for s in settings], dtype=torch.float64).to(device, dtype).unsqueeze(1)
+        self.average = self.G.flat.clone()  # of G's weights
+        self.fixed_z = self.normal("evaluation", evaluation, self.setting.latent_dim)
+        self.data = self._data_set() if self.setting.data_size else None
+
+    # --- random numbers: what `game.Source` asks for -----------------------------------------------------------------
+
+    def stream(self, purpose: str) -> Streams:
+        if purpose not in self.streams:  # its keys are hashes of every seed
+            self.streams[purpose] = Streams(self.seeds, purpose, self.ahead)
+        return self.streams[purpose]
+
+    def normal(self, purpose: str, *shape: int) -> Tensor:
+        return torch.from_numpy(self.stream(purpose).normal(*shape)).to(self.device, self.dtype)
+
+    def uniform(self, purpose: str, *shape: int) -> Tensor:
+        return torch.from_numpy(self.stream(purpose).uniform(*shape)).to(self.device, self.dtype)
+
+    def latents(self) -> Tensor:
+        return self.normal("latent", self.setting.batch_size, self.setting.latent_dim)
+
+    def reals(self) -> Tensor:
+        return self._real_points("choice", "noise")
+
+    def g_reals(self) -> Tensor:
+        return self._real_points("g_choice", "g_noise")
+
+    def _real_points(self, choice: str, noise: str) -> Tensor:
+        if self.data is None:
+            points = draw_real(self.targets, self.setting.batch_size, self.stream(choice), self.stream(noise))
+            return points.to(self.device, self.dtype)
+        # with replacement; a uniform is a multiple of 2⁻²⁴, finer than the largest data set
+        place = (self.uniform(choice, self.setting.batch_size) * self.setting.data_size).long()
+        return self.data.gather(1, place.unsqueeze(2).expand(-1, -1, 2))
+
+    def _data_set(self) -> Tensor:
+        streams = (Streams(self.seeds, purpose) for purpose in ("data_choice", "data_noise"))
+        return draw_real(self.targets, self.setting.data_size, *streams).to(self.device, self.dtype)
+
+    # --- training ----------------------------------------------------------------------------------------------------
+
+    def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
+        """What comes before the first generator step: G's and D's parameters if given, and D's own first steps."""
+        for network, flat in zip((self.G, self.D), start, strict=True):
+            if flat is not None:
+                network.flat.copy_(flat)
+        self.game.begin(self.setting.warmup)
+        self.average.copy_(self.G.flat)
+
+    def advance(self, start: int, stop: int) -> None:
+        """Train from generator step `start` to `stop`."""
+        with flushed_denormals():
+            for step in range(start, stop):
+                self.game.at_step(step)
+                if step % self.setting.g_steps == 0:
+                    self.begin_round()
+                self.curves.add(step, self.generator_step().unsqueeze(2).cpu().numpy())
+
+    def begin_round(self) -> None:
+        """What comes before a round's generator steps."""
+        self.game.rule.begin()
+
+    def generator_step(self) -> Tensor:
+        """A G step; returns the step's `curves.CURVES`, (4, M)."""
+        return self.step_in(self.game.rule.phase)
+
+    def step_in(self, phase: Hashable) -> Tensor:
+        """A G step of this phase of the update rule: the same operations whatever the numbers are."""
+        self.game.rule.step_in(phase)
+        if self.setting.ema:
+            self.average.lerp_(self.G.flat, 1 - self.decay)
+        d_loss, d_real, d_fake = self.game.d_means
+        return torch.stack([d_loss, self.game.g_mean, d_real, d_fake])
+
+    # --- to be resumed from ------------------------------------------------------------------------------------------
+
+    block = 1  # generator steps between two occasions to stop
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
+        taken = {purpose: self.streams[purpose].taken if purpose in self.streams else 0 for purpose in TRAINING}
+        return {
+            **{name: tensor.cpu().numpy().copy() for name, tensor in self._tensors().items()},
+            **{f"stream.{purpose}": np.array(count, np.int64) for purpose, count in taken.items()},
+            "curves": self.curves.sums.copy(),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Be what a stack of the same settings and seeds was when it gave this state.
+
+        Raises ``ValueError``, and changes nothing, for a state that lacks something or is of another stack.
+        """
+        fits(state, self.state())
+        for name, tensor in self._tensors().items():
+            tensor.copy_(torch.from_numpy(state[name]))
+        for purpose in TRAINING:
+            if taken := int(state[f"stream.{purpose}"]):
+                self.stream(purpose).taken = taken
+        self.curves.sums[:] = state["curves"]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {"average": self.average}
+        for name, tensors in self.game.state.items():
+            found |= {f"{name}.{i}": tensor for i, tensor in enumerate(tensors)}
+        return found
+
+    # --- what is seen of it ------------------------------------------------------------------------------------------
+
+    def networks(self) -> tuple[MLP, MLP]:
+        """G and D as they are, without what matters to training alone."""
+        return self.G.plain(self.fixed_z), self.D.plain()
+
+    def averaged(self) -> MLP | None:
+        """G with the average of its weights, where one is kept."""
+        return self.G.plain(self.fixed_z, self.average) if self.setting.ema else None
+
+    def rates(self) -> tuple[Tensor, Tensor]:
+        """What the optimisers of G and D multiply gradients by now, (M, P) or (M, 1) each."""
+        return self.game.optimizers["g"].rates(), self.game.optimizers["d"].rates()
+
+    def samples(self, G: MLP) -> np.ndarray:
+        """(M, N, 2): every member's G, as `networks` gives it, at its evaluation latents."""
+        with torch.no_grad():  # in batches, so that looking takes no more memory than training
+            return torch.cat([G(z) for z in self.fixed_z.split(self.setting.batch_size, 1)], 1).cpu().numpy()

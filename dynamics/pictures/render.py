@@ -1,0 +1,437 @@
+"""A run's pictures, from what the run stored: no training.
+
+Pictures are independent tasks for the workers. A task carries what it draws, so a worker needs none of the run folder's
+archives, and torch only for the layers that show D or G themselves. It does without SciPy as well, which takes longer
+to import than most pictures to draw.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dynamics.base.workers import TaskError, run_tasks
+from dynamics.pictures.scenes import FROM_WEIGHTS, plane, scene, sketch, target_of
+from dynamics.settings.budget import holds_few_weights, samples_seen, updates
+from dynamics.settings.setting import VIEWS, Look, OptionError, Study
+
+if TYPE_CHECKING:
+    from dynamics.pictures.parts import Part
+    from dynamics.runner.results import Results
+
+FIGURES = {  # what draws a figure -> the module of this package that holds it, imported when one is drawn
+    "losses_figure": "training_charts",
+    "curves_figure": "training_charts",
+    "scores_figure": "training_charts",
+    "frames_figure": "plates",
+    "comparison_figure": "plates",
+    "forest_figure": "plates",
+    "panels_figure": "study_charts",
+    "travels_figure": "study_charts",
+    "multipliers_figure": "eigenvalue_charts",
+    "periods_figure": "eigenvalue_charts",
+}
+MOMENTS = 10  # of the printed plate
+SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
+MANY = 12  # settings of one target, beyond which they are compared by their scores alone, a line each
+SEQUENCE = "-frames"  # ends the name of an animation's folder of PNGs
+MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
+COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
+# their axes' labels
+AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
+UNITS = {"modes_covered": "", "high_quality": "", "jsd": ", nats"}
+CLOCKS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # budget -> what an animation's clock counts
+    "steps": ("step", lambda setting, steps: steps),
+    "updates": ("updates", lambda setting, steps: [updates(setting, int(n)) for n in steps]),
+    "samples": ("samples", lambda setting, steps: [samples_seen(setting, int(n)) for n in steps]),
+}
+
+
+class Picture(NamedTuple):
+    """A file to draw: `function` of `FIGURES` or "animate", its arguments; `path` as the run folder has it.
+
+    A path without a suffix is a folder of an animation's frames.
+    """
+
+    path: str
+    function: str
+    arguments: dict[str, Any]
+
+    @property
+    def files(self) -> list[str]:
+        """What it will come to, as the run folder has it."""
+        from dynamics.pictures.animation.film import sequence_files
+
+        if Path(self.path).suffix:
+            return [self.path]
+        return [f"{self.path}/{name}" for name in sequence_files(len(self.arguments["steps"]))]
+
+
+class DrawingError(Exception):
+    """A picture that could not be drawn or written."""
+
+
+def check(study: Study, look: Look) -> None:
+    """Raise `OptionError` for a look that a run of this study could not be drawn with."""
+    if look.member is not None and look.member not in study.seed_list:
+        raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
+    from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
+    of_d = [layer for layer in from_weights if layer in ("d", "difference", "arrows")]
+    for setting in study.settings:
+        if of_d and (setting.packing > 1 or setting.minibatch_std):
+            option = f"--packing {setting.packing}" if setting.packing > 1 else "--minibatch-std 1"
+            raise OptionError(f"layer {of_d[0]}, {option}: D has no value at one point, it judges several together")
+    if from_weights and study.weights == "none":
+        raise OptionError(f"layer {from_weights[0]}: shows weights, and --weights none keeps none")
+    if from_weights and look.member is None and holds_few_weights(study):
+        raise OptionError(
+            f"layer {from_weights[0]}: so many weights are not held until the seed of median JSD is known;"
+            f" choose one, as with --member {study.seed}"
+        )
+    if "mp4" in look.animations and importlib.util.find_spec("av") is None:
+        raise OptionError("--animation mp4: needs PyAV: pip install -r requirements-video.txt")
+
+
+def render(
+    pictures: Sequence[Picture], folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None
+) -> None:
+    """Draw pictures into a run's folder; `progress` is told pictures done. Raises `DrawingError`."""
+    for picture in pictures:
+        (folder / picture.path).parent.mkdir(parents=True, exist_ok=True)
+    tasks = [(str(folder / picture.path), picture) for picture in pictures]
+    for index, outcome in run_tasks(draw, tasks, workers, progress):
+        if isinstance(outcome, TaskError):
+            raise DrawingError(f"{tasks[index][0]}: {outcome}")
+
+
+def remarks(look: Look) -> list[str]:
+    """What is not as asked in the animations of a look, and why, in a line each."""
+    from dynamics.pictures.animation.film import FORMATS
+
+    found = []
+    for kind in look.animations:
+        quickest = FORMATS[kind].quickest
+        if look.fps is not None and quickest is not None and look.fps * quickest > 1:
+            found.append(
+                f"--fps {look.fps:g}: browsers slow down a {kind.upper()} of more than {int(1 / quickest)} frames a"
+                " second, so it leaves frames out, and lasts as long"
+            )
+    return found
+
+
+def _fps(results: Results, look: Look) -> float:
+    return look.fps or float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
+
+
+def _moves(results: Results) -> bool:
+    return results.frame_steps.shape[1] > 1
+
+
+def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
+    """Draw one picture: the function that workers run."""
+    from dynamics.pictures import figures
+    from dynamics.pictures.animation import animations
+
+    path, picture = task
+    if picture.function == "animate":
+        layers = picture.arguments["layers"]
+        scenes = {cell: scene(sketched, layers) for cell, sketched in picture.arguments["scenes"].items()}
+        animations.animate(path, **{**picture.arguments, "scenes": scenes})
+    else:
+        figures.save(_drawing(picture.function)(**picture.arguments), path)
+    report(1)
+
+
+def _drawing(function: str) -> Callable[..., Any]:
+    module = importlib.import_module(f"dynamics.pictures.{FIGURES[function]}")
+    drawing: Callable[..., Any] = getattr(module, function)
+    return drawing
+
+
+def plan(results: Results, look: Look, parts: Sequence[Part] = ()) -> list[Picture]:
+    """Every picture of a run, and of its study's parts, the longest to draw first.
+
+    Raises `OptionError` for what it does not have.
+    """
+    check(results.study, look)
+    pictures = _comparison(results, look)
+    for index, name in enumerate(results.names):
+        pictures += [p._replace(path=f"{name}/{p.path}") for p in _of_setting(results, index, look)]
+    pictures += _curves(results, [(results, m) for m in range(len(results.members))])
+    pictures += [Picture(part.picture, part.function, part.arguments) for part in parts]
+    return _in_formats(pictures, look)
+
+
+def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Look) -> list[Picture]:
+    """The pictures of several runs as one: `sources[m]` is where member m of `joint` comes from, as (run, member)."""
+    return _in_formats([*_comparison(joint, look, sources), *_curves(joint, sources)], look)
+
+
+def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
+    """The same pictures in every format that is asked for, the longest to draw first."""
+    made = []
+    for picture in pictures:
+        moves = picture.path.endswith(".gif")
+        for kind in look.animations if moves else look.figures:
+            ending = SEQUENCE if moves and kind == "png" else f".{kind}"
+            made.append(picture._replace(path=picture.path.removesuffix(Path(picture.path).suffix) + ending))
+    return sorted(made, key=lambda picture: -len(picture.arguments.get("scenes", ())))
+
+
+def _shown(results: Results, index: int, look: Look) -> int:
+    """The member of a setting that is shown."""
+    if look.member is None:
+        return results.median_member(index)
+    return next(m for m in results.of_setting(index) if results.members[m].seed == look.member)
+
+
+def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
+    """The pictures in a setting's own folder."""
+    from dynamics.games.losses import LOSSES
+    from dynamics.games.played import equilibrium
+
+    setting, members = results.study.settings[index], results.of_setting(index)
+    label, shown = " · ".join(results.labels[index]), _shown(results, index, look)
+    loss, half_width = LOSSES[setting.loss], target_of(setting).half_width
+    steps, pictures = results.frame_steps[index], []
+    if _moves(results):
+        frames = np.arange(len(steps))
+        how = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
+        _check_weights(results, shown, look)
+        one = {(0, 0): sketch(results, shown, frames, half_width, label, strip=True)}
+        pictures.append(Picture("density.gif", "animate", {**how, **_grid(one), "layers": look.layers}))
+        if len(members) > 1:
+            pictures.append(Picture("seeds.gif", "animate", {**how, **_seeds(results, index, look), "title": label}))
+    few = _moments(len(steps), look)
+    moments = {"plane": plane(results, shown, few, half_width, label), "half_width": half_width, "steps": steps[few]}
+    pictures.append(Picture("frames.png", "frames_figure", moments))
+    balance = equilibrium(setting)
+    losses = {
+        "title": label,
+        "steps": results.curve_steps[index],
+        **{curve: values[members] for curve, values in results.curves.items()},
+        "equilibrium": {n: v for n, v in (("D", balance.d), ("G", balance.g)) if v is not None},
+        "chance": balance.chance,
+        "ylabel": f"loss ({loss.unit})",
+    }
+    pictures.append(Picture("losses.png", "losses_figure", losses))
+    if panels := _panels({n: v[members] for n, v in results.scores.items()}, loss.unit):
+        scores = {"title": label, "steps": results.snapshot_steps[index], "panels": panels}
+        pictures.append(Picture("scores.png", "scores_figure", scores))
+    return pictures
+
+
+def _grid(scenes: Mapping[tuple[int, int], Any]) -> dict[str, Any]:
+    """One scene alone, named by its plane's title."""
+    return {"scenes": scenes, "rows": [""], "columns": [""]}
+
+
+def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
+    """A setting's members as small multiples, each named by its seed: up to 64 of them, at up to 26 moments."""
+    from dynamics.pictures.animation.animations import small_multiples
+
+    members = results.of_setting(index)[:MULTIPLES]
+    rows, columns = small_multiples(len(members))
+    kept, half_width = results.frame_steps.shape[1], target_of(results.study.settings[index]).half_width
+    at = np.unique(np.round(np.linspace(0, kept - 1, min(kept, MULTIPLES_FRAMES + 1))).astype(int))
+    scenes = {
+        divmod(place, columns): sketch(results, m, at, half_width, f"seed {results.members[m].seed}")
+        for place, m in enumerate(members)
+    }
+    available = all(m in results.weights for m in members)
+    layers = [n for n in look.layers or () if n != "strip" and (available or n not in FROM_WEIGHTS)]
+    if not available and set(VIEWS) & set(look.layers or ()) and not set(VIEWS) & set(layers):
+        layers = ["density", *layers]  # something must stand for what cannot be shown
+    return {
+        "scenes": scenes,
+        "rows": [""] * rows,
+        "columns": [""] * columns,
+        "steps": results.frame_steps[index, at],
+        "fps": _fps(results, look) * max(1, len(at) - 1) / max(1, kept - 1),  # it takes as long as the others
+        "layers": layers or ["density", "contours"],
+    }
+
+
+def _check_weights(results: Results, member: int, look: Look) -> None:
+    """Raise `OptionError` where layers show weights that were not kept."""
+    wanted = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
+    if wanted and member not in results.weights:
+        seed, index = results.members[member].seed, results.members[member].setting
+        kept = [str(results.members[m].seed) for m in results.of_setting(index) if m in results.weights]
+        there = f"; of {results.names[index]} there are those of seed {', '.join(kept)}" if kept else ""
+        raise OptionError(f"layer {wanted[0]}: the weights of seed {seed} were not kept{there}")
+
+
+def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
+    """What scores.png shows of a setting's scores (seeds, S): those that are measured on request."""
+    from dynamics.pictures.colours import COLUMNS, GENERATED, D, G
+    from dynamics.pictures.training_charts import Line, Panel
+
+    if "g_loss_optimal" in scores:
+        scores = {**scores, "g_loss": scores["g_loss_optimal"] + scores["g_loss_gap"]}
+    panels: dict[str, list[tuple[str, str, str]]] = {  # what the axis shows -> scores, their names and colours
+        f"loss of G, {unit}": [("g_loss", "at the samples", G)],
+        f"its parts, {unit}": [("g_loss_optimal", "against the best D", GENERATED), ("g_loss_gap", "owed to D", D)],
+        f"critic gap, {unit}": [("critic_gap", "D's loss less the best D's", D)],
+        "slope of D, per data unit": [("d_slope", "mean at samples", D), ("d_slope_max", "largest", COLUMNS[0])],
+        "agreement of D": [("d_angle", "cosine between the slopes of D and of the best D", D)],
+        "gradient's norm": [("d_gradient", "D's loss", D), ("g_gradient", "G's loss", G)],
+        "Wasserstein-2, data units": [
+            ("w2", "exact, 256 samples", GENERATED),
+            ("sliced_w2", "sliced, all samples", COLUMNS[1]),
+        ],
+        "Lipschitz constant": [
+            ("lipschitz_upper", "at most", COLUMNS[0]),
+            ("lipschitz_grid", "at least: a gradient", D),
+            ("lipschitz_secant", "at least: a secant", COLUMNS[1]),
+        ],
+        "Wasserstein-1, data units": [("w1", "exact, 256 samples", GENERATED), ("w1_critic", "D's estimate", D)],
+        "period, rounds": [("spectrum_period", "of the leading pair, predicted", COLUMNS[0])],
+    }
+    if np.isfinite(scores.get("ema_jsd", np.nan)).any():
+        panels["JSD, nats"] = [("jsd", "G", G), ("ema_jsd", "average of its weights", COLUMNS[1])]
+    found = []
+    for label, lines in panels.items():
+        known = [
+            Line(words, scores[name], colour)
+            for name, words, colour in lines
+            if np.isfinite(scores.get(name, np.nan)).any()
+        ]
+        if known:
+            found.append(Panel(label, known))
+    return found
+
+
+def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Picture]:
+    """A figure per target of its settings' scores against steps, updates and seconds; `sources[m]` has m's course."""
+    from dynamics.pictures.training_charts import Clock, Track
+    from dynamics.runner.results import target_name
+
+    pictures = []
+    for target, indices in results.targets.items():
+        settings = [results.study.settings[i] for i in indices]
+        of_each = [[sources[m] for m in results.of_setting(i)] for i in indices]
+        first = [(run, run.members[m].setting) for (run, m), *_ in of_each]  # all of a setting have its steps
+        steps = [run.snapshot_steps[own] for run, own in first]
+        if min(map(len, steps)) < 2:
+            continue
+        seconds = [results.seconds[i] for i in indices]
+        device = {run.study.device for each in of_each for run, _ in each}
+        clocks = [
+            Clock("generator steps", steps),
+            Clock(
+                "updates of D and G",
+                [np.array([updates(s, n) for n in x]) for s, x in zip(settings, steps, strict=True)],
+            ),
+            Clock(
+                "seconds of one core" if device == {"cpu"} else "seconds of the device",
+                [x / x[-1] * whole for x, whole in zip(steps, seconds, strict=True)],
+            ),
+        ]
+        tracks = []
+        for name in COMPARED:
+            values = [np.stack([run.scores[name][m] for run, m in each]) for each in of_each]
+            if np.isfinite(null := results.null[indices[0]][name]).all() and not (
+                name == "modes_covered" and results.modes[indices[0]] == 1
+            ):
+                tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
+        labels = [results.labels[i][1] for i in indices]
+        how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
+        stds = [setting.std for setting in results.study.settings]
+        pictures.append(Picture(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", how))
+    return pictures
+
+
+def grid(labels: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], dict[int, tuple[int, int]]]:
+    """Row labels, column labels, and the (row, column) of each setting: targets down, everything else across."""
+    rows = list(dict.fromkeys(row for row, _ in labels))
+    columns = list(dict.fromkeys(column for _, column in labels))
+    return rows, columns, {i: (rows.index(r), columns.index(c)) for i, (r, c) in enumerate(labels)}
+
+
+def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, int]] = ()) -> list[Picture]:
+    """The settings side by side. `sources` is as `plan_joint` has it: joint results have no frame but the last."""
+    from dynamics.pictures.plates import Score
+
+    rows, columns, cells = grid(results.labels)
+    half_width = max(target_of(s).half_width for s in results.study.settings)
+    labels, shown = results.labels, [_shown(results, i, look) for i in range(len(results.labels))]
+    shared = {"rows": rows, "columns": columns, "half_width": half_width}
+    planes = {}
+    for index, cell in cells.items():
+        own, member = sources[shown[index]] if sources else (results, shown[index])
+        last = np.array([own.frame_steps.shape[1] - 1])
+        made = plane(own, member, last, half_width, " · ".join(labels[index]))
+        # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view
+        untold = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
+        planes[cell] = dataclasses.replace(made, notes=[", ".join(untold)])
+    scores = []
+    for name in COMPARED:
+        # a score that a setting's target cannot have is left out, and one that no seed has altogether
+        has = {cell: i for i, cell in cells.items() if np.isfinite(results.null[i][name][0])}
+        estimates = {cell: e for cell, i in has.items() if (e := results.estimate(name, i)).n}
+        if estimates:
+            scores.append(
+                Score(
+                    name=_words(name),
+                    label=AXES[name],
+                    values={cell: results.final(name, i) for cell, i in has.items()},
+                    mean={cell: e.value for cell, e in estimates.items()},
+                    low={cell: e.low for cell, e in estimates.items()},
+                    high={cell: e.high for cell, e in estimates.items()},
+                    null={cell: results.null[i][name][0] for cell, i in has.items()},
+                )
+            )
+    if len(columns) > MANY:
+        return [Picture("comparison.png", "forest_figure", {"rows": rows, "columns": columns, "scores": scores})]
+    pictures = [Picture("comparison.png", "comparison_figure", {**shared, "planes": planes, "scores": scores})]
+    if _moves(results):
+        frames = np.arange(results.frame_steps.shape[1])
+        for member in shown:
+            _check_weights(results, member, look)
+        clock, at = _clock(results)
+        turned = len(rows) > len(columns) if look.across == "auto" else look.across == "targets"
+        how = {
+            "rows": columns if turned else rows,
+            "columns": rows if turned else columns,
+            "half_width": half_width,
+            "scenes": {
+                cell[::-1] if turned else cell: sketch(
+                    results, shown[index], frames, half_width, " · ".join(labels[index])
+                )
+                for index, cell in cells.items()
+            },
+            "steps": at,
+            "clock": clock,
+            "fps": _fps(results, look),
+            "size": look.size,
+            "layers": [n for n in look.layers if n != "strip"] if look.layers else ["density", "contours"],
+        }
+        pictures.append(Picture("comparison.gif", "animate", how))
+    return pictures
+
+
+def _clock(results: Results) -> tuple[str, np.ndarray]:
+    """What all settings have spent alike at the frames, in words and numbers (F,)."""
+    words, spent = CLOCKS[results.study.budget]
+    of_each = [spent(s, steps) for s, steps in zip(results.study.settings, results.frame_steps, strict=True)]
+    return words, np.round(np.mean(of_each, 0)).astype(int)
+
+
+def _words(name: str) -> str:
+    return {"modes_covered": "modes covered", "high_quality": "high quality", "jsd": "JSD"}[name]
+
+
+def _moments(count: int, look: Look) -> np.ndarray:
+    """The start and `MOMENTS` − 1 more of the stored frames, by default evenly by logarithm: GANs decide early."""
+    if count <= MOMENTS:
+        return np.arange(count)
+    if look.spacing == "linear":
+        return np.round(np.linspace(0, count - 1, MOMENTS)).astype(int)
+    return np.unique([0, *np.round(np.geomspace(1, count - 1, MOMENTS - 1)).astype(int)])

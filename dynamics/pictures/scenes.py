@@ -1,0 +1,232 @@
+"""From a run's results to what an animation's panel shows: the plane, the curves below it, and D and G at the frames.
+
+A `Sketch` holds what the results know; `scene` computes the rest from the weights that the run kept, and needs torch
+for that. Sketches are made here, scenes by whoever draws.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dynamics.base.files import NotARun
+from dynamics.base.streams import Streams
+from dynamics.settings.setting import OptionError, Setting
+from dynamics.targets.userdata import placing_for
+
+if TYPE_CHECKING:
+    from dynamics.pictures.animation.panels import Scene
+    from dynamics.pictures.animation.strips import Strip
+    from dynamics.pictures.plates import Plane
+    from dynamics.runner.results import Results
+
+FROM_WEIGHTS = frozenset(("map", "d", "optimal", "difference", "arrows"))  # layers
+RESOLUTION = 96  # cells a side of D and D*
+LATTICE = 24  # cells a side of the latent grid
+ARROWS = 200  # samples that have one
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A member at F moments: what is known without computing, and the weights (F, P) of G and D for the rest."""
+
+    plane: Plane
+    half_width: float
+    verdict: str
+    strip: Sequence[Strip]
+    setting: Setting
+    seed: int
+    weights: tuple[np.ndarray, np.ndarray] | None
+    steps: np.ndarray  # (F,) generator steps after which these were
+
+
+def sketch(
+    results: Results, member: int, frames: np.ndarray, half_width: float, title: str, *, strip: bool = False
+) -> Sketch:
+    """One member at the given frames, over the plane [-half_width, half_width]², with or without curves below it."""
+    index, seed = results.members[member].setting, results.members[member].seed
+    weights, kept = results.weights.get(member), held(results, member)[frames]
+    return Sketch(
+        plane=plane(results, member, frames, half_width, title),
+        half_width=half_width,
+        verdict=results.verdicts[member],
+        strip=_strip(results, member) if strip else (),
+        setting=results.study.settings[index],
+        seed=seed,
+        weights=None if weights is None else (weights[0][kept], weights[1][kept]),
+        steps=results.frame_steps[index][kept],
+    )
+
+
+def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
+    """The panel that `animation.animate` draws; raises ``ValueError`` for layers whose weights are not there."""
+    from dynamics.pictures.animation.panels import Scene
+
+    made = Scene(sketch.plane, verdict=sketch.verdict, strip=sketch.strip)
+    wanted = FROM_WEIGHTS & set(layers or ())
+    if not wanted:
+        return made
+    if sketch.weights is None:
+        raise ValueError(f"the weights of seed {sketch.seed} were not kept")
+    import torch
+
+    from dynamics.measures import fields
+    from dynamics.pictures.plates import grid_points
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        settings = [sketch.setting] * len(sketch.plane.samples)  # a stack whose members are the moments
+        G, D = fields.stack_of(settings, *sketch.weights)
+        points = grid_points(sketch.half_width, RESOLUTION)
+        found: dict[str, Any] = {}
+        if wanted & {"d", "difference"}:
+            found["d"] = fields.discriminator_field(G, D, settings, points)
+        if wanted & {"optimal", "difference"}:
+            found["optimal"] = fields.optimal_field(G, settings, points, sketch.steps.tolist())
+        if "arrows" in wanted:
+            z = Streams([sketch.seed], "evaluation").normal(sketch.plane.samples.shape[1], sketch.setting.latent_dim)
+            z = np.broadcast_to(z[:, :ARROWS], (len(settings), ARROWS, z.shape[2]))
+            found["pull"] = fields.pull(G, D, settings, torch.from_numpy(z.copy()))
+        if "map" in wanted:
+            found["lattice"] = fields.latent_map(G, LATTICE, sketch.setting.latent_dim)
+    finally:
+        torch.set_num_threads(threads)
+    return dataclasses.replace(made, **found)
+
+
+def held(results: Results, member: int) -> np.ndarray:
+    """Which frame is drawn for each of a member's F frames, (F,): its own, or if that is not finite the last that is.
+
+    Results keep what was measured, NaN and all; here alone a diverged member is stood still. Until it has diverged,
+    only NaN counts: an infinite sample may be one that is too far away for float16. A frame with no finite one before
+    it stays what it is.
+    """
+    arrays = [results.samples[:, member], *results.weights.get(member, ())]
+    lost = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays], axis=0)
+    if (step := results.diverged_at[member]) is not None:
+        infinite = np.any([~np.isfinite(a).reshape(len(a), -1).all(1) for a in arrays], axis=0)
+        lost |= infinite & (results.frame_steps[results.members[member].setting] >= step)
+    places = np.arange(len(lost))
+    last = np.maximum.accumulate(np.where(lost, -1, places))
+    return np.where(last < 0, places, last)
+
+
+def plane(results: Results, member: int, frames: np.ndarray, half_width: float, title: str) -> Plane:
+    """A member's samples at the given frames, the last finite ones where it has diverged, and what its scores were."""
+    from dynamics.pictures.plates import Plane
+
+    index, kept = results.members[member].setting, held(results, member)[frames]
+    density = real_density(results.study.settings[index], half_width)
+    samples = results.samples[kept, member].astype(np.float32)
+    notes = _notes(results, member, frames, kept, outside(samples, half_width))
+    setting, bandwidth = results.study.settings[index], _bandwidth(density, half_width, samples.shape[1])
+    modes = target_of(setting).modes
+    centres = np.empty((0, 2)) if modes is None else modes.centres
+    lines = outlines(setting, half_width)
+    return Plane(title, density, samples, notes, bandwidth, centres, lines, placing_for(setting))
+
+
+def outside(samples: np.ndarray, half_width: float) -> np.ndarray:
+    """The share of samples (..., N, 2) outside the plane [-half_width, half_width)², (...); nan is nowhere."""
+    there = ~np.isnan(samples).any(-1)
+    beyond = ~((samples >= -half_width) & (samples < half_width)).all(-1) & there
+    return beyond.sum(-1) / np.maximum(there.sum(-1), 1)
+
+
+def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, beyond: np.ndarray) -> list[str]:
+    """What is said of a member at each of the given frames, in parts with commas between.
+
+    Frame kept[i] is drawn for frame frames[i]; a share beyond[i] of its samples is outside the picture.
+    """
+    if results.verdicts[member] == "failed":
+        return ["failed"] * len(frames)
+    index, diverged_at = results.members[member].setting, results.diverged_at[member]
+    steps, modes = results.frame_steps[index], results.modes[index]
+    # the last snapshot at or before a frame has its scores
+    at = np.searchsorted(results.snapshot_steps[index], steps[frames], side="right") - 1
+    covered, jsd = (results.scores[name][member, at] for name in ("modes_covered", "jsd"))
+    notes = []
+    for moment, (frame, drawn) in enumerate(zip(frames, kept, strict=True)):
+        if diverged_at is not None and steps[frame] >= diverged_at:
+            words = [f"diverged at step {diverged_at}"]
+        elif not np.isfinite(jsd[moment]):
+            words = ["not finite"]
+        elif beyond[moment] == 1:
+            words = []
+        elif modes and modes > 1:
+            words = [f"{covered[moment]:.0f} of {modes} modes"]
+        else:
+            words = [f"JSD {jsd[moment]:.2f} nats"]
+        if beyond[moment] == 1:
+            words.append("out of view")
+        elif drawn != frame:
+            words.append(f"shown: step {steps[drawn]}")
+        if 0.01 <= beyond[moment] < 1:
+            words.append(f"{min(99, round(100 * beyond[moment]))} % outside")
+        notes.append(", ".join(words))
+    return notes
+
+
+def _strip(results: Results, member: int) -> list[Strip]:
+    """A member's losses and JSD."""
+    from dynamics.pictures.animation.strips import Strip
+    from dynamics.pictures.colours import GENERATED, D, G
+
+    index = results.members[member].setting
+    losses = [("D", results.curves["d_loss"][member], D), ("G", results.curves["g_loss"][member], G)]
+    jsd = [("JSD", results.scores["jsd"][member], GENERATED)]
+    return [
+        Strip("loss", results.curve_steps[index], losses),
+        Strip("JSD, nats", results.snapshot_steps[index], jsd),
+    ]
+
+
+def target_of(setting: Setting) -> Any:
+    from dynamics.targets.sampling import target_for
+
+    try:
+        return target_for(setting)
+    except OptionError:
+        raise
+    except ValueError as error:  # a std that no run of ours has
+        raise NotARun(str(error)) from None
+
+
+@functools.lru_cache(maxsize=64)
+def real_density(setting: Setting, half_width: float) -> np.ndarray:
+    """The real density (R, R) on cell centres, cells no larger than the target's std where 480 a side allow it."""
+    return _on_grid(target_of(setting).log_prob, target_of(setting), half_width)
+
+
+@functools.lru_cache(maxsize=64)
+def outlines(setting: Setting, half_width: float) -> np.ndarray | None:
+    """What contour lines are drawn of, on the same cells, where that is not the real density."""
+    target = target_of(setting)
+    return None if target.relief is None else _on_grid(target.relief, target, half_width)
+
+
+def _on_grid(log_height: Callable[[Any], Any], target: Any, half_width: float) -> np.ndarray:
+    import torch
+
+    from dynamics.pictures.plates import grid_points
+
+    resolution = int(np.clip(np.ceil(2 * half_width / target.std), 160, 480))
+    with torch.no_grad():
+        return log_height(torch.from_numpy(grid_points(half_width, resolution))).exp().numpy()
+
+
+def _bandwidth(density: np.ndarray, half_width: float, n: int) -> float:
+    """Smoothing for n samples: wide enough to gather 25 of them where the target is spread over its e^entropy."""
+    cell = (2 * half_width / len(density)) ** 2
+    if not density.sum() > 0:  # modes far narrower than a cell, on a plane made for a far wider target
+        return float(np.sqrt(cell))
+    mass = density / density.sum()
+    mass = mass[mass > 0]
+    area = float(np.exp(-(mass * np.log(mass / cell)).sum()))
+    return float(np.sqrt(25 * area / (4 * np.pi * n)))

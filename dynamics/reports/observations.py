@@ -1,0 +1,357 @@
+"""What a run's numbers say to each of its questions, in sentences.
+
+Sentences are composed from the numbers that the tables show: a difference between settings is named only where its
+p-value, corrected for every comparison of the report (`intervals.max_t`), is below 5 %; a score is called above or
+below a perfect generator's only where its interval leaves that out; and what was not measured is said to be missing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from dynamics.base.intervals import Estimate, smallest_p
+from dynamics.reports.comparisons import Compared, Pair, differences
+from dynamics.reports.tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
+from dynamics.runner.results import SWINGS, VERDICTS, Results, mode_name
+from dynamics.settings.setting import flag
+
+REASONED = ("collapsed", "oscillating", "diverged", "lost")  # verdicts told with their reasons
+GONE = ("diverged", "lost")  # verdicts that leave nothing to collapse
+LEVEL = 0.05  # a difference is shown where its corrected p-value is below
+MOST = 24  # pairs of settings told one by one, those that differ first; differences.csv has all
+SWINGS_OF = {"jsd_swing": "JSD", "d_loss_swing": "D's loss", "g_loss_swing": "G's loss"}
+TOLD = 4  # shown differences of one aspect that a summary tells one by one
+ASPECTS = {  # of what an option changes -> the scores that tell of it
+    "Generator performance": ("modes_covered", "high_quality", "jsd"),
+    "Stability": ("jsd_swing",),
+    "Collapse": ("collapsed",),
+    "Divergence, and loss of the data": ("diverged", "lost"),
+    "Oscillation in the losses": ("d_loss_swing", "g_loss_swing"),
+}
+_BECAME = {  # verdict -> of one GAN, of several
+    "oscillating": ("oscillates", "oscillate"),
+    "still learning": ("is still learning", "are still learning"),
+    "lost": ("is lost", "are lost"),
+}
+BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
+
+
+class Part(NamedTuple):
+    """The answer to one question: a paragraph, then setting by setting or pair by pair (heading, paragraph)."""
+
+    heading: str
+    summary: str
+    entries: list[tuple[str, str]]
+
+
+def observe(results: Results) -> list[Part]:
+    """How each target is captured, then what each option changes in which settings of the study differ."""
+    headings = {"": "How each target is captured", **results.study.headings}
+    entries = []
+    for target, indices in results.targets.items():
+        for i in indices:
+            words = f"{_capture(results, i)} {_judged(results, i)}".strip()
+            entries.append((f"{target}: {results.labels[i][1]}", words))
+    parts = [Part(headings[""], _captures(results), entries)]
+    family = differences(results)
+    options = dict.fromkeys(compared.pair.option for compared in family)
+    for option in sorted(options, key=lambda o: list(headings).index(o) if o in headings else len(headings)):
+        chosen = [compared for compared in family if compared.pair.option == option]
+        pairs: dict[Pair, list[Compared]] = {}
+        for compared in chosen:
+            pairs.setdefault(compared.pair, []).append(compared)
+        told = sorted(pairs, key=lambda pair: min(_level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
+        entries = [(_heading(results, pair), _pair(results, pair, pairs[pair])) for pair in pairs if pair in told]
+        heading = headings.get(option) or BETWEEN.get(option) or f"What {flag(option)} changes"
+        parts.append(Part(heading, _summary(results, chosen, len(pairs) - len(entries)), entries))
+    return parts
+
+
+def observations(results: Results) -> list[tuple[str, str]]:
+    """(heading, paragraph) of every entry of every part."""
+    return [entry for part in observe(results) for entry in part.entries]
+
+
+# --- each question in a paragraph ------------------------------------------------------------------------------------
+
+
+def _captures(results: Results) -> str:
+    """How the GANs on each target ended."""
+    said = []
+    for target, indices in results.targets.items():
+        counts: dict[str, int] = {}
+        for word in (results.verdicts[m] for i in indices for m in results.of_setting(i)):
+            counts[word] = counts.get(word, 0) + 1
+        n = sum(counts.values())
+        words = [
+            f"{count} {_BECAME.get(word, (word, word))[count != 1]}"
+            for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        ]
+        listed = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+        held = ""
+        modes, scored = results.modes[indices[0]], [results.final("modes_covered", i) for i in indices]
+        if modes and modes > 1 and any(np.isfinite(values).any() for values in scored):
+            full = sum(int((values == modes).sum()) for values in scored)
+            every = "both" if modes == 2 else f"all {modes}"
+            held = f"; {full} {'holds' if full == 1 else 'hold'} {every} modes at the end"
+        said.append(f"{target}: of {counted(n, 'GAN')} {listed}{held}.")
+    return " ".join(said)
+
+
+def _summary(results: Results, chosen: list[Compared], untold: int) -> str:
+    """What settings that differ in one option show, aspect by aspect."""
+    most = max(c.difference.n for c in chosen)
+    said = [_few()] if smallest_p(most) >= LEVEL else []
+    for aspect, scores in ASPECTS.items():
+        family = [c for c in chosen if c.score in scores]
+        if not family:
+            continue
+        shown = [c for c in family if _level(c) < LEVEL]
+        words = [_shown(results, c) for c in shown[:TOLD]]
+        if len(shown) > TOLD:
+            words.append(f"{len(shown) - TOLD} more differences, in differences.csv")
+        rest = len(family) - len(shown)
+        if rest:
+            which = counted(rest, "comparison") if not shown else f"the other {rest}" if rest > 1 else "the other one"
+            words.append(f"no difference is shown in {which}")
+        if aspect == "Collapse":
+            words.insert(0, _collapsed(results, chosen))
+        said.append(f"{aspect}: {'; '.join(words)}.")
+    if untold:
+        more = "1 more pair of settings is" if untold == 1 else f"{untold} more pairs of settings are"
+        said.append(f"{more} in differences.csv alone.")
+    return " ".join(said)
+
+
+def _shown(results: Results, c: Compared) -> str:
+    x, y = _names(results, c.pair)
+    score, by = SCORES[c.score], _by(c)
+    where, rest = results.labels[c.pair.first]
+    if c.pair.option == "std":
+        where = f"{mode_name(results.study.settings[c.pair.first].mode)}, {rest}"
+    more = _more(c.score, c.difference.value)
+    of = f"p {_p_words(c.p_corrected)}{_left_out(c).replace(' (', ', ').replace(')', '')}"
+    return f"{score.title} {more} with {x} than with {y} on {where}, by {by} ({of})"
+
+
+def _collapsed(results: Results, chosen: list[Compared]) -> str:
+    """How many of all GANs collapsed with each value of the option that the pairs differ in.
+
+    Those that diverged or lost the data are among all, and told beside: they cannot collapse any more.
+    """
+    members: dict[str, set[int]] = {}
+    for c in chosen:
+        for name, index in zip(_names(results, c.pair), c.pair[:2], strict=True):
+            members.setdefault(name, set()).update(results.of_setting(index))
+    counts = []
+    for name, of_name in members.items():
+        words = [results.verdicts[m] for m in of_name if results.verdicts[m] != "failed"]
+        gone = [f"{n} {word}" for word in GONE if (n := words.count(word))]
+        beside = f" ({', '.join(gone)})" if gone else ""
+        counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{beside}")
+    return f"{', '.join(counts)} collapsed"
+
+
+def _level(compared: Compared) -> float:
+    return compared.p_corrected if np.isfinite(compared.p_corrected) and compared.difference.n > 1 else 1.0
+
+
+def _names(results: Results, pair: Pair) -> tuple[str, str]:
+    """What a pair's settings are called beside one another."""
+    (x_target, x), (y_target, y) = (results.labels[i] for i in pair[:2])
+    if pair.option == "std":  # which the labels of the two targets name, and the rest is equal
+        return x_target.partition(" · ")[2], y_target.partition(" · ")[2]
+    return x, y
+
+
+def _heading(results: Results, pair: Pair) -> str:
+    target, rest = results.labels[pair.first]
+    x, y = _names(results, pair)
+    return f"{target}: {x} against {y}" + (f", {rest}" if pair.option == "std" else "")
+
+
+def _pair(results: Results, pair: Pair, of_scores: list[Compared]) -> str:
+    """All that is compared between two settings: what differs, then what is not shown to."""
+    x, y = _names(results, pair)
+    words = [_intro(of_scores[0].shared)]
+    if pair.option == "std":
+        words.append("Each score is relative to its own target.")
+    words += [_difference(results, c, x, y) for c in of_scores if _level(c) < LEVEL]
+    rest = [_not_shown(c) for c in of_scores if not _level(c) < LEVEL]
+    if rest:
+        words.append(f"No difference shown ({x} − {y}) in {'; '.join(rest)}.")
+    return " ".join(words)
+
+
+# --- a setting -------------------------------------------------------------------------------------------------------
+
+
+def _capture(results: Results, index: int) -> str:
+    """How well a setting's generators capture the target, beside a perfect one."""
+    names = [n for n in (*COLUMNS, "spread") if has_score(results, n, index)]
+    scored = max((results.estimate(name, index).n for name in names), default=0)
+    seeds, modes = len(results.of_setting(index)), results.modes[index]
+    if not scored:
+        return f"None of {counted(seeds, 'seed')} has a score at the last snapshot."
+    said, lacking = [], []
+    for name in names:
+        e, null, score = results.estimate(name, index), results.null[index][name][0], SCORES[name]
+        if e.n == 0:
+            if not name.startswith("ema_") or results.study.settings[index].ema > 0:  # an average is kept
+                lacking.append(score.title)
+            continue
+        if name == "modes_covered" and modes:
+            full = int((results.final(name, index) == modes).sum())
+            if modes == 1:
+                said.append(f"G covers the target's one mode in {full} of {counted(e.n, 'seed')}.")
+            else:
+                said.append(
+                    f"G covers {mean_words(e)} of {modes} modes, all of them in {full} of {counted(e.n, 'seed')}."
+                )
+            continue
+        digits = places(score.digits, (e.low, null), (e.high, null))
+        value, perfect = mean_words(e, digits), f"a perfect generator's {number(null, digits)}"
+        unit = (f" {score.unit}" if score.unit else "") + (f" ({e.n} of {seeds} seeds)" if e.n < scored else "")
+        title = score.title[0].upper() + score.title[1:]
+        if e.n == 1:
+            said.append(f"{title} is {value}{unit}, against {perfect}.")
+        elif e.low <= null <= e.high:
+            said.append(f"{title} is {value}{unit}: no difference from {perfect} is shown.")
+        elif e.high < null:
+            said.append(f"{title} is {value}{unit}, below {perfect}.")
+        elif name == "high_quality":
+            said.append(
+                f"{title} is {value}, above {perfect}: too many samples lie near a centre,"
+                " which is under-dispersion, not excellence."
+            )
+        else:
+            said.append(f"{title} is {value}{unit}, above {perfect}.")
+    if lacking:
+        said.append(f"No seed has {' or '.join(lacking)} at the last snapshot.")
+    if scored < seeds:
+        have = "has" if scored == 1 else "have"
+        said.append(f"Only {scored} of {seeds} seeds {have} scores, and the means are over those.")
+    if scored == 1:
+        said.append("From one seed there is no interval: another seed may do otherwise.")
+    return " ".join(said)
+
+
+def _judged(results: Results, index: int) -> str:
+    """The verdicts on a setting's seeds, each share with Wilson's interval."""
+    counts = verdict_counts(results, index)
+    failed = counts.pop("failed", 0)
+    said = []
+    swings = {n: e for n in SWINGS if (e := results.estimate(n, index)).n}
+    if swings:
+        every, least = len(results.of_setting(index)), min(e.n for e in swings.values())
+        words = [
+            f"{mean_words(e, SCORES[n].digits)}{_unit(n)} for {SWINGS_OF[n]}"
+            + (f" ({e.n} of {every} seeds)" if least < every else "")
+            for n, e in swings.items()
+        ]
+        said.append(f"Swing over the last half: {', '.join(words)}.")
+    if counts:
+        n = sum(counts.values())
+        shares = [f"{count} {word} ({mean_words(results.share(word, index))})" for word, count in counts.items()]
+        said.append(f"Verdicts on {counted(n, 'seed')}, as shares [95 % interval]: {', '.join(shares)}.")
+    why: dict[str, list[str]] = {}  # word -> seeds and reasons
+    for m in results.of_setting(index):
+        if results.verdicts[m] in REASONED and results.details[m]:
+            why.setdefault(results.verdicts[m], []).append(f"seed {results.members[m].seed}: {results.details[m]}")
+    for word, reasons in why.items():
+        more = f"; and {len(reasons) - 3} more, see summary.csv" if len(reasons) > 3 else ""
+        said.append(f"{word[0].upper() + word[1:]}: {'; '.join(reasons[:3])}{more}.")
+    steps = [at for m in results.of_setting(index) if (at := results.diverged_at[m]) is not None]
+    if steps:
+        said.append(f"The earliest divergence was seen at step {min(steps)}.")
+    if failed:
+        said.append(f"{counted(failed, 'seed')} failed to run and {'is' if failed == 1 else 'are'} left out.")
+    return " ".join(said)
+
+
+def _intro(shared: int) -> str:
+    """What a pair's paragraph is made from, and whether so few seeds can show a difference at all."""
+    if shared == 1:
+        return "One shared seed, so a difference has no interval."
+    said = f"Differences within a seed, mean [95 % interval] over {counted(shared, 'shared seed')}."
+    return said if smallest_p(shared) < LEVEL else f"{said} {_few()}"
+
+
+def _few() -> str:
+    needed = next(n for n in itertools.count(1) if smallest_p(n) < LEVEL)
+    return f"So few seeds cannot show a difference: that takes {needed}."
+
+
+def _p_words(p: float) -> str:
+    if p < 0.001:
+        return "below 0.001" if p < 0.0005 else number(p, 4)
+    return number(min(p, 1.0), places(3, (p, LEVEL)))
+
+
+def _not_shown(compared: Compared) -> str:
+    """A score in which no difference is shown, with what was measured of one."""
+    e, title = compared.difference.estimate, SCORES[compared.score].title
+    if e.n == 0:
+        return f"{title}: no shared seed has it at both"
+    left_out = _left_out(compared)
+    if left_out and smallest_p(e.n) >= LEVEL:
+        left_out += ", too few to show one"
+    digits = places(SCORES[compared.score].digits, (e.low, 0), (e.high, 0), (e.value, 0))
+    if e.n == 1:
+        return f"{title}: {number(e.value, digits)}{_unit(compared.score)} in the one seed{left_out}"
+    if e.value == e.low == e.high == 0:
+        return f"{title}: equal in all {e.n} seeds{left_out}"
+    corrected = f"corrected p {_p_words(compared.p_corrected)}"
+    return f"{title}: {mean_words(e, digits)}{_unit(compared.score)}, {corrected}{left_out}"
+
+
+def _left_out(compared: Compared) -> str:
+    n, shared = compared.difference.n, compared.shared
+    return f" (only {n} of {shared} shared seeds have it at both)" if n < shared else ""
+
+
+def _by(compared: Compared) -> str:
+    """The size of a difference that is shown, with its interval."""
+    e, score = compared.difference.estimate, SCORES[compared.score]
+    digits = places(score.digits, (e.low, 0), (e.high, 0), (e.value, 0))
+    return mean_words(e if e.value > 0 else Estimate(-e.value, -e.high, -e.low, e.n), digits) + _unit(compared.score)
+
+
+def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
+    """What the paired values of a score show of the first setting, named `x`, against the second, `y`."""
+    name, option, e = compared.score, compared.pair.option, compared.difference.estimate
+    score = SCORES[name]
+    title, left_out = score.title[0].upper() + score.title[1:], _left_out(compared)
+    if np.isclose(e.low, e.high, rtol=1e-9, atol=0):
+        left_out += "; every seed differs by the same, so the interval has no width"
+    upward, corrected = e.value > 0, f"corrected p {_p_words(compared.p_corrected)}"
+    said = f"{title}: {_more(name, e.value)} with {x} than with {y}, by {_by(compared)}, {corrected}{left_out}"
+    if name in SWINGS:
+        return f"{said}; {y if upward else x} is the steadier."
+    if name in VERDICTS:
+        return f"{said}."
+    nulls = [results.null[i][name][0] for i in compared.pair[:2]]
+    if name == "high_quality":  # more is not better: nearer to a perfect generator's is
+        far = [abs(mean - null) for mean, null in zip(compared.means, nulls, strict=True)]
+        if option == "std":  # two targets, each with its own
+            place = f"{x} is the nearer" if far[0] < far[1] else f"{y} is the nearer"
+            if far[0] == far[1]:
+                place = "both are as near"
+            there = " and ".join(number(null, score.digits) for null in nulls)
+            return f"{said}; to a perfect generator's {there}, {place}."
+        place = "nearer to" if far[0] < far[1] else "further from" if far[0] > far[1] else "as far from"
+        return f"{said}; the mean with {x} is {place} a perfect generator's {number(nulls[0], score.digits)}."
+    better = x if upward == (name == "modes_covered") else y
+    return f"{said}; {better} is {'captured the better' if option == 'std' else 'the better'}."
+
+
+def _more(name: str, difference: float) -> str:
+    upward, downward = ("more", "fewer") if name == "modes_covered" else ("higher", "lower")
+    return upward if difference > 0 else downward
+
+
+def _unit(name: str) -> str:
+    return f" {SCORES[name].unit}" if SCORES[name].unit else ""

@@ -1,0 +1,391 @@
+"""The report: report.html, which needs nothing beside it, and report.md with relative links, from runs' results."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shlex
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from dynamics.pictures.animation.film import animate_line
+from dynamics.pictures.parts import Part
+from dynamics.pictures.render import MANY, SEQUENCE, grid
+from dynamics.reports.embedding import MOST, Picture, embed
+from dynamics.reports.observations import observe
+from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
+from dynamics.runner.results import Results, options_told, target_name
+from dynamics.settings.setting import FIELDS, Setting
+from dynamics.store.folder import RunFolder
+
+
+class Told(NamedTuple):
+    """A run as a report tells of it: its folder, its results, and what run.json says of how it went.
+
+    The facts: command, versions, device, threads, seconds; what is missing is left out. `parts` are its study's own.
+    `places` says which setting of the report each of its settings is; of the one run of a report, in their order.
+    """
+
+    name: str
+    folder: RunFolder
+    results: Results
+    facts: Mapping[str, Any]
+    parts: Sequence[Part] = ()
+    places: Sequence[int] = ()
+
+
+class Shelf(NamedTuple):
+    """Where the pictures of a setting of the report are: in a run, under the setting's name there."""
+
+    told: Told
+    name: str
+    seeds: str  # in words
+
+    @property
+    def path(self) -> Path:
+        return self.told.folder.path / self.name
+
+
+def write_report(results: Results, folder: RunFolder, runs: Sequence[Told], how: str = "auto") -> None:
+    """Write report.html, report.md (relative links) and comparison.tex into a folder.
+
+    `results` are those of `runs`: of the one, or of several joined, each of which says in `places` where its settings
+    are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `how` says which of
+    them stand inside report.html (see `embedding`), which with `all` needs nothing beside it. Raises ``OSError`` where
+    the file system does.
+    """
+    pictures: list[Picture] = []
+    page = _page(results, folder, runs, pictures)
+    templates = jinja2.FileSystemLoader(TEMPLATES)
+    shared: dict[str, Any] = {
+        "loader": templates,
+        "undefined": jinja2.StrictUndefined,
+        "keep_trailing_newline": True,
+    }
+    html = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, **shared)
+    # intervals stay whole at the end of a line
+    html.filters["whole"] = lambda words: re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\u00a0"), words)
+    # every value put into the Markdown is escaped, unless it is `Markdown` already
+    markdown = jinja2.Environment(autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared)
+    markdown.filters |= {"fence": _fence, "url": lambda path: Markdown(quote(path))}
+
+    def written() -> str:
+        return html.get_template("report.html").render(page | _program(pictures))
+
+    embed(pictures, how, lambda: len(written().encode()))
+    folder.write_text("report.html", written())
+    folder.write_text("comparison.tex", tex_table(results))
+    folder.write_text("report.md", markdown.get_template("report.md").render(page))
+
+
+# --- the page -----------------------------------------------------------------------------------------------
+
+
+# file -> heading, what it shows, what to look at
+KINDS = {
+    "density.gif": (
+        "Density during training",
+        "Generated samples against the real density, animated over training",
+        "One seed, that of median final JSD unless another was asked for. Lines: the real density; red: the generated"
+        " one, full colour at the real peak; below: losses and JSD. Look for contours that stay empty and for mass"
+        " between them.",
+    ),
+    "frames.png": (
+        "Moments of training",
+        "Generated samples against the real density at several generator steps",
+        "The same seed at some of its steps, in reading order. Look for when a mode is won or lost.",
+    ),
+    "losses.png": (
+        "Losses",
+        "Losses of D and of G, and the mean probabilities D(x) and D(G(z)), against generator steps",
+        "Median of the seeds, band: their middle half. Lines, where drawn: the losses at equilibrium, dashed, and D(x)"
+        " there. D(x) and D(G(z)) that meet say that D no longer tells real from generated, not that G is right:"
+        " compare the scores.",
+    ),
+    "scores.png": (
+        "Discriminator, gradients and distances",
+        "Scores measured on request, against generator steps",
+        "Median of the seeds, band: their middle half. A falling loss of G means a better generator where the part"
+        " against the best D falls; the part owed to D says how far D is from the best one.",
+    ),
+}
+REQUESTED = "scores.png"  # is there where such scores are
+CURVES = (
+    "Scores against steps, updates and seconds",
+    "Scores over training, against generator steps, updates of both players and seconds",
+    "Median of the seeds, band: their middle half; dashed: a perfect generator. The same curves on three clocks: which"
+    " setting is ahead can depend on what is counted. Seconds are those of training one GAN, without looking at it.",
+)
+COMPARISONS = {
+    "comparison.gif": "Generated samples against the real density, every setting on one clock, animated",
+    "comparison.png": "All settings: final samples against the real density, and scores with intervals",
+    "many": "All settings: scores with intervals",  # the same file
+}
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def _program(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """The page's program, if it has anything to play, and the policy that lets nothing else run or be loaded."""
+    program = (TEMPLATES / "player.js").read_text(encoding="utf-8") if any(p.moves for p in pictures) else ""
+    images = "data: 'self' file:" if any(p.still or not p.uri.startswith("data:") for p in pictures) else "data:"
+    policy = f"default-src 'none'; img-src {images}; style-src 'unsafe-inline'"
+    if program:
+        digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+    return {"program": Markup(program), "policy": Markup(policy), "elsewhere": any(p.told for p in pictures)}
+
+
+def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: list[Picture]) -> dict[str, Any]:
+    """Everything that the templates show, in plain values; every picture of the page is put into `pictures`."""
+    study, labels, joint = results.study, results.labels, len(runs) > 1
+    shelves: list[list[Shelf]] = [[] for _ in labels]
+    for told in runs:
+        for own, (index, name) in enumerate(zip(told.places or range(len(labels)), told.results.names, strict=True)):
+            seeds = [told.results.members[m].seed for m in told.results.of_setting(own)]
+            shelves[index].append(Shelf(told, name, _seed_words(seeds)))
+    missing: list[bool] = []
+
+    def picture(home: RunFolder, path: str, alt: str, needed: bool = True) -> Picture | None:
+        found = _picture(folder, home, path, alt)
+        if needed:
+            missing.append(found is None)
+        if found is not None:
+            pictures.append(found)
+        return found
+
+    leads = []
+    for told in runs:
+        # one moment is no animation, and very many settings have none side by side
+        moves = told.results.frame_steps.shape[1] > 1 and not _many(told.results)
+        if moves and (lead := picture(told.folder, "comparison.gif", COMPARISONS["comparison.gif"])):
+            leads.append((told.name if joint else "", lead))
+    many = _many(results)
+    comparison = picture(folder, "comparison.png", COMPARISONS["many" if many else "comparison.png"])
+    if not leads and comparison:
+        leads, comparison = [("", comparison)], None
+    own_parts = [
+        {
+            "title": f"{told.name}, {part.title}" if joint else part.title,
+            "sentence": part.sentence,
+            "picture": picture(told.folder, part.picture, part.shows or part.title),
+            "columns": list(part.table[0]) if part.table else [],
+            "rows": [[str(value) for value in row.values()] for row in part.table],
+        }
+        for told in runs
+        for part in told.parts
+    ]
+    targets = []
+    for target, indices in results.targets.items():
+        kinds = []
+        path = f"curves-{target_name(study.settings[indices[0]], [s.std for s in study.settings])}.png"
+        if curves := picture(
+            folder,
+            path,
+            f"{CURVES[1]}: {target}",
+            all(shelf.told.results.snapshot_steps.shape[1] > 1 for i in indices for shelf in shelves[i]),
+        ):
+            kinds.append(_kind(CURVES[0], CURVES[2], [("", curves)], "plates"))
+        shelved = [(i, shelf) for i in indices for shelf in shelves[i]]
+        for file, (heading, alt, caption) in KINDS.items():
+            shown = []
+            for i, shelf in shelved:
+                if file.endswith(".gif") and shelf.told.results.frame_steps.shape[1] == 1:
+                    continue
+                # a setting's pictures are those of its runs, each with its own seeds
+                where = f"{shelf.told.name}, {shelf.seeds}" if len(shelves[i]) > 1 else ""
+                words = " · ".join(filter(None, (*labels[i], where)))
+                found = picture(shelf.told.folder, f"{shelf.name}/{file}", f"{alt}: {words}", file != REQUESTED)
+                if found:
+                    shown.append((" · ".join(filter(None, (labels[i][1], where))), found))
+            if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for _, shelf in shelved):
+                caption += " All seeds side by side: seeds.gif in each setting's folder."
+            ended = {results.verdicts[m] for i in indices for m in results.of_setting(i)}
+            if "diverged" in ended and file in ("density.gif", "frames.png"):
+                caption += " Where a GAN has diverged, its last finite samples are shown."
+            if "lost" in ended and file in ("density.gif", "frames.png"):
+                caption += " Where a GAN is lost, its samples are far off the data and may be out of the picture."
+            if len(shown) > len(indices):
+                caption += " Where several runs are pooled, each picture is of its own run's seeds."
+            if shown:
+                kinds.append(
+                    _kind(heading, caption, shown, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
+                )
+        targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
+    options = [options_told(setting) for setting in study.settings]
+    differing = [n for n in FIELDS[Setting] if len({said[n] for said in options}) > 1]
+    alike = [n for n in FIELDS[Setting] if n not in differing and options[0][n] is not None]
+    apart = list(results.apart[0]) if results.apart else []
+    return {
+        "study": study,
+        "joint": joint,
+        "size": _size_words(results),
+        "columns": [title_of(name) for name in columns_of(results)],
+        "legend": legend(results, "perfect generator"),
+        "leads": leads,
+        "comparison": comparison,
+        "own_parts": own_parts,
+        "many": many,
+        "parts": observe(results),
+        "targets": targets,
+        "missing": sum(missing),
+        "expected": len(missing),
+        "most": f"{MOST / 1e6:g} MB",
+        "whole": None if joint else f"python main.py report {shlex.quote(folder.path.as_posix())} --embed all",
+        "sequences": [
+            line for told in runs for line in animate_lines(told.folder, told.results.names, told.facts, folder)
+        ],
+        "renders": [f"python main.py render {shlex.quote(told.folder.path.as_posix())}" for told in runs],
+        "scores": [
+            (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
+        ],
+        "samples": results.samples.shape[2],
+        "snapshots": " or ".join(dict.fromkeys(str(told.results.snapshot_steps.shape[1]) for told in runs)),
+        "budget": budget_words(results),
+        "spent": study.budget,
+        "differing": [n.replace("_", " ") for n in (*differing, *apart)],
+        "settings": [
+            (name, [*(_plain(said[n]) for n in differing), *(_plain(value) for value in more.values())])
+            for name, said, more in zip(results.names, options, results.apart or [{}] * len(labels), strict=True)
+        ],
+        "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(options[0][n])}" for n in alike),
+        "seeds": _seed_words([m.seed for m in results.members]),
+        "failures": [_failure(results, failure) for failure in results.failures],
+        "runs": [
+            {
+                "name": told.name,
+                "command": str(told.facts.get("command") or ""),
+                "versions": ", ".join(f"{n} {value}" for n, value in dict(told.facts.get("versions") or {}).items()),
+                "machine": _machine(told),
+            }
+            for told in runs
+        ],
+    }
+
+
+def _many(results: Results) -> bool:
+    """Whether there are so many settings that they are compared by their scores alone."""
+    return len(grid(results.labels)[1]) > MANY
+
+
+def _kind(heading: str, caption: str, pictures: list[tuple[str, Picture]], layout: str) -> dict[str, Any]:
+    """Pictures of one sort, each with what it is called."""
+    moves = any(picture.moves for _, picture in pictures)
+    return {"heading": heading, "caption": caption, "pictures": pictures, "moves": moves, "layout": layout}
+
+
+def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> Picture | None:
+    """A picture of the folder `home` with its size, pixels; None where it is not there, or is none."""
+    file = home.path / path
+    if not file.is_file():
+        return None
+    with open(file, "rb") as content:
+        data = content.read(24)
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+    elif data[:6] in (b"GIF87a", b"GIF89a") and len(data) >= 10:
+        width, height = struct.unpack("<HH", data[6:10])
+    else:
+        return None
+    if home is not folder:
+        path = Path(os.path.relpath(file.resolve(), folder.path.resolve())).as_posix()
+    return Picture(path, file, width, height, alt)
+
+
+def animate_lines(
+    home: RunFolder, names: Sequence[str], facts: Mapping[str, Any], beside: RunFolder | None = None
+) -> list[str]:
+    """Lines that show the animations of a run with settings of these names in LaTeX, if it was drawn for that.
+
+    `facts` is its run.json. Paths lead from the folder `beside` it; left out, they begin as `home` does.
+    """
+    look = facts.get("look")
+    if not isinstance(look, Mapping) or "png" not in str(look.get("animation")).split(","):
+        return []
+    start = home.path if beside is None else Path(os.path.relpath(home.path.resolve(), beside.path.resolve()))
+    places = [
+        f"{name}{SEQUENCE}" for name in ("comparison", *(f"{n}/{k}" for n in names for k in ("density", "seeds")))
+    ]
+    lines = [animate_line(home.path / place, (start / place).as_posix()) for place in places]
+    return [line for line in lines if line is not None]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else "default" if value is None else str(value)
+
+
+def _size_words(results: Results) -> str:
+    settings = len(results.study.settings)
+    seeds = {len(results.of_setting(i)) for i in range(settings)}
+    total = counted(len(results.members), "GAN")
+    if len(seeds) == 1:
+        total = f"{counted(settings, 'setting')} × {counted(seeds.pop(), 'seed')} = {total}"
+    return f"{total}, {budget_words(results)}"
+
+
+def _seed_words(seeds: Sequence[int]) -> str:
+    """'seed 3', 'seeds 0 to 7', 'seeds 0 to 3, 8 to 11'."""
+    seeds = sorted(set(seeds))
+    starts = [n for n in seeds if n - 1 not in set(seeds)]
+    ends = [n for n in seeds if n + 1 not in set(seeds)]
+    spans = [str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(spans)}"
+
+
+def _failure(results: Results, failure: Mapping[str, Any]) -> tuple[str, str]:
+    """Which members, and why."""
+    names = results.names
+    members: dict[str, list[str]] = {}
+    for m in failure["members"]:
+        members.setdefault(names[results.members[m].setting], []).append(str(results.members[m].seed))
+    words = [f"{name} seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" for name, seeds in members.items()]
+    return "; ".join(words), str(failure["error"])
+
+
+def _machine(told: Told) -> str:
+    """Where it ran and how long that took, as far as is known."""
+    facts = told.facts
+    words = [f"Device {facts.get('device') or told.results.study.device}"]
+    if (threads := facts.get("threads")) is not None:
+        words.append(f"{counted(threads, 'thread')} a worker")
+    seconds = facts.get("seconds")
+    if isinstance(seconds, Mapping):
+        words += [f"{name} {value:.0f} s" for name, value in seconds.items()]
+    elif seconds is not None:
+        words.append(f"{seconds:.0f} s")
+    return ", ".join(words)
+
+
+# --- Markdown -----------------------------------------------------------------------------------------------
+
+
+class Markdown(str):
+    """Text that is Markdown already: put into a template as it is."""
+
+
+def _markdown(value: Any) -> Markdown:
+    """Any text as Markdown that shows it, on one line: no markup, HTML, link or table border comes of it."""
+    if isinstance(value, Markdown):
+        return value
+    text = " ".join(str(value).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*|~$])", r"\\\1", text)
+    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word it is none
+    text = re.sub(r"\](?=[(\[])", r"\\]", text)  # a link, and only then: [0.1, 0.2] is an interval
+    # what means something at a line's start: a heading, a link's definition, a list
+    text = re.sub(r"^(?=#|\[[^]]*\]:|[-+](\s|$))", r"\\", text)
+    return Markdown(re.sub(r"^(\d+)(?=[.)](\s|$))", r"\1\\", text))
+
+
+def _fence(text: str) -> Markdown:
+    """Text in a code block that it cannot close."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return Markdown(f"{fence}\n{text}\n{fence}")

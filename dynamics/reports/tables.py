@@ -1,0 +1,317 @@
+"""The comparison as a table for terminal and report, and numbers in words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from dynamics.base.intervals import Estimate
+from dynamics.runner.results import Results
+from dynamics.settings.budget import samples_seen, updates
+from dynamics.targets.userdata import notes_of
+
+NONE = "–"  # in place of a number that does not exist
+COLUMNS = ("modes_covered", "high_quality", "jsd", "ema_modes_covered", "ema_jsd")  # scores of the table
+SPENT = {  # budget -> what it counts, and how
+    "updates": ("updates of D and G together", updates),
+    "samples": ("real samples seen by D", samples_seen),
+}
+WIDTH = 100  # columns of the terminal's table
+
+
+class Score(NamedTuple):
+    title: str
+    unit: str
+    digits: int
+    meaning: str
+
+
+SCORES = {
+    "modes_covered": Score(
+        "modes covered",
+        "",
+        2,
+        "modes that hold at least a quarter of their true weight in high-quality samples",
+    ),
+    "modes_hit": Score("modes hit", "", 2, "modes with at least one high-quality sample"),
+    "high_quality": Score(
+        "high quality",
+        "",
+        3,
+        "share of samples within 3 std of the nearest mode; for one mode, or modes far apart, a perfect"
+        " generator scores 1 − e^(−9/2) = 0.98889, not 1, and more than that generator is under-dispersion",
+    ),
+    "reverse_kl": Score(
+        "reverse KL",
+        "nats",
+        3,
+        "Kullback–Leibler divergence of the high-quality samples' histogram over modes from the true weights;"
+        " 0 at best",
+    ),
+    "jsd": Score(
+        "JSD",
+        "nats",
+        3,
+        "Jensen–Shannon divergence of the samples from the known density, on cells of equal true probability;"
+        " lower is better, at most ln 2 = 0.693, and above 0 for a perfect generator too: samples are finite",
+    ),
+    "spread": Score("spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"),
+    "jsd_swing": Score("swing of JSD", "nats", 3, "its standard deviation about its straight trend over the last half"),
+    "d_loss_swing": Score("swing of D's loss", "", 3, "the same of D's loss"),
+    "g_loss_swing": Score("swing of G's loss", "", 3, "the same of G's loss"),
+    "collapsed": Score(
+        "share collapsed", "", 2, "of all seeds, by their verdicts: diverged and lost ones are among all"
+    ),
+    "diverged": Score("share diverged", "", 2, "of all seeds, by their verdicts"),
+    "lost": Score("share lost", "", 2, "of all seeds, by their verdicts: off the data at the end"),
+    "w2": Score(
+        "Wasserstein-2",
+        "data units",
+        2,
+        "how far samples would have to be moved on average to lie as the target's do, exact on 256 of them; above 0 for"
+        " a perfect generator too",
+    ),
+    "sliced_w2": Score(
+        "sliced Wasserstein-2", "data units", 3, "the same along 31 directions, from all samples, averaged"
+    ),
+    "critic_gap": Score(
+        "critic gap",
+        "nats",
+        3,
+        "D's loss less that of the best D against the same G, with labels and noise as they are played, without"
+        " penalties; 0 for the best, 2 JSD for D = 1/2 (labels not smoothed); empty where there is no best D",
+    ),
+    "g_loss_optimal": Score(
+        "G's loss, D optimal", "nats", 3, "what G's loss would be against the best D: its distance from the target"
+    ),
+    "g_loss_gap": Score("G's loss, owed to D", "nats", 3, "G's loss less what it would be against the best D"),
+    "d_slope": Score("slope of D", "per data unit", 2, "mean size of the gradient of D's logit at generated samples"),
+    "d_slope_max": Score("largest slope of D", "per data unit", 2, "the largest found there and on a grid"),
+    "d_angle": Score("agreement of D", "", 2, "mean cosine between the gradients of D and of the best D, at samples"),
+    "d_gradient": Score("gradient of D's loss", "", 3, "its norm, with respect to D's parameters"),
+    "g_gradient": Score("gradient of G's loss", "", 3, "its norm, with respect to G's parameters"),
+    "lipschitz_grid": Score(
+        "slope of D seen", "per data unit", 2, "the largest of D's gradient at its points and on a grid: D's is no less"
+    ),
+    "lipschitz_secant": Score(
+        "slope between points", "per data unit", 2, "the largest that two of D's points show: D's is no less"
+    ),
+    "lipschitz_upper": Score(
+        "bound on D's slope",
+        "per data unit",
+        2,
+        "product of its layers' spectral norms and its activations' largest slopes: D's is no more",
+    ),
+    "w1": Score(
+        "Wasserstein-1",
+        "data units",
+        3,
+        "between the 256 real and 256 generated points that D is given, exact; above 0 for a perfect generator too",
+    ),
+    "w1_critic": Score(
+        "D's Wasserstein-1",
+        "data units",
+        3,
+        "mean of D at these real points less that at the generated ones, over the largest slope of D seen",
+    ),
+    "w1_lower": Score(
+        "least Wasserstein-1", "data units", 3, "the same over the bound on D's slope: the distance is no less"
+    ),
+    "spectrum_rotation": Score(
+        "rotation", "radians a round", 3, "angle of the game's leading pair of multipliers, by which differences turn"
+    ),
+    "spectrum_contraction": Score(
+        "left after a round", "", 4, "size of that pair: what a round leaves of a difference; above 1 it grows"
+    ),
+    "spectrum_period": Score("predicted period", "rounds", 0, "2π over the rotation"),
+    "spectrum_expansion": Score("expansion", "", 4, "largest size of a multiplier, turning or not, less 1"),
+}
+SCORES |= {  # of the average of G's weights, where one is kept
+    f"ema_{name}": SCORES[name]._replace(
+        title=f"{SCORES[name].title}, average", meaning="the same of G with the average of its weights"
+    )
+    for name in ("modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread")
+}
+MODE_COUNTS = ("modes_covered", "ema_modes_covered")
+
+
+class Row(NamedTuple):
+    """A line of the comparison: a setting, or what a perfect generator scores at the settings' target."""
+
+    label: str
+    seeds: str
+    # mean and interval, in the order of the columns; then how many seeds have it, where others have another of them
+    scores: list[tuple[str, str]]
+    verdicts: list[str]
+
+
+def text_table(results: Results) -> str:
+    """The comparison for a terminal: a line per setting, and a perfect generator's scores at each target."""
+    columns = columns_of(results)
+    lines = [["", "seeds", *(title_of(name) for name in columns), "verdicts"]]
+    titles = {}
+    for target, indices in results.targets.items():
+        titles[len(lines)] = target
+        for row in rows_of(results, indices, perfect="perfect G", digits=dict.fromkeys(MODE_COUNTS, 1)):
+            cells = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
+            verdicts = row.verdicts or [""]
+            lines.append([f" {row.label}", row.seeds, *cells, verdicts[0]])
+            lines += [[""] * (len(columns) + 2) + [verdict] for verdict in verdicts[1:]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    printed = []
+    for number, line in enumerate(lines):
+        printed += [titles[number]] if number in titles else []
+        printed.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return "\n".join([*printed, "", *textwrap.wrap(legend(results, "perfect G"), WIDTH)])
+
+
+def tex_table(results: Results) -> str:
+    """The comparison as a LaTeX table (booktabs) for a paper: the terminal's rows, a rule between targets."""
+    columns = columns_of(results)
+    titles = ["target", "setting", "seeds", *(title_of(name) for name in columns), "verdicts"]
+    lines = [
+        "% \\usepackage{booktabs}",
+        "% " + " ".join(legend(results, "perfect G").split()),
+        f"\\begin{{tabular}}{{ll{'r' * (1 + len(columns))}l}}",
+        "\\toprule",
+        " & ".join(map(_tex, titles)) + r" \\",
+    ]
+    for target, indices in results.targets.items():
+        lines.append("\\midrule")
+        for number, row in enumerate(
+            rows_of(results, indices, perfect="perfect G", digits=dict.fromkeys(MODE_COUNTS, 1))
+        ):
+            scores = [f"{mean} {interval}".rstrip() for mean, interval in row.scores]
+            cells = [target if number == 0 else "", row.label, row.seeds, *scores, ", ".join(row.verdicts)]
+            lines.append(" & ".join(map(_tex, cells)) + r" \\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+_TEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "–": "--",
+    "·": r"$\cdot$",
+    "∞": r"$\infty$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(c, c) for c in text)
+
+
+def legend(results: Results, perfect: str) -> str:
+    """What the table's brackets, null and signs mean."""
+    samples = results.samples.shape[2]
+    words = (
+        "Mean over seeds [95 % interval of that mean];"
+        f" {perfect}: what {samples} samples of the target itself score on average. Budget: {budget_words(results)}."
+    )
+    rows = [row for indices in results.targets.values() for row in rows_of(results, indices)]
+    if any("/" in cell for row in rows for cell in (row.seeds, *(words for _, words in row.scores))):
+        words += " Seeds m/n: m of n have scores, the means are over those."
+    if results.study.seeds == 1:
+        words += " One seed: there is no interval."
+    if any(mean == NONE for row in rows for mean, _ in row.scores):
+        words += f" {NONE}: the target cannot have that score, or no seed has it."
+    return " ".join([words, *(f"{name}: {note}." for name, note in notes_of(results.study.settings).items())])
+
+
+def budget_words(results: Results) -> str:
+    """What the settings spend alike, and how many generator steps that is."""
+    steps, budget = results.snapshot_steps[:, -1].tolist(), results.study.budget
+    if min(steps) == max(steps):
+        return f"{counted(steps[0], 'generator step')} each"
+    between = f"{min(steps)} to {max(steps)} generator steps"
+    if budget not in SPENT or any("budget" in apart for apart in results.apart):
+        return between
+    words, spent_in = SPENT[budget]
+    spent = [spent_in(setting, n) for setting, n in zip(results.study.settings, steps, strict=True)]
+    return f"{round(float(np.mean(spent)))} {words} each, to the nearest round, in {between}"
+
+
+def columns_of(results: Results) -> list[str]:
+    return [name for name in COLUMNS if name in results.scores]
+
+
+def title_of(name: str) -> str:
+    score = SCORES[name]
+    return f"{score.title}, {score.unit}" if score.unit else score.title
+
+
+def rows_of(
+    results: Results,
+    indices: list[int],
+    *,
+    perfect: str = "perfect generator",
+    digits: Mapping[str, int] | None = None,
+) -> list[Row]:
+    """The settings of one target, then its null; `digits` replaces those of some scores."""
+    columns = columns_of(results)
+    places = {name: SCORES[name].digits for name in columns} | dict(digits or {})
+    rows = []
+    for index in indices:
+        scored = max((results.estimate(name, index).n for name in columns), default=0)
+        seeds = len(results.of_setting(index))
+        scores = []
+        for name in columns:
+            missing = Estimate(np.nan, np.nan, np.nan, 0)
+            e = results.estimate(name, index) if has_score(results, name, index) else missing
+            fewer = f"({e.n}/{seeds})" if 0 < e.n < scored else ""
+            scores.append((number(e.value, places[name]), f"{interval(e, places[name])} {fewer}".strip()))
+        verdicts = [f"{count} {verdict}" for verdict, count in verdict_counts(results, index).items()]
+        label = results.labels[index][1]
+        rows.append(Row(label, str(seeds) if scored == seeds else f"{scored}/{seeds}", scores, verdicts))
+    null = []
+    for name in columns:
+        value = results.null[indices[0]][name][0]
+        null.append((number(value, 0 if name in MODE_COUNTS and value % 1 == 0 else places[name]), ""))
+    return [*rows, Row(perfect, "", null, [])]
+
+
+def has_score(results: Results, name: str, index: int) -> bool:
+    """Whether a setting's target can have a score at all."""
+    return name in results.scores and bool(np.isfinite(results.null[index][name][0]))
+
+
+def verdict_counts(results: Results, index: int) -> dict[str, int]:
+    """Verdict -> number of the setting's seeds, the most frequent first."""
+    words = [results.verdicts[m] for m in results.of_setting(index)]
+    return {word: words.count(word) for word in sorted(set(words), key=lambda w: (-words.count(w), w))}
+
+
+# --- numbers in words ---------------------------------------------------------------------------------------
+
+
+def number(value: float, digits: int) -> str:
+    """A number with a real minus sign; `NONE` for one that does not exist."""
+    if np.isnan(value):
+        return NONE
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(e: Estimate, digits: int) -> str:
+    return "" if e.n == 0 or np.isnan(e.low) else f"[{number(e.low, digits)}, {number(e.high, digits)}]"
+
+
+def mean_words(e: Estimate, digits: int = 2) -> str:
+    return f"{number(e.value, digits)} {interval(e, digits)}".rstrip()
+
+
+def places(least: int, *pairs: tuple[float, float]) -> int:
+    """Decimal places, `least` or more, at which numbers that differ look different; 8 at most."""
+    differ = [pair for pair in pairs if np.isfinite(pair).all() and pair[0] != pair[1]]
+    fits = (d for d in range(least, 8) if all(number(x, d) != number(y, d) for x, y in differ))
+    return next(fits, 8)
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

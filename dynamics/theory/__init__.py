@@ -1,0 +1,4 @@
+"""Games with known answers, and the methods' own code held to them.
+
+Imports base to pictures.
+"""

@@ -1,0 +1,319 @@
+"""A study from question to report: folder, training, tables, pictures, report; the last steps again from a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dynamics.base.files import NotARun, held
+from dynamics.base.progress import Progress, silent
+from dynamics.pictures.parts import Part
+from dynamics.pictures.render import check, plan, plan_joint, remarks, render
+from dynamics.reports.comparisons import write_tables
+from dynamics.reports.report import Told, animate_lines, write_report
+from dynamics.runner.joint import join
+from dynamics.runner.results import (
+    Results,
+    check_targets,
+    keep_targets,
+    load,
+    manifest,
+    save,
+    setting_names,
+    study_of,
+    thinned,
+)
+from dynamics.runner.running import beginnings, run_study, usable_cores
+from dynamics.runner.tasks import circumstances
+from dynamics.settings.setting import VERSION, Look, Study
+from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
+from dynamics.store.checkpoints import differences, remove
+from dynamics.store.folder import MANIFEST, RunFolder
+from dynamics.studies import get_parts
+
+# of run.json: what a run came to, which is told anew when it goes on
+OUTCOME = (
+    "seconds",
+    "status",
+    "error",
+    "files",
+    "null",
+    "modes",
+    "failures",
+    "seconds_per_gan",
+    "study",
+    "settings",
+    "targets",
+)
+RECORD = (
+    *("summary.csv", "events.csv", "history.npz", "frames.npz", "weights.npz"),
+    *("comparison.csv", "comparison.tex", "differences.csv", "report.html", "report.md"),
+)
+BEGUN = "beginnings.npz"  # the players of another run that this one begins with
+Tell = Callable[[str], None]
+
+
+def _nobody(words: str) -> None:
+    """Tells nobody."""
+
+
+def run(
+    study: Study,
+    path: Path,
+    *,
+    force: bool = False,
+    look: Look | None = Look(),  # noqa: B008 - frozen
+    command: str = "",
+    progress: Progress = silent,
+    tell: Tell = _nobody,
+) -> tuple[Results, RunFolder]:
+    """Carry out a resolved study into the folder `path`; returns what was measured and the folder.
+
+    `look` is how it is drawn; None draws nothing. `tell` is told, in a line each, what the user should know and is no
+    error. Raises `settings.OptionError` for a look that this study cannot have,
+    `files.FolderInUse` for a folder that holds something (unless `force`) or that somebody is at work in, and
+    ``OSError`` where the file system does. An exception on the way leaves run.json saying so, and what `resume` needs.
+    """
+    if look is not None:
+        check(study, look)
+    RunFolder(path).check_free(force=force)
+    check_targets(study, path)
+    begun = beginnings(study)
+    path.mkdir(parents=True, exist_ok=True)
+    with held(path):
+        if force:
+            remove(path / CHECKPOINTS)
+        folder = RunFolder.create(path, force=force)
+        study = keep_targets(study, folder)
+        if study.from_run is not None:
+            folder.write_npz(BEGUN, begun)
+        facts: dict[str, Any] = {
+            "status": "running",
+            "command": command,
+            "started": _now(),
+            "versions": versions(),
+            "circumstances": circumstances(study.device),
+            "threads": 1,  # of every worker
+            "figures": look is not None,
+            "look": dataclasses.asdict(look or Look()),
+        }
+        return _carry_out(study, folder, facts, look, progress, tell), folder
+
+
+def resume(path: Path, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
+    """Go on with a run that was stopped, or train again what failed in it, to the files that it would have come to.
+
+    What was asked, and how it is drawn, stands in the folder. Of a run that is done nothing is done again. Raises
+    `files.NotARun` for a folder that is none, that was begun under other circumstances (program, library versions,
+    device), which would change its numbers, or whose checkpoints are of something else; `files.FolderInUse` while
+    somebody is at work there.
+    """
+    folder = RunFolder.open(path)
+    with held(path):
+        facts = folder.read_json(MANIFEST)
+        study, look = study_of(folder, facts), _look(folder, facts, {})
+        if facts.get("status") == "done":
+            remove(folder.path / CHECKPOINTS)
+            return load(folder), folder
+        if different := differences(facts.get("circumstances"), circumstances(study.device), "circumstances"):
+            raise NotARun(f"{path}: begun otherwise, so its numbers would not be the same: {'; '.join(different)}")
+        facts = {name: facts[name] for name in facts if name not in OUTCOME}
+        facts |= {"status": "running", "resumed": [*facts.get("resumed", []), _now()]}
+        return _carry_out(study, folder, facts, look if facts.get("figures", True) else None, progress, tell), folder
+
+
+def _carry_out(
+    study: Study, folder: RunFolder, facts: dict[str, Any], look: Look | None, progress: Progress, tell: Tell
+) -> Results:
+    """From the study to the report, in a folder that is held; its checkpoints stay until nothing is missing."""
+    started = time.monotonic() - facts.pop("spent", 0.0)
+    known: Study | Results = study
+    folder.sweep()
+    # files that it may come to, so that --force removes what it leaves if it is killed
+    folder.write_json(MANIFEST, manifest(study, **facts, files=sorted({*_own(folder), *RECORD})))
+    try:
+        total = study.steps * study.seeds * len(study.settings)
+        with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
+            shown = None if look is None else look.member
+            begun = {} if study.from_run is None else folder.read_npz(BEGUN)
+            results = run_study(study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell)
+        save(results, folder)
+        write_tables(results, folder)
+        known = results
+        facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
+        parts = _parts(results)
+        if look is not None:
+            for words in remarks(look):
+                tell(words)
+            pictures = plan(results, look, parts)
+            names = sorted({*_own(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
+            folder.write_json(MANIFEST, manifest(study, **facts, files=names))
+            with progress("drawing", len(pictures)) as advance:
+                render(pictures, folder.path, int(study.workers), advance)
+        facts["seconds"]["all"] = round(time.monotonic() - started, 1)
+        facts["status"] = "failed" if results.failures else "done"
+        how = (look or Look()).embed
+        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)], how)
+        folder.sweep()
+        folder.write_json(MANIFEST, manifest(results, **facts, files=_own(folder)))
+    except BaseException as error:
+        facts["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        facts["spent"] = round(time.monotonic() - started, 1)
+        with contextlib.suppress(OSError):  # on a full disk the one before stays, which says that it is running
+            folder.sweep()
+            folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=_own(folder)))
+        raise
+    if not results.failures:
+        remove(folder.path / CHECKPOINTS)
+    return results
+
+
+def redraw(
+    path: Path,
+    changes: Mapping[str, Any] | None = None,
+    frames: int | None = None,
+    workers: str = "auto",
+    progress: Progress = silent,
+    tell: Tell = _nobody,
+) -> None:
+    """Draw a finished run's pictures again, and its report, as it was drawn but for `changes` of its look.
+
+    `frames` is how many of the animations' kept ones, beside the first, are shown. Raises `files.NotARun`,
+    `files.FolderInUse`, and `settings.OptionError` for what cannot be drawn of it.
+    """
+    folder = RunFolder.open(path)
+    with held(path):
+        results, facts = load(folder), folder.read_json(MANIFEST)
+        look = _look(folder, facts, changes or {})
+        dataclasses.replace(results.study, workers=workers)  # checked
+        parts = _parts(results)  # of all frames
+        pictures = plan(results if frames is None else thinned(results, frames), look, parts)
+        for words in remarks(look):
+            tell(words)
+        folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
+        try:
+            with progress("drawing", len(pictures)) as advance:
+                render(pictures, folder.path, _processes(workers), advance)
+        finally:
+            folder.sweep()
+        _rewrite(folder)
+
+
+def rewrite_report(path: Path, changes: Mapping[str, Any] | None = None) -> None:
+    """Write a finished run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
+
+    Raises `files.NotARun`, `files.FolderInUse`.
+    """
+    folder = RunFolder.open(path)
+    with held(path):
+        if changes:
+            facts = folder.read_json(MANIFEST)
+            look = _look(folder, facts, changes)
+            load(folder)  # whole, before anything is written
+            folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
+        _rewrite(folder)
+
+
+def latex_lines(path: Path) -> list[str]:
+    """Lines that show a run's animations in LaTeX, if it was drawn for that; their paths begin as `path` does."""
+    folder = RunFolder.open(path)
+    facts = folder.read_json(MANIFEST)
+    return animate_lines(folder, setting_names(study_of(folder, facts).settings), facts)
+
+
+def _rewrite(folder: RunFolder) -> None:
+    results, facts = load(folder), folder.read_json(MANIFEST)
+    how = _look(folder, facts, {}).embed
+    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], how)
+    folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
+
+
+def _parts(results: Results) -> list[Part]:
+    """What the run's study, if it is a named one, makes of the results for the report."""
+    make = get_parts(results.study.name)
+    return make(results) if make else []
+
+
+def joint_report(
+    paths: Sequence[Path], out: Path, *, force: bool = False, how: str = "auto", progress: Progress = silent
+) -> None:
+    """Report on several finished runs as one, in the folder `out`: settings beside one another, seeds of one pooled.
+
+    `how` is that of `write_report`.
+
+    Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), and `files.FolderInUse` for an `out`
+    that holds something (unless `force`).
+    """
+    folders = [RunFolder.open(path) for path in paths]
+    names = _distinct(paths)
+    found = [load(folder) for folder in folders]
+    joint, sources, places = join(found, names)
+    runs = [
+        Told(name, folder, results, folder.read_json(MANIFEST), _parts(results), own)
+        for name, folder, results, own in zip(names, folders, found, places, strict=True)
+    ]
+    RunFolder(out).check_free(force=force)
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out):
+        home = RunFolder.create(out, force=force)
+        try:
+            write_tables(joint, home)
+            pictures = plan_joint(joint, sources, Look())
+            with progress("drawing", len(pictures)) as advance:
+                render(pictures, home.path, usable_cores(), advance)
+            write_report(joint, home, runs, how)
+        finally:
+            home.sweep()
+            # what makes it a folder that --force may replace, and no run
+            home.write_json(MANIFEST, {"report": names, "files": _own(home)})
+
+
+def _distinct(paths: Sequence[Path]) -> list[str]:
+    """What to call each run: its folder's name, with as much of what is above it as tells the runs apart."""
+    parts = [path.resolve().parts for path in paths]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise NotARun(f"{paths[0]}: a run stands twice among those to report on")
+
+
+def _look(folder: RunFolder, facts: Mapping[str, Any], changes: Mapping[str, Any]) -> Look:
+    """The look that run.json tells of, changed. Raises `files.NotARun`."""
+    try:
+        look = Look(**facts.get("look", {}))
+    except (TypeError, ValueError) as error:
+        raise NotARun(f"{folder.path}: not a finished run ({type(error).__name__}: {error})") from None
+    return dataclasses.replace(look, **changes)
+
+
+def _processes(workers: str) -> int:
+    return usable_cores() if workers == "auto" else int(workers)
+
+
+def _own(folder: RunFolder) -> list[str]:
+    """The run's own files that are there to stay."""
+    return [name for name in folder.made() if not name.startswith(f"{CHECKPOINTS}/")]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the numbers and pictures depend on."""
+    packages = ("torch", "numpy", "scipy", "matplotlib", "pillow")
+    return {
+        "gan-dynamics": VERSION,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }

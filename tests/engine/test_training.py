@@ -1,0 +1,269 @@
+"""The loop against plain GANs, against itself in other company, and against the rules of the game."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dynamics.base.curves import Curves
+from dynamics.base.streams import Streams
+from dynamics.engine import fast
+from dynamics.engine.reference import AutogradStack
+from dynamics.engine.training import train_discriminator, train_gan, train_generator, train_stack
+from dynamics.games.losses import LOSSES
+from dynamics.games.networks import ACTIVATIONS, Discriminator, Generator, make_pair
+from dynamics.settings.setting import Setting
+from dynamics.targets.sampling import make_target
+
+SMALL = Setting(mode="mixture_4", std=0.3, hidden=8, batch_size=16, d_steps=2)
+
+
+def final(settings, seeds, steps, **how):
+    *_, last = train_stack(settings, seeds, steps, [steps], evaluation=64, **how)
+    return last
+
+
+class PlainGAN:
+    """What anybody would write: nn.Sequential, torch.optim.Adam, one GAN, the formulas with probabilities."""
+
+    def __init__(self, setting, seed):
+        G, D = make_pair([setting], [seed], dtype=torch.float64)
+        self.G, self.D = self.copy(G, setting.activation), self.copy(D, setting.activation)
+        betas = (setting.beta1, setting.beta2)
+        self.g_optimizer = torch.optim.Adam(self.G.parameters(), lr=setting.generator_lr, betas=betas)
+        self.d_optimizer = torch.optim.Adam(self.D.parameters(), lr=setting.discriminator_lr, betas=betas)
+        self.setting, self.target = setting, make_target(setting.mode, setting.std)
+        purposes = ("choice", "noise", "latent", "evaluation", "g_choice", "g_noise")
+        self.streams = {purpose: Streams([seed], purpose) for purpose in purposes}
+
+    @staticmethod
+    def copy(stack, activation):
+        module = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh, "silu": nn.SiLU}[
+            activation
+        ]
+        layers = []
+        for matrix in stack.matrices:
+            linear = nn.Linear(matrix.shape[1] - 1, matrix.shape[2], dtype=torch.float64)
+            linear.weight.data, linear.bias.data = matrix[0, :-1].T.clone(), matrix[0, -1].clone()
+            layers += [linear, module()]
+        return nn.Sequential(*layers[:-1])
+
+    def latents(self, n, purpose="latent"):
+        return torch.from_numpy(self.streams[purpose].normal(n, self.setting.latent_dim)[0]).double()
+
+    def reals(self, choice, noise):
+        return self.target.sample(self.setting.batch_size, self.streams[choice], self.streams[noise])[0].double()
+
+    def train(self, steps):
+        D, G, s = self.D, self.G, self.setting
+        for step in range(steps):
+            if step % s.g_steps == 0:
+                for _ in range(s.d_steps):
+                    fake = G(self.latents(s.batch_size)).detach()
+                    real = self.reals("choice", "noise")
+                    on_real, on_fake = D(real), D(fake)
+                    self.d_loss = {
+                        "lsgan": lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
+                        "hinge": lambda r, f: nn.functional.relu(1 - r).mean() + nn.functional.relu(1 + f).mean(),
+                        "wasserstein": lambda r, f: f.mean() - r.mean(),
+                        "relativistic": lambda r, f: -torch.sigmoid(r - f).log().mean(),
+                    }.get(s.loss, lambda r, f: -torch.sigmoid(r).log().mean() - torch.sigmoid(-f).log().mean())(
+                        on_real, on_fake
+                    )
+                    self.d_optimizer.zero_grad()
+                    self.d_loss.backward()
+                    self.d_optimizer.step()
+            on_fake = D(G(self.latents(s.batch_size)))
+            self.g_loss = {
+                "nonsaturating": lambda f: -torch.sigmoid(f).log().mean(),
+                "minimax": lambda f: torch.sigmoid(-f).log().mean(),
+                "lsgan": lambda f: ((f - 1) ** 2).mean() / 2,
+                "relativistic": lambda f: -torch.sigmoid(f - D(self.reals("g_choice", "g_noise"))).log().mean(),
+                "alpha": lambda f: -torch.sigmoid(f).log().mean(),
+                "alpha_minimax": lambda f: torch.sigmoid(-f).log().mean(),
+            }.get(s.loss, lambda f: -f.mean())(on_fake)
+            self.g_optimizer.zero_grad()
+            self.g_loss.backward()
+            self.g_optimizer.step()
+
+
+# Both paths, and g_steps > 1 where only one of them applies. 1e-12 of numbers of order 1 to 10, in float64: rounding
+# grows a hundredfold over 50 Adam steps, since Adam divides small gradients by their own size.
+@pytest.mark.parametrize(("quick", "g_steps"), [(True, 1), (False, 1), (False, 2)])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_stack_of_eight_is_eight_plain_gans(loss, quick, g_steps):
+    if quick and LOSSES[loss].paired:
+        pytest.skip("not for the fast path")
+    modes = ("mixture_4", "gaussian", "ring_8", "two_moons")
+    settings = [
+        dataclasses.replace(
+            SMALL, loss=loss, g_steps=g_steps, mode=modes[m % 4], lr=1e-3 * (1 + m % 3), beta1=0.5 + 0.05 * m
+        )
+        for m in range(8)
+    ]
+    last = final(settings, range(8), 50, dtype=torch.float64, fast=quick)
+    for m, setting in enumerate(settings):
+        plain = PlainGAN(setting, m)
+        plain.train(50)
+        with torch.no_grad():
+            samples = plain.G(plain.latents(64, "evaluation")).numpy()
+        np.testing.assert_allclose(last.samples[m], samples, rtol=1e-12, atol=1e-12)
+        expected = [plain.d_loss.item(), plain.g_loss.item()]
+        np.testing.assert_allclose(last.curves[:2, m, -1], expected, rtol=1e-6)  # curves are kept in float32
+
+
+@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a in fast._ACTIVATIONS])
+@pytest.mark.parametrize("shape", [{"layers": 1}, {"layers": 3, "latent_dim": 5}, {"optimizer": "sgd", "d_steps": 3}])
+def test_the_fast_path_is_the_reference(activation, shape):
+    settings = [dataclasses.replace(SMALL, activation=activation, **shape)] * 2
+    a, b = (final(settings, [3, 4], 40, dtype=torch.float64, fast=quick, log_every=7) for quick in (True, False))
+    np.testing.assert_allclose(a.samples, b.samples, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(a.curves, b.curves, rtol=1e-6)
+    assert a.curves.shape == (4, 2, 6)  # five whole entries of 7 steps, and one of 5
+
+
+def test_a_members_course_does_not_depend_on_its_company():
+    alone = final([SMALL], [3], 60)
+    for seeds in (range(4), range(64)):
+        among = final([SMALL] * len(seeds), seeds, 60)
+        assert np.array_equal(among.samples[3], alone.samples[0])
+        assert np.array_equal(among.curves[:, 3], alone.curves[:, 0])
+
+
+def test_company_of_other_settings_and_odd_sizes_changes_no_bit():
+    """Sizes that fill no vector register, settings that turn the optimisers' numbers into columns."""
+    odd = Setting(mode="spiral", hidden=7, batch_size=13, layers=3, activation="tanh", beta1=0.5)
+    others = [dataclasses.replace(odd, mode=mode, lr=lr) for mode, lr in (("pinwheel", 2e-3), ("spiral", 5e-4))]
+    alone = final([odd], [3], 45)
+    among = final([*others, odd, *others], [0, 1, 3, 3, 5], 45)
+    assert np.array_equal(among.samples[2], alone.samples[0])
+    assert np.array_equal(among.curves[:, 2], alone.curves[:, 0])
+
+
+def test_the_reference_path_agrees_in_company_to_float_rounding():
+    alone = final([SMALL], [3], 5, fast=False)
+    among = final([SMALL] * 16, range(16), 5, fast=False)
+    np.testing.assert_allclose(among.curves[:, 3], alone.curves[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_settings_with_one_seed_share_weights_data_and_noise(quick):
+    """Only the std differs: the same modes, the same noise scaled, the same latents and start."""
+    tight, wide = (dataclasses.replace(SMALL, std=std) for std in (0.1, 1.0))
+    first = next(train_stack([tight, wide], [5, 5], 1, [0], evaluation=8, fast=quick))
+    assert np.array_equal(first.samples[0], first.samples[1])
+    assert torch.equal(first.D.flat[0], first.D.flat[1])
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_member_that_diverges_touches_no_other(quick):
+    wild = dataclasses.replace(SMALL, lr=1e30, optimizer="sgd", loss="lsgan")
+    calm = dataclasses.replace(wild, lr=1e-3)
+    together = final([calm, wild, calm], [0, 1, 2], 40, fast=quick)
+    assert not np.isfinite(together.samples[1]).any()
+    for m, seed in ((0, 0), (2, 2)):
+        alone = final([calm], [seed], 40, fast=quick)
+        np.testing.assert_allclose(together.samples[m], alone.samples[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_snapshots_do_not_change_training(quick):
+    plain = final([SMALL] * 2, [0, 1], 70, fast=quick)
+    looked = list(train_stack([SMALL] * 2, [0, 1], 70, [0, 1, 33, 70], evaluation=64, fast=quick))
+    assert [s.step for s in looked] == [0, 1, 33, 70]
+    assert np.array_equal(looked[-1].samples, plain.samples)
+    # means over a batch may be summed up in another order, where another number of steps is summed up at once
+    np.testing.assert_allclose(looked[-1].curves, plain.curves, rtol=1e-6)
+    assert [s.curves.shape[2] for s in looked] == [0, 1, 33, 70]
+
+
+def test_each_step_changes_its_own_player_alone():
+    stack = AutogradStack([SMALL], [0], Curves(1, [1]), 4, torch.device("cpu"), torch.float64)
+    g, d = stack.G.flat.clone(), stack.D.flat.clone()
+    stack.begin_round()
+    assert torch.equal(stack.G.flat, g)
+    assert not torch.equal(stack.D.flat, d)
+    d = stack.D.flat.clone()
+    stack.generator_step()
+    assert torch.equal(stack.D.flat, d)
+    assert not torch.equal(stack.G.flat, g)
+
+
+def test_settings_of_different_structure_cannot_share_a_stack():
+    with pytest.raises(ValueError, match="different structure"):
+        next(train_stack([SMALL, dataclasses.replace(SMALL, hidden=9)], [0, 1], 1, [1]))
+
+
+# --- the course's interface ------------------------------------------------------------------------------------------
+
+
+def course_pair():
+    G, D = Generator(), Discriminator()
+    return G, D, torch.optim.Adam(G.parameters(), lr=1e-3), torch.optim.Adam(D.parameters(), lr=1e-3)
+
+
+def flat(network):
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+def test_course_steps_update_one_player_and_report_probabilities():
+    G, D, g_optimizer, d_optimizer = course_pair()
+    g, d = flat(G), flat(D)
+    d_loss, d_real, d_fake = train_discriminator(D, G, d_optimizer, 32, "cpu", mode="mixture")
+    assert torch.equal(flat(G), g)
+    assert not torch.equal(flat(D), d)
+    assert 0 < d_real < 1
+    assert 0 < d_fake < 1
+    # Jensen: E -log p >= -log E p, so the loss bounds the mean probabilities' own
+    assert d_loss >= -np.log(d_real) - np.log(1 - d_fake) - 1e-6
+    d = flat(D)
+    g_loss, d_fake = train_generator(G, D, g_optimizer, 32, "cpu")
+    assert torch.equal(flat(D), d)
+    assert not torch.equal(flat(G), g)
+    assert g_loss >= -np.log(d_fake) - 1e-6
+
+
+def test_course_steps_are_the_loop():
+    """The course's functions, called in a loop on one seed's streams, retrace `train_gan`."""
+    from dynamics.engine.training import CourseStreams
+
+    G, D, g_optimizer, d_optimizer = course_pair()
+    streams, curves = CourseStreams(0), []
+    for _ in range(6):
+        for _ in range(2):
+            d_loss, d_real, d_fake = train_discriminator(
+                D, G, d_optimizer, 16, "cpu", mode="mixture_4", streams=streams
+            )
+        g_loss, _ = train_generator(G, D, g_optimizer, 16, "cpu", streams=streams)
+        curves.append((d_loss, g_loss, d_real, d_fake))
+    losses = train_gan("cpu", num_steps=6, batch_size=16, plot_every=1, mode="mixture_4")
+    assert list(losses) == ["D", "G", "D(x)", "D(G(z))"]
+    np.testing.assert_allclose(np.array(curves).T, list(losses.values()), rtol=2e-4)
+
+
+def test_course_accepts_the_assignments_own_networks():
+    G, D = (
+        nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)),
+        nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)),
+    )
+    before = flat(D)
+    train_discriminator(D, G, torch.optim.SGD(D.parameters(), lr=0.1), 8, torch.device("cpu"))
+    train_generator(G, D, torch.optim.SGD(G.parameters(), lr=0.1), 8, torch.device("cpu"))
+    assert not torch.equal(flat(D), before)
+
+
+def test_train_gan_gives_an_entry_every_plot_every_steps():
+    losses = train_gan("cpu", num_steps=20, batch_size=8, plot_every=5)
+    assert {len(curve) for curve in losses.values()} == {4}
+    assert all(0 < p < 1 for p in losses["D(x)"] + losses["D(G(z))"])
+
+
+def test_no_global_generator_is_touched():
+    before, ours = torch.get_rng_state(), np.random.get_state()[1].copy()
+    train_gan("cpu", num_steps=2, batch_size=8, plot_every=1)
+    G, D, _, d_optimizer = course_pair()
+    train_discriminator(D, G, d_optimizer, 8, "cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(np.random.get_state()[1], ours)

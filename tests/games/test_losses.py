@@ -1,0 +1,113 @@
+"""Losses against their formulas written with probabilities, their limits, and their written-out derivatives."""
+
+import math
+
+import pytest
+import torch
+
+from dynamics.games.losses import LOSSES
+
+D = torch.sigmoid
+NAIVE = {
+    "nonsaturating": (
+        lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1),
+        lambda f: -D(f).log().mean(-1),
+    ),
+    "minimax": (
+        lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1),
+        lambda f: (1 - D(f)).log().mean(-1),
+    ),
+    "lsgan": (
+        lambda r, f: (((r - 1) ** 2).mean(-1) + (f**2).mean(-1)) / 2,
+        lambda f: ((f - 1) ** 2).mean(-1) / 2,
+    ),
+    "hinge": (
+        lambda r, f: (1 - r).clamp(min=0).mean(-1) + (1 + f).clamp(min=0).mean(-1),
+        lambda f: -f.mean(-1),
+    ),
+    "wasserstein": (lambda r, f: f.mean(-1) - r.mean(-1), lambda f: -f.mean(-1)),
+}
+NAIVE |= {"alpha": NAIVE["nonsaturating"], "alpha_minimax": NAIVE["minimax"]}  # at alpha 1
+SINGLE = [name for name in LOSSES if not LOSSES[name].paired]
+
+
+def logits(*shape, seed):
+    return 3 * torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_value_is_the_formula_per_member(name):
+    real, fake = logits(3, 17, seed=0), logits(3, 17, seed=1)
+    loss, (d, g) = LOSSES[name], NAIVE[name]
+    assert loss.discriminator(real, fake).shape == (3,)
+    torch.testing.assert_close(loss.discriminator(real, fake), d(real, fake), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(loss.generator(fake), g(fake), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_written_out_slopes_are_the_derivatives(name):
+    real, fake = logits(2, 9, seed=2).requires_grad_(), logits(2, 9, seed=3).requires_grad_()
+    loss = LOSSES[name]
+    of_real, of_fake = torch.autograd.grad(loss.discriminator(real, fake).sum(), (real, fake))
+    up, down, to = (torch.full_like(real, 7) for _ in range(3))
+    loss.discriminator_slopes(real.detach(), fake.detach(), up, down)
+    torch.testing.assert_close(up / 9, of_real, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(down / 9, of_fake, rtol=1e-12, atol=1e-15)
+    (of_fake,) = torch.autograd.grad(loss.generator(fake).sum(), fake)
+    loss.generator_slope(fake.detach(), to)
+    torch.testing.assert_close(to / 9, of_fake, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["nonsaturating", "minimax"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_logarithms_stay_exact_at_plus_and_minus_100(name, dtype):
+    high, low = torch.full((1, 4), 100, dtype=dtype), torch.full((1, 4), -100, dtype=dtype)
+    loss = LOSSES[name]
+    # -log sigma(-100) = 100 + log(1 + e^-100) = 100 to rounding, and twice that for both terms
+    assert loss.discriminator(low, high).item() == pytest.approx(200, rel=1e-6)
+    assert 0 <= loss.discriminator(high, low).item() < 1e-40
+    assert loss.generator(low).item() == pytest.approx(100 if name == "nonsaturating" else 0, rel=1e-6, abs=1e-40)
+    assert loss.generator(high).item() == pytest.approx(0 if name == "nonsaturating" else -100, rel=1e-6, abs=1e-40)
+    slope = torch.empty_like(low)
+    loss.generator_slope(low, slope)
+    assert slope[0, 0].item() == pytest.approx(-1 if name == "nonsaturating" else 0, abs=1e-40)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_equilibrium_is_the_value_at_the_best_constant_discriminator(name):
+    """Equal densities: the optimal D is one constant c, which minimises D's loss; there G's loss is as stated."""
+    loss = LOSSES[name]
+    c = torch.linspace(-2, 2, 4001, dtype=torch.float64).unsqueeze(1)  # a member per candidate
+    values = loss.discriminator(c, c)
+    d_value, g_value = loss.equilibrium
+    assert values.min().item() == pytest.approx(d_value, abs=1e-6)
+    if g_value is None:  # more than one constant is optimal
+        assert (values < values.min() + 1e-12).sum() > 1
+    else:
+        best = int(values.argmin())
+        assert loss.generator(c[best : best + 1]).item() == pytest.approx(g_value, abs=1e-3)
+        assert (values < values.min() + 1e-12).sum() == 1
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].optimal_logit])
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.5, 0.9])
+def test_optimal_logit_minimises_the_weighted_loss(name, p):
+    """With share p of real points at one place, no other output there gives D a smaller loss than the optimal one."""
+    loss = LOSSES[name]
+    outputs = torch.linspace(-6, 6, 12001, dtype=torch.float64).unsqueeze(1)  # a member per candidate
+    outputs = torch.cat([loss.optimal_logit(torch.tensor([[math.log(p / (1 - p))]], dtype=torch.float64)), outputs])
+    # a batch of 100 places, 100 p of which count as real: the others' outputs are fixed, and add a constant
+    real = torch.where(torch.arange(100) < round(100 * p), outputs, torch.tensor(0.0, dtype=torch.float64))
+    fake = torch.where(torch.arange(100) < round(100 * (1 - p)), outputs, torch.tensor(0.0, dtype=torch.float64))
+    values = loss.discriminator(real, fake)
+    best = values[1:].min()
+    assert values[0] <= best + 1e-12
+    assert values[0] >= best - 1e-6  # and the grid's best, at a distance of 5e-4 at most, is no worse than its square
+
+
+def test_wasserstein_critic_has_no_optimum():
+    assert LOSSES["wasserstein"].optimal_logit is None
+
+
+def test_log_losses_equilibrium_is_in_nats():
+    assert LOSSES["nonsaturating"].equilibrium == (math.log(4), math.log(2))
