@@ -39,7 +39,8 @@ def comparison(results: Any) -> tuple[float, float]:
 
 def everything(results: Any, workers: int) -> float:
     """All figures and animations of the run: seconds."""
-    from dynamics.pictures.render import plan, render
+    from dynamics.pictures.picture_drawing import render
+    from dynamics.pictures.picture_plan import plan
     from dynamics.settings.setting import Look
 
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +74,7 @@ def fresh(results: Any) -> float:
 
 
 def _plan(results: Any) -> list[Any]:
-    from dynamics.pictures.render import plan
+    from dynamics.pictures.picture_plan import plan
     from dynamics.settings.setting import Look
 
     return plan(results, Look())
@@ -81,8 +82,8 @@ def _plan(results: Any) -> list[Any]:
 
 def _animated(arguments: dict[str, Any]) -> tuple[float, float]:
     """Milliseconds a frame and megabytes of a planned animation, drawn here."""
-    from dynamics.pictures.animation.animations import animate
-    from dynamics.pictures.scenes import scene
+    from dynamics.pictures.animation.animated_settings import animate
+    from dynamics.pictures.member_scenes import scene
 
     scenes = {cell: scene(sketch, arguments["layers"]) for cell, sketch in arguments["scenes"].items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from dynamics.engine.training import train_stack  # noqa: E402
 from dynamics.measures.metrics import Measures, measure, null_scores, target_mean, total_variance  # noqa: E402
 from dynamics.measures.verdicts import Course, Verdict, judge  # noqa: E402
 from dynamics.pictures.colours import FAINT, GENERATED, INK  # noqa: E402
-from dynamics.pictures.figures import STYLE  # noqa: E402
+from dynamics.pictures.figure_style import STYLE  # noqa: E402
 from dynamics.settings.setting import Setting  # noqa: E402
 from dynamics.targets.sampling import target_for  # noqa: E402
 

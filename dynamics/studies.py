@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dynamics.settings.setting import Study
 
 if TYPE_CHECKING:
-    from dynamics.pictures.parts import Part
+    from dynamics.pictures.study_parts import StudyPart
     from dynamics.runner.results import Results
 
 _PACKAGE = "dynamics.experiments"  # where they are installed
@@ -48,7 +48,7 @@ def get_study(name: str) -> Study:
     return study
 
 
-def get_parts(name: str) -> Callable[[Results], list[Part]] | None:
+def get_parts(name: str) -> Callable[[Results], list[StudyPart]] | None:
     """What makes a study's own parts of its run's report; None where the study has none, or is none of `questions`."""
     return getattr(_file(name), "parts", None) if name in questions() else None
 

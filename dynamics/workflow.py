@@ -15,8 +15,9 @@ from typing import Any
 
 from dynamics.base.files import NotARun, held
 from dynamics.base.progress import Progress, silent
-from dynamics.pictures.parts import Part
-from dynamics.pictures.render import check, plan, plan_joint, remarks, render
+from dynamics.pictures.picture_drawing import render
+from dynamics.pictures.picture_plan import check, plan, plan_joint, remarks
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import Told, animate_lines, write_report
 from dynamics.runner.joint import join
@@ -236,7 +237,7 @@ def _rewrite(folder: RunFolder) -> None:
     folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
 
 
-def _parts(results: Results) -> list[Part]:
+def _parts(results: Results) -> list[StudyPart]:
     """What the run's study, if it is a named one, makes of the results for the report."""
     make = get_parts(results.study.name)
     return make(results) if make else []

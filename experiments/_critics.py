@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dynamics.base.intervals import REAL, Range, difference_range, mean_interval
-from dynamics.pictures.parts import Part
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.tables import counted
 from dynamics.runner.results import Results
 from dynamics.settings.budget import updates
@@ -16,7 +16,7 @@ from dynamics.settings.budget import updates
 from . import _lab as lab
 
 if TYPE_CHECKING:
-    from dynamics.pictures.study_charts import Line, Panel
+    from dynamics.pictures.interval_panels import IntervalLine, IntervalPanel
 
 BOUNDS: dict[str, tuple[str, str | int]] = {  # score -> its name in figures, its colour
     "lipschitz_upper": ("product of spectral norms (≥ L)", 1),
@@ -39,7 +39,7 @@ SLOPE, DISTANCE = "slope of D, per data unit", "W₁, data units"
 # --- with a bound on its slope ---------------------------------------------------------------------------------------
 
 
-def clipped(results: Results) -> list[Part]:
+def clipped(results: Results) -> list[StudyPart]:
     """Part 1: weight clipping, over the bound of the weights."""
     made = []
     chosen = [i for i, s in enumerate(results.study.settings) if lab.critic(s, "d", "clip")]
@@ -54,11 +54,13 @@ def clipped(results: Results) -> list[Part]:
         ]
         title = f"1. D alone, weights clipped{family.words}"
         how = _drawn(results, title, family.indices, bounds, ("bound c of every weight", "c"))
-        made.append(Part(title, lab.joined(results, said), f"part-1-clip{family.file}.png", "panels_figure", **how))
+        made.append(
+            StudyPart(title, lab.joined(results, said), f"part-1-clip{family.file}.png", "panels_figure", **how)
+        )
     return made
 
 
-def penalised(results: Results) -> list[Part]:
+def penalised(results: Results) -> list[StudyPart]:
     """Part 2: the gradient penalty, over its weight."""
     made = []
     for penalty, (words, limit, file) in PENALTIES.items():
@@ -77,7 +79,7 @@ def penalised(results: Results) -> list[Part]:
             axis = "weight λ of the gradient penalty"
             how = _drawn(results, title, family.indices, weights, (axis, "λ"), asked)
             path = f"part-2-{file}{family.file}.png"
-            made.append(Part(title, lab.joined(results, said), path, "panels_figure", **how))
+            made.append(StudyPart(title, lab.joined(results, said), path, "panels_figure", **how))
     return made
 
 
@@ -162,7 +164,7 @@ def _drawn(
     """A part's figure and table: bounds and distances against the option's values `at`, and over training."""
     label, short = labels
     values = [f"{short} = {value:g}" for value in at]
-    slopes: Panel = {
+    slopes: IntervalPanel = {
         "title": "Lipschitz constant L at the end",
         "x": label,
         "y": SLOPE,
@@ -170,7 +172,7 @@ def _drawn(
         "lines": [lab.dose(results, n, indices, at, *how, log=True) for n, how in BOUNDS.items()],
         "dots": True,
     }
-    distances: Panel = {
+    distances: IntervalPanel = {
         "title": "W₁ at the end",
         "x": label,
         "y": DISTANCE,
@@ -201,7 +203,7 @@ def _drawn(
 # --- without one -----------------------------------------------------------------------------------------------------
 
 
-def unbounded(results: Results) -> list[Part]:
+def unbounded(results: Results) -> list[StudyPart]:
     """Part 5a: the standard GAN's D, and beside it the critics of parts 1 and 2, on one axis."""
     made, settings = [], results.study.settings
     usual = [i for i, s in enumerate(settings) if lab.standard(s, "d")]
@@ -242,8 +244,8 @@ def unbounded(results: Results) -> list[Part]:
             }
             for name, i, (difference, _) in zip(names, everyone, tests, strict=True)
         ]
-        lines: list[Line] = [lab.course(results, n, index, *how, log=True) for n, how in BOUNDS.items()]
-        first: Panel = {
+        lines: list[IntervalLine] = [lab.course(results, n, index, *how, log=True) for n, how in BOUNDS.items()]
+        first: IntervalPanel = {
             "title": "Standard GAN",
             "x": lab.STEPS,
             "y": SLOPE,
@@ -260,7 +262,7 @@ def unbounded(results: Results) -> list[Part]:
         title = f"5a. D alone, standard GAN{family.words}"
         remarks = [f"{lab.drawn(results)} · geometric means"]
         made.append(
-            Part(
+            StudyPart(
                 title,
                 lab.joined(results, said),
                 f"part-5a-standard{family.file}.png",

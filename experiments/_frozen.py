@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dynamics.base.intervals import Difference, Estimate, mean_interval
-from dynamics.pictures.parts import Part
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.tables import counted
 from dynamics.runner.results import SHARE, Results
 from dynamics.settings.setting import Setting
@@ -19,7 +19,7 @@ FREE = ("loss", "penalty", "penalty_weight")
 PLANE, CELLS = 2.5, 96  # how much wider than other figures' planes, and cells a side of D
 
 
-def frozen(results: Results) -> list[Part]:
+def frozen(results: Results) -> list[StudyPart]:
     """Part 4: a row for each D."""
     made, settings = [], results.study.settings
     chosen = [i for i, s in enumerate(settings) if s.train == "g" and s.warmup]
@@ -50,7 +50,7 @@ def frozen(results: Results) -> list[Part]:
         ]
         title = f"4. G alone, D frozen{family.words}"
         made.append(
-            Part(
+            StudyPart(
                 title,
                 lab.joined(results, said),
                 f"part-4-frozen{family.file}.png",
@@ -95,7 +95,7 @@ def _journey(results: Results, index: int, change: Difference, p: float) -> str:
 
 def _inside(results: Results, index: int) -> Estimate:
     """Share of the last frame's samples within the target's window, over seeds."""
-    from dynamics.pictures.scenes import target_of
+    from dynamics.pictures.target_densities import target_of
 
     half_width = target_of(results.study.settings[index]).half_width
     samples = results.samples[-1, results.of_setting(index)]
@@ -107,9 +107,9 @@ def _inside(results: Results, index: int) -> Estimate:
 
 
 def _travels(results: Results, indices: Sequence[int], names: Sequence[str], title: str) -> dict[str, Any]:
-    """What `labcharts.travels_figure` draws: of each setting a seed whose weights are kept, else the median."""
-    from dynamics.pictures.plates import grid_points
-    from dynamics.pictures.scenes import outlines, real_density, target_of
+    """What `sample_travels.travels_figure` draws: of each setting a seed whose weights are kept, else the median."""
+    from dynamics.pictures.density_maps import grid_points
+    from dynamics.pictures.target_densities import outlines, real_density, target_of
 
     setting, seeds = results.study.settings[indices[0]], results.study.seeds
     frame, placing = target_of(setting).half_width, target_of(setting).placing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dynamics.pictures.parts import Part
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.tables import counted, verdict_counts
 from dynamics.runner.results import Results
 from dynamics.settings.setting import Setting
@@ -15,7 +15,7 @@ from dynamics.settings.setting import Setting
 from . import _lab as lab
 
 if TYPE_CHECKING:
-    from dynamics.pictures.study_charts import Panel
+    from dynamics.pictures.interval_panels import IntervalPanel
 
 AXES = {  # option -> its words on an axis, and a short name
     "penalty": ("weight λ of the gradient penalty", "λ"),
@@ -52,7 +52,7 @@ class Axis(NamedTuple):
 # --- both ------------------------------------------------------------------------------------------------------------
 
 
-def both(results: Results) -> list[Part]:
+def both(results: Results) -> list[StudyPart]:
     """Part 3: WGAN-GP, one option changed at a time."""
     made = []
     for family, base, axes in _games(results):
@@ -71,7 +71,7 @@ def both(results: Results) -> list[Part]:
         title = f"3. Both together, WGAN-GP{family.words}"
         everyone = dict.fromkeys([base, *(i for axis in axes for i in axis.indices)])
         made.append(
-            Part(
+            StudyPart(
                 title,
                 lab.joined(results, said),
                 f"part-3-both{family.file}.png",
@@ -84,7 +84,7 @@ def both(results: Results) -> list[Part]:
     return made
 
 
-def beside(results: Results) -> list[Part]:
+def beside(results: Results) -> list[StudyPart]:
     """Part 5b: the standard GAN at the settings of part 3, but for the loss and the penalty."""
     made, settings = [], results.study.settings
     lone = {lab.rest(s, LOSS): i for i, s in enumerate(settings) if lab.standard(s, "both")}
@@ -116,7 +116,7 @@ def beside(results: Results) -> list[Part]:
         title = f"5b. The standard GAN beside WGAN-GP{family.words}"
         remarks = [f"{lab.drawn(results)} · dots: seeds · λ of WGAN-GP: {lab.weight(results, base):g}"]
         made.append(
-            Part(
+            StudyPart(
                 title,
                 lab.joined(results, [_compared(results, pairs)]),
                 f"part-5b-beside{family.file}.png",
@@ -171,7 +171,7 @@ def _value(s: Setting, option: str, value: Any) -> float:
 
 def _against(
     results: Results, score: str, axis: Axis, games: Sequence[tuple[str, Sequence[int]]], first: int = 0
-) -> Panel:
+) -> IntervalPanel:
     """A score against an option, a line for each of `games`."""
     title, label = COMPARED[score][:2]
     return {

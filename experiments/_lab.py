@@ -30,7 +30,7 @@ from dynamics.runner.results import Results
 from dynamics.settings.setting import FIELDS, Setting
 
 if TYPE_CHECKING:
-    from dynamics.pictures.study_charts import Line, Panel
+    from dynamics.pictures.interval_panels import IntervalLine, IntervalPanel
 
 STEPS = "generator steps"  # which training is counted by where G stands still too
 LEVEL = 0.05
@@ -201,7 +201,7 @@ def dose(
     *,
     log: bool = False,
     seeds: bool = False,
-) -> Line:
+) -> IntervalLine:
     """A score's last values against an option's values `at`: `log` for geometric means, `seeds` for each seed's own."""
     values = [results.final(score, i) for i in indices]
     line = _line(name, colour, at, values, log, [results.range(score, i) for i in indices])
@@ -210,7 +210,9 @@ def dose(
     return line
 
 
-def course(results: Results, score: str, index: int, name: str, colour: str | int, *, log: bool = False) -> Line:
+def course(
+    results: Results, score: str, index: int, name: str, colour: str | int, *, log: bool = False
+) -> IntervalLine:
     """A score over training."""
     values = results.scores[score][results.of_setting(index)]
     within = [results.range(score, index)] * values.shape[1]
@@ -219,7 +221,7 @@ def course(results: Results, score: str, index: int, name: str, colour: str | in
 
 def _line(
     name: str, colour: str | int, at: np.ndarray, values: Sequence[np.ndarray], log: bool, within: Sequence[Range]
-) -> Line:
+) -> IntervalLine:
     of = np.array([(geometric(v) if log else mean_interval(v, r))[:3] for v, r in zip(values, within, strict=True)])
     return {"name": name, "colour": colour, "at": at, "value": of[:, 0], "low": of[:, 1], "high": of[:, 2]}
 
@@ -233,7 +235,7 @@ def over_steps(
     label: str,
     *,
     log: bool = False,
-) -> Panel:
+) -> IntervalPanel:
     """A score over training, a line for each setting."""
     lines = [course(results, score, i, n, k, log=log) for k, (i, n) in enumerate(zip(indices, names, strict=True))]
     scales = ("linear", "log" if log else "linear")

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from dynamics.base.intervals import Estimate, difference_range, mean_interval, paired_difference
-from dynamics.pictures.parts import Part
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import setting_pairs
 from dynamics.reports.tables import counted, interval, mean_words, number
 from dynamics.runner.results import POSITIVE, Results
@@ -100,14 +100,14 @@ def predicted_periods(results: Results) -> np.ndarray:
     return late(results, "spectrum_period") * a_round
 
 
-def parts(results: Results) -> list[Part]:
+def parts(results: Results) -> list[StudyPart]:
     """What the multipliers are, and how the periods that they predict compare with those measured."""
     if "spectrum_period" not in results.scores or not np.isfinite(results.scores["spectrum_contraction"]).any():
         return []
     return [_multipliers(results), _periods(results)]
 
 
-def _multipliers(results: Results) -> Part:
+def _multipliers(results: Results) -> StudyPart:
     sizes, labels = late(results, "spectrum_contraction"), _labels(results)
     said = []
     for index, label in enumerate(labels):
@@ -138,7 +138,7 @@ def _multipliers(results: Results) -> Part:
     if shown:
         words += "Within seeds: " + "; ".join(shown) + "."
     scores = {n: results.scores[f"spectrum_{n}"] for n in ("rotation", "contraction", "expansion")}
-    return Part(
+    return StudyPart(
         "The multipliers of a round",
         words.strip(),
         "part-1-multipliers.png",
@@ -153,7 +153,7 @@ def _multipliers(results: Results) -> Part:
     )
 
 
-def _periods(results: Results) -> Part:
+def _periods(results: Results) -> StudyPart:
     predicted, measured, labels = predicted_periods(results), measured_periods(results), _labels(results)
     both = np.isfinite(predicted) & np.isfinite(measured)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -191,7 +191,7 @@ def _periods(results: Results) -> Part:
             }
         )
     by_setting = [results.of_setting(i) for i in range(len(labels))]
-    return Part(
+    return StudyPart(
         "The predicted and the measured period",
         words,
         "part-2-periods.png",

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from dynamics.pictures.parts import Part
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.runner.results import Results
 from dynamics.settings.setting import Setting, Study
 
@@ -59,7 +59,7 @@ STUDY = Study(
 )
 
 
-def parts(results: Results) -> list[Part]:
+def parts(results: Results) -> list[StudyPart]:
     """The parts whose settings the results hold; none where the scores of the group lipschitz were not taken."""
     if not all(name in results.scores for name in MEASURED):
         return []

@@ -64,11 +64,12 @@ def test_slopes_far_out_are_right(kind):
 
 
 FILM = """
-import sys, numpy as np, film
+import sys, numpy as np
+from dynamics.pictures.animation.file_formats import open_writer
 width, height, count = 322, 242, 6
 y, x = np.mgrid[:height, :width]
 shades = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[:, None], 3, 1)
-with film.open_film(sys.argv[1], shades, (width, height), 10) as writer:
+with open_writer(sys.argv[1], shades, (width, height), 10) as writer:
     for k in range(count):
         away = (x - width * (0.3 + 0.4 * k / count)) ** 2 + (y - height / 2) ** 2
         frame = 60 - 55 * np.exp(-away / (2 * (width / 8) ** 2))

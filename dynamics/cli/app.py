@@ -460,7 +460,7 @@ class Interrupted(Exception):
 
 @contextlib.contextmanager
 def _drawing_fails() -> Iterator[None]:
-    from dynamics.pictures.render import DrawingError
+    from dynamics.pictures.picture_drawing import DrawingError
 
     try:
         yield

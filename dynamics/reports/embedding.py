@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from dynamics.pictures.animation.copies import Gif, fewer_colours
+from dynamics.pictures.animation.smaller_copies import Gif, fewer_colours
 
 MOST = 6_000_000  # bytes of a page
 LEAD = 0.6  # of the room for pictures, that the animation of all settings may take from figures

@@ -16,9 +16,9 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from dynamics.pictures.animation.film import animate_line
-from dynamics.pictures.parts import Part
-from dynamics.pictures.render import MANY, SEQUENCE, grid
+from dynamics.pictures.animation.png_sequence import animate_line
+from dynamics.pictures.picture_plan import MANY, SEQUENCE, grid
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.embedding import MOST, Picture, embed
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
@@ -38,7 +38,7 @@ class Told(NamedTuple):
     folder: RunFolder
     results: Results
     facts: Mapping[str, Any]
-    parts: Sequence[Part] = ()
+    parts: Sequence[StudyPart] = ()
     places: Sequence[int] = ()
 
 

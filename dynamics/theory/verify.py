@@ -428,7 +428,7 @@ PANELS = {  # R1's and R2's rounds are the same here, as D's slope is everywhere
 
 def portraits(found: Found) -> Figure:
     """The Dirac game's rounds from (1, 1), of every method, on its field."""
-    from dynamics.pictures.portraits import REACH, Portrait, portraits_figure
+    from dynamics.pictures.phase_portraits import REACH, PhasePortrait, portraits_figure
 
     line = np.linspace(-REACH, REACH, 24)  # an even number: none on ψ = 0, where gp's field jumps
     states = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
@@ -439,14 +439,14 @@ def portraits(found: Found) -> Figure:
         v = descents(game, states).reshape(len(line), len(line), 2)
         paths = by["simultaneous"].path, by["alternating"].path
         values = written(tuple(method.eigenvalues.tolist()), 3) + (" for ψ > 0" if method.beside else "")
-        panels.append(Portrait(title, values, (verdict_of(paths[0]), verdict_of(paths[1])), v, *paths))
+        panels.append(PhasePortrait(title, values, (verdict_of(paths[0]), verdict_of(paths[1])), v, *paths))
     said = f"{ROUNDS} rounds from (1, 1), rate {STEP:g}; in turns G is first. λ: eigenvalues of the field's Jacobian"
     return portraits_figure("The Dirac game: one point to learn, D(x) = ψx", said, panels)
 
 
 def draw(found: Found, path: Path) -> None:
     """Write the portraits, as `figures.save` does."""
-    from dynamics.pictures.figures import save
+    from dynamics.pictures.figure_files import save
 
     save(portraits(found), path)
 

@@ -12,10 +12,11 @@ from frames import frames_of
 from matplotlib.collections import PathCollection
 
 from dynamics.engine.training import train_stack
-from dynamics.pictures import palette, plates, training_charts
-from dynamics.pictures.animation import animations
-from dynamics.pictures.render import draw, plan, plan_joint, render
-from dynamics.pictures.scenes import held, plane, scene, sketch
+from dynamics.pictures import comparison_figures, density_maps, losses_over_training, moments_figure
+from dynamics.pictures.animation import frame_sheet, pixel_text, scene_layers
+from dynamics.pictures.member_scenes import held, plane, scene, sketch
+from dynamics.pictures.picture_drawing import draw, render
+from dynamics.pictures.picture_plan import plan, plan_joint
 from dynamics.reports.comparisons import comparison_rows, difference_rows, write_tables
 from dynamics.reports.observations import observations
 from dynamics.reports.report import Told, write_report
@@ -197,9 +198,13 @@ def test_collapsed_shares_say_how_many_diverged_instead(whole):
 def test_lines_of_settings_without_scores_stay_and_are_counted(many):
     values = {(0, 0): np.array([1.0, 2.0]), (0, 1): np.array([np.nan, 3.0]), (0, 2): np.full(2, np.nan)}
     mean = {(0, 0): 1.5, (0, 1): 3.0}
-    score = plates.Score("JSD", "nats", values, mean, mean, mean, dict.fromkeys(values, 0.5))
+    score = comparison_figures.ComparedScore("JSD", "nats", values, mean, mean, mean, dict.fromkeys(values, 0.5))
     names = (["one"], ["a", "b", "c"])
-    figure = plates.forest_figure(*names, [score]) if many else plates.comparison_figure(*names, {}, HALF, [score])
+    figure = (
+        comparison_figures.forest_figure(*names, [score])
+        if many
+        else comparison_figures.comparison_figure(*names, {}, HALF, [score])
+    )
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b (1 of 2 seeds)", "c (0 of 2 seeds)"]
     dots = np.concatenate([c.get_offsets() for c in axes.collections if isinstance(c, PathCollection)])
@@ -244,10 +249,10 @@ def test_the_animation_that_was_written_stands_still_and_says_why(whole, lost):
     at = held(results, shown)
     (picture,) = (p for p in plan(results, LOOK) if p.path == f"{NAMES[1]}/density.gif")
     how = {k: v for k, v in picture.arguments.items() if k not in ("fps", "scenes")}
-    sheet = animations.Sheet({(0, 0): scene(picture.arguments["scenes"][0, 0], how["layers"])}, **how)
+    sheet = frame_sheet.Sheet({(0, 0): scene(picture.arguments["scenes"][0, 0], how["layers"])}, **how)
     frames, _ = frames_of(folder.path / picture.path)
     assert len(frames) == len(at) == FRAMES + 1
-    words = palette.written(f"diverged at step {step}", sheet.over_font)
+    words = pixel_text.written(f"diverged at step {step}", sheet.over_font)
     for f, of in enumerate(at):
         for x, y in sheet.at[0, 0]:
             planes = frames[:, y : y + sheet.side, x : x + sheet.side]
@@ -265,7 +270,7 @@ def test_printed_planes_show_the_last_finite_samples_and_say_why(results, lost):
     m, step = lost
     frames = np.arange(FRAMES + 1)
     drawn = plane(results, m, frames, HALF, "t")
-    figure = plates.frames_figure(drawn, HALF, results.frame_steps[1])
+    figure = moments_figure.frames_figure(drawn, HALF, results.frame_steps[1])
     for axes, note in zip(figure.axes, drawn.notes, strict=True):
         assert " ".join(axes.texts[0].get_text().split()) == note.replace(", ", " ")
     pictures = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
@@ -278,12 +283,12 @@ def test_printed_planes_show_the_last_finite_samples_and_say_why(results, lost):
     apart = plane(results, m, frames, figures_of["comparison.png"].arguments["half_width"], "t")
     assert planes[0, 1].notes == [apart.notes[-1]]
     np.testing.assert_array_equal(planes[0, 1].samples[0], drawn.samples[-1])
-    figure = plates.comparison_figure(**figures_of["comparison.png"].arguments)
+    figure = comparison_figures.comparison_figure(**figures_of["comparison.png"].arguments)
     assert [text.get_text().split("\n")[0] for axes in figure.axes[:2] for text in axes.texts] == [
         f"diverged at step {step}"
     ]
     losses = figures_of[f"{NAMES[1]}/losses.png"]
-    words = training_charts.losses_figure(**losses.arguments).texts[1].get_text()
+    words = losses_over_training.losses_figure(**losses.arguments).texts[1].get_text()
     first = min(at for at in results.diverged_at if at is not None)
     broken = ~np.isfinite([results.curves[n][SEEDS:] for n in ("d_loss", "g_loss")]).all((0, 2))
     assert f"{broken.sum()} of {SEEDS} seeds diverged, from step {first} on" in words
@@ -304,18 +309,18 @@ def test_runs_beside_one_another_show_the_last_finite_samples_too(results):
 def test_long_notes_are_shortened_not_cut():
     """A small panel says the note's first part whole."""
     note = "diverged at step 1234, shown: step 1000"
-    planes = plates.Plane("t", np.ones((48, 48)), np.zeros((1, 5, 2)), [note], 0.3)
+    planes = density_maps.Plane("t", np.ones((48, 48)), np.zeros((1, 5, 2)), [note], 0.3)
     for across, words in ((1, note), (2, note), (6, "diverged at step 1234")):
-        scenes = {(0, c): animations.Scene(planes, "diverged") for c in range(across)}
-        sheet = animations.Sheet(scenes, ["row"], ["column"] * across, HALF, [0])
+        scenes = {(0, c): scene_layers.Scene(planes, "diverged") for c in range(across)}
+        sheet = frame_sheet.Sheet(scenes, ["row"], ["column"] * across, HALF, [0])
         ((text,),) = {tuple(several) for several in sheet.words["note"].values()}
         assert text == words
-        assert palette.written(text, sheet.over_font).shape[1] <= sheet.block
+        assert pixel_text.written(text, sheet.over_font).shape[1] <= sheet.block
     # beside a name and a verdict as well, which may share a line
-    scenes = {(0, c): animations.Scene(dataclasses.replace(planes, title=f"seed {c}"), "diverged") for c in range(3)}
-    sheet = animations.Sheet(scenes, [""], [""] * 3, HALF, [0], title="t")
+    scenes = {(0, c): scene_layers.Scene(dataclasses.replace(planes, title=f"seed {c}"), "diverged") for c in range(3)}
+    sheet = frame_sheet.Sheet(scenes, [""], [""] * 3, HALF, [0], title="t")
     for several in sheet.words["note"].values():
-        assert palette.written(several[0], sheet.over_font).shape[1] <= sheet.block
+        assert pixel_text.written(several[0], sheet.over_font).shape[1] <= sheet.block
 
 
 # --- rarer things ----------------------------------------------------------------------------------------------------
@@ -366,7 +371,7 @@ def test_where_nothing_was_ever_finite_nothing_is_shown(results):
         drawn = plane(never, SEEDS, np.arange(FRAMES + 1), HALF, "")
         assert not np.isfinite(drawn.samples).any()
         assert [note.partition(",")[0] for note in drawn.notes] == ["not finite"] + ["diverged at step 1"] * FRAMES
-        figure = plates.frames_figure(drawn, HALF, never.frame_steps[1])
+        figure = moments_figure.frames_figure(drawn, HALF, never.frame_steps[1])
         assert not any(np.asarray(axes.images[0].get_array()).any() for axes in figure.axes)
 
 
@@ -398,7 +403,7 @@ def test_the_share_outside_the_picture_is_said_from_one_per_cent_on(results, awa
         assert note.partition(", ")[2] == words
         assert note.endswith(words or "modes")
     # and it is the share that the picture lacks
-    density = plates.generated_density(told.samples[0], HALF, 50, 0.1)
+    density = density_maps.generated_density(told.samples[0], HALF, 50, 0.1)
     inside = float(density.sum() * (2 * HALF / 50) ** 2)
     assert 1 - inside == pytest.approx(away / of, abs=1e-6)
 
@@ -407,12 +412,12 @@ def test_the_share_outside_the_picture_is_said_from_one_per_cent_on(results, awa
 def test_every_frame_says_the_share_outside_however_small_its_planes(across):
     """Whole, or where there is no room for the rest of a note alone; in the smallest planes in fewer letters."""
     notes = ["4 of 4 modes", "diverged at step 1234, shown: step 1000, 62 % outside", "out of view"]
-    made = plates.Plane("t", np.ones((48, 48)), np.zeros((3, 5, 2)), notes, 0.3)
-    sheet = animations.Sheet(
-        {(0, c): animations.Scene(made) for c in range(across)}, ["row"], ["x"] * across, HALF, range(3)
+    made = density_maps.Plane("t", np.ones((48, 48)), np.zeros((3, 5, 2)), notes, 0.3)
+    sheet = frame_sheet.Sheet(
+        {(0, c): scene_layers.Scene(made) for c in range(across)}, ["row"], ["x"] * across, HALF, range(3)
     )
     said = [f"{n}, {o}" for n, o in zip(sheet.words["note"][0, 0], sheet.words["outside"][0, 0], strict=True)]
-    small = sheet.block < animations.CRAMPED
+    small = sheet.block < frame_sheet.CRAMPED
     assert "62 % out" in said[1]
     assert ("all out" if small else "out of view") in said[2]
     assert small or ("62 % outside" in said[1] and "diverged at step 1234" in said[1] and "4 of 4 modes" in said[0])
@@ -421,7 +426,7 @@ def test_every_frame_says_the_share_outside_however_small_its_planes(across):
         for cell in sheet.scenes:
             for kind in ("note", "outside"):
                 if text := sheet.words[kind][cell][moment]:
-                    word = palette.written(text, sheet.over_font)
+                    word = pixel_text.written(text, sheet.over_font)
                     (x, y), (height, width) = sheet.at[cell][0], word.shape
                     assert width <= sheet.block
                     over = frame[y - sheet.head : y, x : x + width]

@@ -14,7 +14,7 @@ from dynamics.engine.training import train_stack
 from dynamics.games.game import Game
 from dynamics.measures import eigenvalues
 from dynamics.measures.eigenvalues import Probe, Round, member_game, multipliers, spectrum_scores, told
-from dynamics.pictures.eigenvalue_charts import multipliers_figure, periods_figure
+from dynamics.pictures.multipliers_and_periods import multipliers_figure, periods_figure
 from dynamics.runner.results import Member, Results
 from dynamics.settings.setting import Setting, Study
 from experiments.spectrum import STUDY, late, measured_period, parts, predicted_periods, rank_correlation

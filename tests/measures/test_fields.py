@@ -13,7 +13,7 @@ from dynamics.games.losses import LOSSES
 from dynamics.games.networks import discriminators, generators, make_pair
 from dynamics.measures import fields
 from dynamics.measures.fields import as_probability, discriminator_field, latent_map, optimal_field, pull, stack_of
-from dynamics.pictures.plates import grid_points
+from dynamics.pictures.density_maps import grid_points
 from dynamics.settings.setting import Setting
 from dynamics.targets.sampling import make_target
 

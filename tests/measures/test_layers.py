@@ -9,13 +9,21 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import norm
 
-from dynamics.pictures import colours, palette
-from dynamics.pictures.animation import animations, panels, strips
-from dynamics.pictures.animation.animations import Sheet
-from dynamics.pictures.animation.panels import LAYERS, Scene
-from dynamics.pictures.animation.strips import Strip
-from dynamics.pictures.palette import ARROW, BELIEF, ERROR, HEATS, LEVELS, POINT, SIDES, UNDETERMINED
-from dynamics.pictures.plates import Plane, grid_points, heat
+from dynamics.pictures import colours
+from dynamics.pictures.animation import (
+    animated_settings,
+    curve_strips,
+    palette_indices,
+    pixel_text,
+    pull_arrows,
+    scene_layers,
+    scene_panel,
+)
+from dynamics.pictures.animation.curve_strips import Strip
+from dynamics.pictures.animation.frame_sheet import Sheet
+from dynamics.pictures.animation.palette_indices import ARROW, BELIEF, ERROR, HEATS, LEVELS, POINT, SIDES, UNDETERMINED
+from dynamics.pictures.animation.scene_layers import LAYERS, Scene
+from dynamics.pictures.density_maps import Plane, grid_points, heat
 
 HALF = 4.0
 FLAT = np.ones((8, 8))  # no contour lines
@@ -28,7 +36,7 @@ def plane(samples=FAR, density=FLAT, bandwidth=0.3, title="made up"):
 
 
 def drawn(scene, layer, size, moment=0):
-    (pixels,) = panels.Panel(scene, [layer], HALF, size).draw(moment)
+    (pixels,) = scene_panel.ScenePanel(scene, [layer], HALF, size).draw(moment)
     return pixels
 
 
@@ -46,16 +54,16 @@ def ends(low, high):
 
 
 def test_the_palette_has_a_level_under_each_cover_and_room_for_curves():
-    most = (256 - palette.CURVES) // palette.SHADES
-    table = palette.palette(["#123456"] * most)
+    most = (256 - palette_indices.CURVES) // palette_indices.SHADES
+    table = palette_indices.palette(["#123456"] * most)
     assert len(table) <= 256
     assert most >= 6
     with pytest.raises(ValueError, match="colours"):
-        palette.palette(["#123456"] * (most + 1))
+        palette_indices.palette(["#123456"] * (most + 1))
     real = 255 * np.array(to_rgb(colours.REAL))
     for level in range(LEVELS):
-        for cover in range(palette.COVERS):
-            share = cover / (palette.COVERS - 1)
+        for cover in range(palette_indices.COVERS):
+            share = cover / (palette_indices.COVERS - 1)
             expected = (1 - share) * table[level].astype(float) + share * real
             np.testing.assert_allclose(table[cover * LEVELS + level], expected, atol=0.51)
     np.testing.assert_array_equal(table[0], 255)
@@ -63,7 +71,7 @@ def test_the_palette_has_a_level_under_each_cover_and_room_for_curves():
     np.testing.assert_array_equal(table[[BELIEF, BELIEF + SIDES - 1]], ends(colours.GENERATED, colours.D))
     np.testing.assert_array_equal(table[[ERROR, ERROR + SIDES - 1]], ends(colours.BELOW, colours.ABOVE))
     np.testing.assert_array_equal(table[ARROW + 3], np.round(255 * np.array(to_rgb(colours.G))))
-    last = palette.CURVES + palette.SHADES * most - 1
+    last = palette_indices.CURVES + palette_indices.SHADES * most - 1
     np.testing.assert_array_equal(table[last], [0x12, 0x34, 0x56])
 
 
@@ -74,14 +82,14 @@ def test_the_palette_has_a_level_under_each_cover_and_room_for_curves():
 @pytest.mark.parametrize(("cells", "side"), [(48, 48), (48, 301), (78, 296), (96, 50), (160, 640)])
 def test_interpolation_is_pillows_and_exact(cells, side, how):
     depth = np.random.default_rng(0).choice([0, 3, 128, 255], (cells, cells)).astype(np.uint8)
-    weights = panels._weights(cells, side, how).astype(np.int64)
-    shown = panels._interpolated(depth, side, how)
+    weights = scene_panel._weights(cells, side, how).astype(np.int64)
+    shown = scene_panel._interpolated(depth, side, how)
     np.testing.assert_array_equal(shown, weights @ depth @ weights.T)  # the integers
-    assert (weights.sum(axis=1) == panels.WHOLE).all()  # what is flat stays so
+    assert (weights.sum(axis=1) == scene_panel.WHOLE).all()  # what is flat stays so
     assert 255 * np.abs(weights).sum(axis=1).max() ** 2 < 2**24  # on the way too, whatever is added first
     pillow = Image.fromarray(depth.astype(np.float32)).resize((side, side), how)
     # each of up to ten weights is off by half a part, the largest by what the others are
-    np.testing.assert_allclose(shown / panels.WHOLE**2, pillow, atol=2 * 10 * 255 / panels.WHOLE)
+    np.testing.assert_allclose(shown / scene_panel.WHOLE**2, pillow, atol=2 * 10 * 255 / scene_panel.WHOLE)
 
 
 @pytest.mark.parametrize("size", [96, 157, 402])
@@ -196,7 +204,7 @@ def test_a_maps_cells_without_numbers_are_left_out():
 
 def arrows(pull, samples, size=400, reach=1.0):
     scene = Scene(plane([samples], bandwidth=0.01), pull=np.asarray([pull], float))
-    return panels.Panel(scene, ["arrows"], HALF, size, reach).draw(0)[0]
+    return scene_panel.ScenePanel(scene, ["arrows"], HALF, size, reach).draw(0)[0]
 
 
 def own(pixels):
@@ -211,7 +219,7 @@ def test_an_arrow_starts_at_its_sample_and_points_where_it_is_pulled(angle, stre
     rows, columns = own(arrows([strength * along], [start]))
     places = np.stack([columns + 0.5, 400 - (rows + 0.5)], axis=1) - (start + HALF) * 50  # pixels from the sample, y up
     forward, aside = places @ along, places @ np.array([-along[1], along[0]])
-    length = panels.arrow_length(400) * min(strength, 1)  # longer ones are cut
+    length = pull_arrows.arrow_length(400) * min(strength, 1)  # longer ones are cut
     assert abs(forward.max() - length) < 2
     assert -2.5 < forward.min() < 1
     assert np.abs(aside).max() < 5
@@ -235,7 +243,7 @@ def test_an_arrow_is_seen_on_every_ground():
     d = np.stack([np.full((8, 8), value, np.float32) for value in (0.0, 0.5, 1.0)])
     samples = np.tile([[[0.0, -0.01]]], (3, 1, 1))  # in the middle of a row of pixels
     scene = Scene(plane(samples), d=d, pull=np.tile([[[1.0, 0.0]]], (3, 1, 1)))
-    panel = panels.Panel(scene, ["d", "arrows"], HALF, 400)
+    panel = scene_panel.ScenePanel(scene, ["d", "arrows"], HALF, 400)
     for moment, level in enumerate((BELIEF, BELIEF + SIDES // 2, BELIEF + SIDES - 1)):
         (shown,) = panel.draw(moment)
         assert shown[0, 0] == level
@@ -254,7 +262,7 @@ def test_all_panels_have_one_scale_of_arrows():
     scenes = {cell: Scene(plane(spots), pull=pull * strength) for cell, strength in strengths.items()}
     sheet = Sheet(scenes, ["a"], ["x", "y", "z"], HALF, [0], ["arrows"])
     assert sheet.reach == 5.0  # 90 % are no longer than 3
-    full = panels.arrow_length(sheet.side)
+    full = pull_arrows.arrow_length(sheet.side)
     for (_, column), panel in sheet.panels.items():
         rows, _ = np.nonzero(panel.draw(0)[0] >= ARROW)
         assert abs(sheet.side / 2 - rows.min() - full * strengths[0, column] / 5) < 2.5
@@ -269,7 +277,7 @@ def test_a_strip_shows_its_values_and_a_cursor_at_the_frames_step(tmp_path):
     floor = np.full(11, -0.5)
     strip = Strip("score", np.linspace(0, 1000, 11), [("s", curve, colours.D), ("floor", floor, colours.G)])
     scenes = {(0, 0): Scene(plane(np.full((4, 5, 2), 99.0)), strip=[strip])}
-    animations.animate(tmp_path / "a.gif", scenes, [""], [""], HALF, steps)
+    animated_settings.animate(tmp_path / "a.gif", scenes, [""], [""], HALF, steps)
     sheet = Sheet(scenes, [""], [""], HALF, steps)
     (graph,) = sheet.graphs[0, 0]
     left, top, width, height = graph.box
@@ -278,7 +286,7 @@ def test_a_strip_shows_its_values_and_a_cursor_at_the_frames_step(tmp_path):
     bottom = int((high + 0.5) / (high - low) * height)
     for frame, step in zip(frames_of(tmp_path / "a.gif")[0], steps, strict=True):
         box = frame[top : top + height, left : left + width]
-        cursor = np.flatnonzero((box == sheet.palette[palette.CURSOR]).all(axis=(0, 2)))
+        cursor = np.flatnonzero((box == sheet.palette[palette_indices.CURSOR]).all(axis=(0, 2)))
         np.testing.assert_array_equal(cursor, min(int(step / 1000 * width), width - 2) + np.arange(2))
         for share in (0.05, 0.13, 0.33, 0.7, 0.95):
             column = int(share * width)
@@ -305,12 +313,12 @@ def test_of_more_values_than_pixels_medians_are_drawn():
     y = np.sin(x / 9) * 20 + 30
     y[::5] = 1e6
     y[200:240] = np.nan  # pixels 5 and 6
-    places, values = strips.thinned(x, y, 100)
+    places, values = curve_strips.thinned(x, y, 100)
     assert len(places) == 50
     clean = np.arange(50) != 2
     np.testing.assert_allclose(values[clean], np.sin(places[clean] / 9) * 20 + 30, atol=1.5)
     few = np.arange(10.0)
-    np.testing.assert_array_equal(strips.thinned(few, few, 100), [few, few])
+    np.testing.assert_array_equal(curve_strips.thinned(few, few, 100), [few, few])
 
 
 def test_strips_of_one_label_share_their_limits():
@@ -338,7 +346,7 @@ def test_every_view_of_every_panel_shows_its_own_step(tmp_path):
         d, best = (np.tile(np.array(v, np.float32)[:, None, None] / (SIDES - 1), (1, 6, 6)) for v in levels[cell])
         scenes[cell] = Scene(plane(np.full((moments, 5, 2), 99.0)), d=d, optimal=best)
     arguments = (["a", "b"], ["x", "y"], HALF, [0, 10, 30], ["optimal", "d", "difference"])
-    animations.animate(tmp_path / "a.gif", scenes, *arguments[:4], layers=arguments[4])
+    animated_settings.animate(tmp_path / "a.gif", scenes, *arguments[:4], layers=arguments[4])
     sheet = Sheet(scenes, *arguments)
     frames, _ = frames_of(tmp_path / "a.gif")
     assert len(frames) == moments
@@ -358,9 +366,9 @@ def test_overlays_are_drawn_over_every_view():
     far = np.full((1, 3, 3, 2), 9.0), np.full((2, 2), 0.25)
     bump = np.exp(-(grid_points(HALF, 64) ** 2).sum(-1) / 2)
     scene = Scene(plane(samples, bump, bandwidth=1.0), d=field, optimal=field, pull=samples[:, :1], lattice=far)
-    views = [*panels.VIEWS]
-    panel = panels.Panel(scene, [*views, "contours", "samples", "arrows"], HALF, 200)
-    bare = panels.Panel(scene, views, HALF, 200).draw(0)
+    views = [*scene_layers.VIEWS]
+    panel = scene_panel.ScenePanel(scene, [*views, "contours", "samples", "arrows"], HALF, 200)
+    bare = scene_panel.ScenePanel(scene, views, HALF, 200).draw(0)
     for over, under in zip(panel.draw(0), bare, strict=True):
         changed = over != under
         # the second sample; the first is under its arrow
@@ -382,8 +390,8 @@ def test_views_stand_side_by_side_in_the_layers_order_each_under_its_name():
     assert lefts == sorted(lefts)
     assert np.diff(lefts).min() > sheet.side
     for view, (x, y) in zip(order, sheet.at[0, 0], strict=True):
-        name = panels.VIEWS[view]
-        word = palette.written(name, palette.fitting([name], sheet.small + 1, sheet.side, bold=True), bold=True)
+        name = scene_layers.VIEWS[view]
+        word = pixel_text.written(name, pixel_text.fitting([name], sheet.small + 1, sheet.side, bold=True), bold=True)
         np.testing.assert_array_equal(sheet.canvas[y - 4 - len(word) : y - 4, x : x + word.shape[1]], word)
 
 
@@ -408,7 +416,7 @@ def test_unknown_layers_and_missing_data_are_refused():
     assert Sheet({(0, 0): whole}, [""], [""], HALF, [0], list(LAYERS)).layers == list(LAYERS)
     with pytest.raises(ValueError, match=r"no layer 'D'; there are: density, map, d"):
         Sheet({(0, 0): whole}, [""], [""], HALF, [0], ["D"])
-    for layer, needs in panels.NEEDS.items():
+    for layer, needs in scene_layers.NEEDS.items():
         for name in needs:
             bare = dataclasses.replace(whole, **{name: () if name == "strip" else None})
             with pytest.raises(ValueError, match=rf"layer '{layer}' needs Scene.{name}, which \(0, 1\)"):

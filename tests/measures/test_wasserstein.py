@@ -12,9 +12,10 @@ import experiments._games as games
 import experiments._lab as lab
 from dynamics.base.intervals import Estimate, paired_difference
 from dynamics.games.networks import make_pair
-from dynamics.pictures import study_charts
-from dynamics.pictures.plates import grid_points
-from dynamics.pictures.study_charts import panels_figure, travels_figure
+from dynamics.pictures.density_maps import grid_points
+from dynamics.pictures.interval_panels import panels_figure
+from dynamics.pictures.picture_drawing import FIGURES
+from dynamics.pictures.sample_travels import travels_figure
 from dynamics.runner.results import Member, Results
 from dynamics.settings.setting import Look, Setting
 from dynamics.studies import get_parts
@@ -93,7 +94,7 @@ def test_the_study_has_all_parts_and_each_its_picture():
     assert [p.title for p in found] == TITLES
     assert len({p.picture for p in found}) == 6
     assert all(re.fullmatch(r"part-[1-5][ab]?-[a-z]+\.png", p.picture) for p in found)
-    assert all(hasattr(study_charts, p.function) and p.shows for p in found)
+    assert all(p.function in FIGURES and p.shows for p in found)
 
 
 @pytest.mark.parametrize(

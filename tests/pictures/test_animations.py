@@ -8,11 +8,20 @@ from frames import frames_of
 from matplotlib.colors import to_rgb
 from scipy.stats import multivariate_normal
 
-from dynamics.pictures import colours, palette, plates
-from dynamics.pictures.animation import animations, panels, strips
-from dynamics.pictures.animation.animations import Sheet, animate, small_multiples
-from dynamics.pictures.animation.panels import Scene
-from dynamics.pictures.plates import Plane, grid_points
+from dynamics.pictures import colours, density_maps
+from dynamics.pictures.animation import (
+    animated_settings,
+    curve_strips,
+    file_formats,
+    palette_indices,
+    pixel_text,
+    scene_layers,
+    scene_panel,
+)
+from dynamics.pictures.animation.animated_settings import animate, small_multiples
+from dynamics.pictures.animation.frame_sheet import Sheet
+from dynamics.pictures.animation.scene_layers import Scene
+from dynamics.pictures.density_maps import Plane, grid_points
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -80,7 +89,7 @@ def test_every_panel_of_every_frame_shows_its_own_samples_at_that_moment(tmp_pat
         x, y = sheet.at[0, 1][0][0], sheet.at[1, 0][0][1]
         assert (frames[t][y + 20 : y + sheet.side + 4, x - 4 : x + sheet.side + 4] == 255).all()
         left, top, length, _ = sheet.bar
-        bar = (frames[t][top + 2, left : left + length] == sheet.palette[palette.BAR]).all(axis=1)
+        bar = (frames[t][top + 2, left : left + length] == sheet.palette[palette_indices.BAR]).all(axis=1)
         assert bar.sum() == max(1, round(steps[t] / 1000 * length))
 
 
@@ -91,7 +100,7 @@ def test_each_frame_says_its_step(tmp_path, clock):
     frames, _ = frames_of(tmp_path / "a.gif")
     sheet = Sheet(scenes, *SINGLE, [7, 80, 900], clock=clock)
     for frame, step in zip(frames, (7, 80, 900), strict=True):
-        word = sheet.palette[palette.written(f"{clock} {step}", sheet.font, bold=True)]
+        word = sheet.palette[pixel_text.written(f"{clock} {step}", sheet.font, bold=True)]
         left, top = sheet.left, sheet.step_top
         np.testing.assert_array_equal(frame[top : top + word.shape[0], left : left + word.shape[1]], word)
 
@@ -100,7 +109,7 @@ def test_each_frame_says_its_step(tmp_path, clock):
 def test_a_member_with_two_of_four_modes_shows_two(tmp_path, size):
     rng = np.random.default_rng(0)
     samples = CENTRES[np.arange(4000) % 2] + 0.3 * rng.normal(size=(2, 4000, 2))
-    samples[:, : panels.POINTS] = 100.0  # the points that would be drawn as points lie elsewhere
+    samples[:, : scene_panel.POINTS] = 100.0  # the points that would be drawn as points lie elsewhere
     scenes = {(0, 0): Scene(still(samples, note="2 of 4 modes"))}
     animate(tmp_path / "a.gif", scenes, *SINGLE, [0, 1], size=size)
     sheet = Sheet(scenes, *SINGLE, [0, 1], size=size)
@@ -123,10 +132,10 @@ def test_a_linear_generator_shows_its_normal_density(size, scale, bandwidth):
     latent = np.random.default_rng(0).normal(size=(1, 400_000, 2))
     peak = 0.9 / (2 * np.pi * (scale**2 + bandwidth**2))
     plane = still(scale * latent, density=np.full((16, 16), peak), bandwidth=bandwidth)
-    (shown,) = panels.Panel(Scene(plane), ["density"], HALF, size).draw(0)
+    (shown,) = scene_panel.ScenePanel(Scene(plane), ["density"], HALF, size).draw(0)
     exact = multivariate_normal((0, 0), scale**2 + bandwidth**2).pdf(grid_points(HALF, size))
-    level = plates.heat(exact, peak)[::-1] * (palette.HEATS - 1)
-    if size > panels.LARGE:  # its heat has blocks of two pixels
+    level = density_maps.heat(exact, peak)[::-1] * (palette_indices.HEATS - 1)
+    if size > scene_panel.LARGE:  # its heat has blocks of two pixels
         level = level.reshape(size // 2, 2, size // 2, 2).mean((1, 3)).repeat(2, 0).repeat(2, 1)
     assert np.abs(shown - level).max() < 0.6  # half a level for rounding, the rest for sampling error
 
@@ -135,8 +144,8 @@ def test_samples_are_drawn_where_they_are():
     points = np.array([[(1.5, -2.5), (-3.0, 0.5), (9.0, 9.0), (np.nan, 0.0)]])
     scene = Scene(still(points, np.ones((8, 8))))
     for layers in (["density", "samples"], ["samples"]):
-        (shown,) = panels.Panel(scene, layers, HALF, 400).draw(0)
-        rows, columns = np.nonzero(shown == palette.POINT)
+        (shown,) = scene_panel.ScenePanel(scene, layers, HALF, 400).draw(0)
+        rows, columns = np.nonzero(shown == palette_indices.POINT)
         x, y = (columns + 0.5) / 50 - HALF, HALF - (rows + 0.5) / 50
         found = {(round(float(a), 1), round(float(b), 1)) for a, b in zip(x, y, strict=True)}
         assert found == {(1.5, -2.5), (-3.0, 0.5)}
@@ -150,9 +159,9 @@ def test_diverged_members_do_not_stop_an_animation(tmp_path, value, size):
     samples[1:] = pull[1:] = vertices[1:, 2:] = value
     d[2:] = np.nan
     plane = Plane("lost", mixture(0.3, 64), samples, ["", "a note too long for so small a panel", "diverged"], 0.1)
-    strip = strips.Strip("loss", np.arange(3), [("D", np.array([1.0, value, np.nan]), colours.D)])
+    strip = curve_strips.Strip("loss", np.arange(3), [("D", np.array([1.0, value, np.nan]), colours.D)])
     scene = Scene(plane, "diverged", d, d, pull, (vertices, np.full((4, 4), 1 / 16)), [strip])
-    for layers in (None, *([view, "samples", "arrows", "strip"] for view in panels.VIEWS)):
+    for layers in (None, *([view, "samples", "arrows", "strip"] for view in scene_layers.VIEWS)):
         animate(tmp_path / "a.gif", {(0, 0): scene}, *SINGLE, [0, 1, 2], layers=layers, size=size)
         assert len(frames_of(tmp_path / "a.gif")[0]) == 3
 
@@ -204,8 +213,8 @@ def test_verdicts_titles_and_notes_stand_in_every_frame():
             x, y = sheet.at[r, c][0]
             over = frame[y - sheet.head : y, x : x + sheet.side]
             for text, bold in ((f"seed {c}", True), (note, False), (f"ends: {scene.verdict}", False)):
-                assert holds(over, palette.written(text, sheet.over_font, bold)), text
-        assert holds(frame[: sheet.top], palette.written("all seeds", sheet.font, True))
+                assert holds(over, pixel_text.written(text, sheet.over_font, bold)), text
+        assert holds(frame[: sheet.top], pixel_text.written("all seeds", sheet.font, True))
 
 
 def test_small_multiples_waste_little():
@@ -234,14 +243,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path):
 
 def test_an_interrupted_animation_leaves_no_file(tmp_path, monkeypatch):
     calls = iter([None, KeyboardInterrupt])
-    draw = panels.Panel.draw
+    draw = scene_panel.ScenePanel.draw
 
     def interrupted(self, moment):
         if error := next(calls):
             raise error
         return draw(self, moment)
 
-    monkeypatch.setattr(panels.Panel, "draw", interrupted)
+    monkeypatch.setattr(scene_panel.ScenePanel, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
         animate(tmp_path / "a.gif", scenes_of({(0, 0): still(np.zeros((3, 5, 2)))}), *SINGLE, [0, 1, 2])
     assert not list(tmp_path.iterdir())
@@ -249,19 +258,19 @@ def test_an_interrupted_animation_leaves_no_file(tmp_path, monkeypatch):
 
 def test_frames_are_drawn_one_at_a_time(tmp_path, monkeypatch):
     order = []
-    frame, open_film = Sheet.frame, animations.open_film
+    frame, open_writer = Sheet.frame, file_formats.open_writer
 
     def drawn(self, moment):
         order.append("drawn")
         return frame(self, moment)
 
     def opened(*arguments):
-        film = open_film(*arguments)
+        film = open_writer(*arguments)
         append = film.append
         film.append = lambda indices: (order.append("written"), append(indices))
         return film
 
     monkeypatch.setattr(Sheet, "frame", drawn)
-    monkeypatch.setattr(animations, "open_film", opened)
+    monkeypatch.setattr(animated_settings, "open_writer", opened)
     animate(tmp_path / "a.gif", scenes_of({(0, 0): still(np.zeros((5, 5, 2)))}), *SINGLE, range(5))
     assert order == ["drawn", "written"] * 5

@@ -12,15 +12,10 @@ import numpy as np
 import pytest
 from frames import frames_of, video_of
 
-from dynamics.pictures.animation.film import (
-    FORMATS,
-    SUFFIXES,
-    GifWriter,
-    MissingLibrary,
-    animate_line,
-    open_film,
-    sequence_files,
-)
+from dynamics.pictures.animation.file_formats import FORMATS, SUFFIXES, open_writer
+from dynamics.pictures.animation.frame_writer import MissingLibrary
+from dynamics.pictures.animation.gif_apng_webp import GifWriter
+from dynamics.pictures.animation.png_sequence import animate_line, sequence_files
 from dynamics.store.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +26,7 @@ ALL = [*EXACT, pytest.param("mp4", marks=NEEDS_AV)]
 
 def write(path, frames, palette=None, fps=10, **options):
     palette = np.arange(768, dtype=np.uint8).reshape(256, 3) if palette is None else palette
-    with open_film(path, palette, (frames[0].shape[1], frames[0].shape[0]), fps, **options) as writer:
+    with open_writer(path, palette, (frames[0].shape[1], frames[0].shape[0]), fps, **options) as writer:
         for frame in frames:
             writer.append(frame)
     return path
@@ -89,7 +84,7 @@ def test_a_suffix_chooses_the_format(tmp_path):
     ]
     assert set(SUFFIXES.values()) == set(FORMATS)
     with pytest.raises(ValueError, match=r"a\.avi: .*\.gif, \.webp"):
-        open_film(tmp_path / "a.avi", np.zeros((2, 3), np.uint8), (4, 4), 10)
+        open_writer(tmp_path / "a.avi", np.zeros((2, 3), np.uint8), (4, 4), 10)
 
 
 @pytest.mark.parametrize("kind", EXACT)
@@ -247,7 +242,7 @@ def test_one_frame_is_an_animation_too(tmp_path, kind):
 def test_a_frame_may_be_a_view_and_used_again(tmp_path, kind):
     frames = scenes(100)[:, :90, :130]
     write(tmp_path / f"a.{kind}", [np.ascontiguousarray(frame) for frame in frames])
-    with open_film(tmp_path / f"b.{kind}", np.arange(768, dtype=np.uint8).reshape(256, 3), (130, 90), 10) as writer:
+    with open_writer(tmp_path / f"b.{kind}", np.arange(768, dtype=np.uint8).reshape(256, 3), (130, 90), 10) as writer:
         whole = np.empty((130, 90), np.uint8)
         for frame in frames:
             whole[:] = frame.T
@@ -282,7 +277,7 @@ def test_an_exception_leaves_the_folder_as_it_was(tmp_path, kind, error):
     path.write_bytes(b"old")
 
     def interrupted(at):
-        with open_film(path, np.zeros((2, 3), np.uint8), (4, 6), 10) as writer:
+        with open_writer(path, np.zeros((2, 3), np.uint8), (4, 6), 10) as writer:
             for _ in range(at):
                 writer.append(np.zeros((6, 4), np.uint8))
             raise error
@@ -323,7 +318,7 @@ def test_an_exception_while_the_file_is_ended_leaves_nothing(tmp_path, monkeypat
 )
 def test_what_a_format_cannot_hold_is_refused(tmp_path, kind, colours, size, fps, hold, frames, word):
     def refused():
-        with open_film(tmp_path / f"a.{kind}", np.zeros((colours, 3), np.uint8), size, fps, hold) as writer:
+        with open_writer(tmp_path / f"a.{kind}", np.zeros((colours, 3), np.uint8), size, fps, hold) as writer:
             for frame in frames:
                 writer.append(frame)
 
@@ -350,7 +345,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, kind):
     def peak(count):
         rng = np.random.default_rng(0)
         tracemalloc.start()
-        with open_film(tmp_path / f"a.{kind}", np.zeros((72, 3), np.uint8), (150, 100), 10) as writer:
+        with open_writer(tmp_path / f"a.{kind}", np.zeros((72, 3), np.uint8), (150, 100), 10) as writer:
             for _ in range(count):
                 writer.append(rng.integers(0, 60, (100, 150)).astype(np.uint8))
         peak = tracemalloc.get_traced_memory()[1]
@@ -364,11 +359,12 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, kind):
 
 
 GROWTH = """
-import sys, numpy as np, film
+import sys, numpy as np
+from dynamics.pictures.animation.file_formats import open_writer
 def resident():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
 rng, palette = np.random.default_rng(0), np.random.default_rng(1).integers(0, 256, (64, 3)).astype(np.uint8)
-with film.open_film(sys.argv[1], palette, (300, 200), 10) as writer:
+with open_writer(sys.argv[1], palette, (300, 200), 10) as writer:
     for k in range(220):
         if k == 60:
             before = resident()
@@ -390,7 +386,7 @@ def test_nor_do_the_buffers_of_the_libraries(tmp_path, kind):
 def test_without_pyav_one_line_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingLibrary, match=r"^MP4 needs PyAV: pip install -r requirements-video.txt$"):
-        open_film(tmp_path / "a.mp4", np.zeros((2, 3), np.uint8), (4, 4), 10)
+        open_writer(tmp_path / "a.mp4", np.zeros((2, 3), np.uint8), (4, 4), 10)
     assert not list(tmp_path.iterdir())
     assert (ROOT / "requirements-video.txt").exists()
 
@@ -398,7 +394,7 @@ def test_without_pyav_one_line_says_what_to_do(tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [(5, 4), (4, 5)])
 def test_a_video_has_even_sides(tmp_path, size):
     with pytest.raises(ValueError, match="even"):
-        open_film(tmp_path / "a.mp4", np.zeros((2, 3), np.uint8), size, 10)
+        open_writer(tmp_path / "a.mp4", np.zeros((2, 3), np.uint8), size, 10)
 
 
 @NEEDS_AV
@@ -437,7 +433,7 @@ def test_a_video_has_the_colours_of_its_palette(tmp_path):
         (255, 255, 255): (235, 128, 128),
         (0, 0, 0): (16, 128, 128),
     }
-    writer = open_film(tmp_path / "a.mp4", np.array(list(exact), np.uint8), (4, 4), 10)
+    writer = open_writer(tmp_path / "a.mp4", np.array(list(exact), np.uint8), (4, 4), 10)
     assert [tuple(table[k] for table in writer._tables) for k in range(len(exact))] == list(exact.values())
 
     palette = np.vstack([list(exact), np.random.default_rng(0).integers(0, 256, (59, 3))]).astype(np.uint8)
@@ -468,7 +464,7 @@ def test_a_video_begins_before_it_is_loaded_and_can_be_scrubbed(tmp_path):
 
 
 def test_half_a_file_has_another_name_that_a_run_folder_sweeps(tmp_path):
-    with open_film(tmp_path / "a.gif", np.zeros((2, 3), np.uint8), (4, 3), 10) as writer:
+    with open_writer(tmp_path / "a.gif", np.zeros((2, 3), np.uint8), (4, 3), 10) as writer:
         writer.append(np.zeros((3, 4), np.uint8))
         (half,) = tmp_path.iterdir()
         assert half.name != "a.gif"
@@ -518,7 +514,7 @@ def test_a_shorter_sequence_leaves_nothing_of_a_longer_one_and_nothing_else_goes
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_an_exception_leaves_the_sequence_before_or_none(tmp_path, error):
     def interrupted(folder):
-        with open_film(folder, np.zeros((2, 3), np.uint8), (4, 6), 10) as writer:
+        with open_writer(folder, np.zeros((2, 3), np.uint8), (4, 6), 10) as writer:
             for _ in range(5):
                 writer.append(np.zeros((6, 4), np.uint8))
             raise error

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from dynamics.engine.training import train_stack
-from dynamics.pictures.plates import grid_points
-from dynamics.pictures.render import MOMENTS, _moments, check, plan
-from dynamics.pictures.scenes import ARROWS, RESOLUTION, scene, sketch
+from dynamics.pictures.density_maps import grid_points
+from dynamics.pictures.member_scenes import ARROWS, RESOLUTION, scene, sketch
+from dynamics.pictures.picture_plan import MOMENTS, _moments, check, plan
 from dynamics.runner.results import load, manifest, save, thinned
 from dynamics.runner.running import resolve, run_study
 from dynamics.settings.setting import Look, OptionError, Setting, Study

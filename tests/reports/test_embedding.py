@@ -21,8 +21,8 @@ from test_report import BAD, FACTS, GOOD, Page, made, mixture
 
 from dynamics import workflow
 from dynamics.cli.app import main
-from dynamics.pictures.animation.copies import Gif, fewer_colours
-from dynamics.pictures.animation.film import open_film
+from dynamics.pictures.animation.file_formats import open_writer
+from dynamics.pictures.animation.smaller_copies import Gif, fewer_colours
 from dynamics.reports import embedding
 from dynamics.reports.report import Told, write_report
 from dynamics.runner.results import Results, load
@@ -35,7 +35,7 @@ def film(path: Path, count: int = 30, size: tuple[int, int] = (60, 40), noise: i
     """An animation of noise in so many colours, by the program's own writer."""
     rng = np.random.default_rng(len(str(path)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open_film(path, PALETTE, size, fps) as writer:
+    with open_writer(path, PALETTE, size, fps) as writer:
         frame = rng.integers(0, noise, size[::-1]).astype(np.uint8)
         for number in range(count):
             frame[:, : size[0] // 2] = rng.integers(0, noise, (size[1], size[0] // 2))
@@ -71,7 +71,7 @@ def test_a_copy_has_some_of_the_frames_and_lasts_as_long(tmp_path: Path, count: 
 def test_a_smaller_copy_has_means_of_the_pixels(tmp_path: Path) -> None:
     """Blocks of 2 × 2 in one colour stay what they are; those of two greys become the one between."""
     greys = np.repeat(np.linspace(0, 252, 64).astype(np.uint8)[:, None], 3, axis=1)
-    with open_film(tmp_path / "a.gif", greys, (8, 4), 10) as writer:
+    with open_writer(tmp_path / "a.gif", greys, (8, 4), 10) as writer:
         frame = np.arange(32, dtype=np.uint8).reshape(4, 8).repeat(1, axis=0) // 2 * 2
         frame[1::2] = frame[::2]
         frame[0, 0:2], frame[1, 0:2] = (10, 20), (10, 20)

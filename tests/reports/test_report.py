@@ -18,7 +18,7 @@ from browser import CHROMIUM, Browser
 from PIL import Image
 
 from dynamics.base.intervals import paired_difference
-from dynamics.pictures.parts import Part
+from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import difference_rows
 from dynamics.reports.observations import observations, observe
 from dynamics.reports.report import Told, _markdown
@@ -687,7 +687,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
 # --- a study's own parts ------------------------------------------------------------------------------------
 
 OWN = [
-    Part(
+    StudyPart(
         "1. One alone",
         "It is 2.0 [1.5, 2.5].",
         "part-1-one.png",
@@ -696,11 +696,11 @@ OWN = [
         [{"c": "1", "L": "2 [1, 3]"}],
         "Two",
     ),
-    Part("2. Both", "No difference is shown.", "part-2-both.png", "panels_figure", {}),
+    StudyPart("2. Both", "No difference is shown.", "part-2-both.png", "panels_figure", {}),
 ]
 
 
-def with_parts(path: Path, parts: Sequence[Part], pictures: Sequence[str]) -> tuple[str, str]:
+def with_parts(path: Path, parts: Sequence[StudyPart], pictures: Sequence[str]) -> tuple[str, str]:
     results = made((mixture(2), GOOD, ["converged"] * 4))
     folder = RunFolder.create(path / "run")
     draw(folder, results)
@@ -744,7 +744,7 @@ def test_a_parts_missing_picture_is_missed(tmp_path: Path) -> None:
 
 
 def test_hostile_parts_are_harmless(tmp_path: Path) -> None:
-    part = Part(EVIL, EVIL, "part.png", "f", {}, [{EVIL: f"{EVIL} | *b*"}], EVIL)
+    part = StudyPart(EVIL, EVIL, "part.png", "f", {}, [{EVIL: f"{EVIL} | *b*"}], EVIL)
     html, markdown = with_parts(tmp_path, [part], ["part.png"])
     page = Page(html)
     assert not any("onerror" in attributes for _, attributes in page.tags)

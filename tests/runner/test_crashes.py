@@ -17,7 +17,7 @@ import pytest
 
 from dynamics.base import files, interrupts
 from dynamics.cli.app import main
-from dynamics.pictures.animation import animations
+from dynamics.pictures.animation import animated_settings
 from dynamics.runner import running as study
 from dynamics.runner import tasks
 from dynamics.store import checkpoints
@@ -158,7 +158,7 @@ def test_a_second_signal_does_not_wait(begin, whole, monkeypatch):
 @posix
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_signal_while_a_gif_is_written(call, begin, whole, monkeypatch):
-    animate = animations.animate
+    animate = animated_settings.animate
     replace = os.replace
     seen = []
 
@@ -172,7 +172,7 @@ def test_a_signal_while_a_gif_is_written(call, begin, whole, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "replace", happens)
         run, ended, said = begin()
-    assert animations.animate is animate
+    assert animated_settings.animate is animate
     assert (ended, said) == (130, f"error: interrupted; to go on: python main.py resume {run}\n")
     assert not halves(run)
     assert not seen[-1].exists()

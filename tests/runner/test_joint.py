@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dynamics.base.files import NotARun
-from dynamics.pictures.render import plan, plan_joint
+from dynamics.pictures.picture_plan import plan, plan_joint
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import rows_of, tex_table, text_table

@@ -345,14 +345,14 @@ def broken(monkeypatch, where):
     elif where == "tables":
         monkeypatch.setattr("dynamics.workflow.write_tables", stumbling(None, 0))
     elif where == "drawing":
-        monkeypatch.setattr("dynamics.pictures.figures.save", stumbling(None, 0))
+        monkeypatch.setattr("dynamics.pictures.figure_files.save", stumbling(None, 0))
     elif where == "report":
         monkeypatch.setattr("dynamics.workflow.write_report", stumbling(None, 0))
 
 
 @pytest.mark.parametrize("where", ["training", "progress", "interrupt", "tables", "drawing", "report"])
 def test_a_run_that_fails_changes_nothing(where, unusual, tmp_path, monkeypatch):
-    from dynamics.pictures.render import DrawingError
+    from dynamics.pictures.picture_drawing import DrawingError
     from dynamics.workflow import run
 
     @contextlib.contextmanager

@@ -18,7 +18,7 @@ from dynamics.games.losses import LOSSES, make_loss
 from dynamics.games.networks import make_pair
 from dynamics.measures import scoring
 from dynamics.measures.verdicts import VERDICTS
-from dynamics.pictures.render import plan as plan_pictures
+from dynamics.pictures.picture_plan import plan as plan_pictures
 from dynamics.reports.comparisons import comparison_rows, difference_rows, setting_pairs, write_tables
 from dynamics.reports.observations import observations
 from dynamics.reports.tables import tex_table, text_table

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from dynamics.games import losses, networks, penalties, updates
-from dynamics.pictures import figures
-from dynamics.pictures.animation import animations, film
+from dynamics.pictures import figure_files
+from dynamics.pictures.animation import file_formats, scene_layers
 from dynamics.settings import budget
 from dynamics.settings.setting import (
     ANIMATIONS,
@@ -42,10 +42,10 @@ def test_names_are_those_of_the_registries():
     assert {name: list(registry) for name, registry in registries.items()} == {
         name: list(words) for name, words in NAMES.items() if name not in plain
     }
-    assert list(LAYERS) == list(animations.LAYERS)
-    assert list(VIEWS) == list(animations.VIEWS)
-    assert list(ANIMATIONS) == list(film.FORMATS)
-    assert [f".{suffix}" for suffix in FIGURES] == list(figures.METADATA)
+    assert list(LAYERS) == list(scene_layers.LAYERS)
+    assert list(VIEWS) == list(scene_layers.VIEWS)
+    assert list(ANIMATIONS) == list(file_formats.FORMATS)
+    assert [f".{suffix}" for suffix in FIGURES] == list(figure_files.METADATA)
 
 
 @pytest.mark.parametrize("cls", [Setting, Study, Look])

@@ -27,7 +27,7 @@ import pytest
 from dynamics import workflow
 from dynamics.base.files import FolderInUse, NotARun
 from dynamics.cli.app import main
-from dynamics.pictures.render import plan
+from dynamics.pictures.picture_plan import plan
 from dynamics.reports.report import Told, write_report
 from dynamics.reports.tables import text_table
 from dynamics.runner import results

@@ -15,7 +15,7 @@ from PIL import Image
 
 from dynamics.cli.app import main
 from dynamics.measures.scoring import DISTANCES, SLOPES
-from dynamics.pictures.plates import axis_ticks, plane_ticks
+from dynamics.pictures.plane_ticks import axis_ticks, plane_ticks
 from dynamics.runner.results import load, setting_labels, setting_names
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder

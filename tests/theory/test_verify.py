@@ -447,15 +447,15 @@ def test_players_at_once_that_alternate_fail_on_the_dirac_game(monkeypatch):
 
 
 def portrait(**how):
-    from dynamics.pictures.portraits import Portrait
+    from dynamics.pictures.phase_portraits import PhasePortrait
 
     path = np.linspace((1.0, 1.0), (0.0, 0.5), 9)
     known = {"field": np.ones((6, 6, 2)), "at_once": path, "in_turns": -path}
-    return Portrait("GAN", "±0.5i", ("diverges", "cycles"), **known | how)
+    return PhasePortrait("GAN", "±0.5i", ("diverges", "cycles"), **known | how)
 
 
 def test_panels_share_their_axes_and_show_the_paths():
-    from dynamics.pictures.portraits import REACH, portraits_figure
+    from dynamics.pictures.phase_portraits import REACH, portraits_figure
 
     figure = portraits_figure("title", "said", [portrait()] * 7)
     assert len(figure.axes) == 7
@@ -470,7 +470,7 @@ def test_panels_share_their_axes_and_show_the_paths():
     "wrong", [{"field": np.ones((6, 5, 2))}, {"at_once": np.ones((9, 3))}, {"in_turns": np.ones(9)}]
 )
 def test_arrays_that_do_not_fit_are_refused(wrong):
-    from dynamics.pictures.portraits import portraits_figure
+    from dynamics.pictures.phase_portraits import portraits_figure
 
     with pytest.raises(ValueError, match=r"GAN: a (field|path) is"):
         portraits_figure("title", "said", [portrait(**wrong)])

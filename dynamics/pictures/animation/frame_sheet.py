@@ -1,37 +1,14 @@
-"""Arrays in, animation out: what one or many settings do in the plane, in lock-step on one clock, layer by layer.
-
-A picture is made of layers (`LAYERS`). A setting's views stand side by side in its panel (panels.py), curves over
-training below (strips.py).
-
-Frames are composed in palette indices, never in colours: what stays the same (words, axes, contour lines, curves) is
-drawn once, each frame adds what moved, and the encoder gets the pixels as they are. Nothing is quantised, and one
-frame is held at a time.
-"""
+"""The sheet that every frame of an animation is drawn on: where everything stands, and what stays the same."""
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from dynamics.pictures import plates
-from dynamics.pictures.animation.film import Pixels, open_film
-from dynamics.pictures.animation.panels import (
-    FULL_ERROR,
-    LARGE,
-    LAYERS,
-    NEEDS,
-    VIEWS,
-    Panel,
-    Scene,
-    arrow_sample,
-    common_reach,
-    views_of,
-)
-from dynamics.pictures.animation.strips import Graph, shared_limits
-from dynamics.pictures.figures import Array
-from dynamics.pictures.palette import (
+from dynamics.pictures import density_maps, plane_ticks
+from dynamics.pictures.animation.curve_strips import DrawnStrip, shared_limits
+from dynamics.pictures.animation.frame_writer import Pixels
+from dynamics.pictures.animation.palette_indices import (
     BAR,
     BELIEF,
     CURVES,
@@ -44,6 +21,9 @@ from dynamics.pictures.palette import (
     SIDES,
     TRACK,
     UNDETERMINED,
+    palette,
+)
+from dynamics.pictures.animation.pixel_text import (
     blank,
     fitting,
     flowed,
@@ -51,74 +31,20 @@ from dynamics.pictures.palette import (
     headings,
     line_sample,
     number,
-    palette,
     stamp,
     written,
 )
-from dynamics.pictures.plates import Cell
+from dynamics.pictures.animation.pull_arrows import arrow_sample, common_reach
+from dynamics.pictures.animation.scene_layers import LAYERS, NEEDS, VIEWS, Scene, views_of
+from dynamics.pictures.animation.scene_panel import FULL_ERROR, LARGE, ScenePanel
+from dynamics.pictures.density_maps import Cell
+from dynamics.pictures.figure_style import Array
 
 # of pictures whose width is not given, pixels: with one plane, with more
 WIDE, HIGH, WIDEST, HIGHEST = 640, 820, 960, 1080
 SMALLEST = 48  # side of a plane
 CRAMPED = 110  # a setting's width, below which its words are few
 NARROW = 150  # of a strip
-
-
-def animate(
-    path: str | Path,
-    scenes: Mapping[Cell, Scene],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    half_width: float,
-    steps: Sequence[int] | Array,
-    fps: float = 12,
-    layers: Sequence[str] | None = None,
-    size: int | None = None,
-    title: str = "",
-    clock: str = "step",
-) -> None:
-    """Animate settings (row, column) over F moments, all of them at `steps[f]`, generator steps or what `clock` says.
-
-    Cells missing from `scenes` stay empty. Where no row or column has a name, each panel has its plane's title over
-    it (see `small_multiples`). `layers` are keys of `LAYERS`, views in the order in which they are to stand; left out:
-    density, contours and, where planes are large, samples, and the strip of a single setting that has one. `size` is
-    the picture's width in pixels; left out, it is 640 for one plane, and for more about 960 × 1080 at most. Raises
-    ``ValueError`` for layers that there are not or whose data a scene lacks, and for moments that do not fit.
-    """
-    sheet = Sheet(scenes, rows, columns, half_width, steps, layers, size, title, clock)
-    height, width = sheet.canvas.shape
-    # one thread for products: more would wait, busily, on the cores that pack frames
-    with threadpool_limits(1, "blas"), open_film(path, sheet.palette, (width, height), fps) as film:
-        for moment in range(len(steps)):
-            film.append(sheet.frame(moment))
-
-
-def small_multiples(count: int) -> tuple[int, int]:
-    """Rows and columns for `count` equal panels: about three wide to two high, few places empty.
-
-    With `[""] * rows` and `[""] * columns` as names, each panel of `animate` is named by its plane's title.
-    """
-    if count < 1:
-        raise ValueError(f"small_multiples needs at least one panel, not {count}")
-    shapes = [(r, -(-count // r)) for r in range(1, count + 1)]
-    fair = [(r, c) for r, c in shapes if r <= c <= 2 * r + 1]
-    return min(fair, key=lambda shape: (shape[0] * shape[1] - count, abs(shape[1] / shape[0] - 1.5)))
-
-
-def chosen(layers: Sequence[str] | None, scenes: Mapping[Cell, Scene]) -> list[str]:
-    """The layers to draw, or those drawn without a choice. Raises ``ValueError`` as `animate` does."""
-    if layers is None:
-        strip = ["strip"] if len(scenes) == 1 and all(scene.strip for scene in scenes.values()) else []
-        return ["density", "contours", "samples", *strip]
-    for layer in layers:
-        if layer not in LAYERS:
-            raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(LAYERS)}")
-        for name in NEEDS.get(layer, ()):
-            for cell, scene in scenes.items():
-                value = getattr(scene, name)
-                if value is None or len(value) == 0:
-                    raise ValueError(f"layer {layer!r} needs Scene.{name}, which {cell} does not have")
-    return list(dict.fromkeys(layers))
 
 
 class Sheet:
@@ -150,7 +76,7 @@ class Sheet:
             title, rows, columns = title or scenes[0, 0].plane.title, [""], [""]
         self.rows, self.columns = rows, columns
         self.labelled = not (self.single or any(rows) or any(columns))  # panels have names of their own
-        self.layers = chosen(layers, scenes)
+        self.layers = layers_drawn(layers, scenes)
         self.views = views_of(self.layers)
         self.named = len(self.views) > 1 or (self.single and self.views[0] not in ("", "density"))
         self.reach = common_reach(scenes) if "arrows" in self.layers else 1.0
@@ -167,16 +93,16 @@ class Sheet:
         self.ticks = {
             cell: [
                 {tick: written(word, self.small) for tick, word in along.items()}
-                for along in plates.axis_ticks(half_width, placing, planes_of)
+                for along in plane_ticks.axis_ticks(half_width, placing, planes_of)
             ]
             for cell, placing in placings.items()
         }
         self.below = self.small + 12  # tick labels and what is around them
-        self.graphs: dict[Cell, list[Graph]] = {cell: [] for cell in scenes}
+        self.graphs: dict[Cell, list[DrawnStrip]] = {cell: [] for cell in scenes}
         if "strip" in self.layers:
             shared = shared_limits(strip for scene in scenes.values() for strip in scene.strip)
             for cell, scene in scenes.items():
-                self.graphs[cell] = [Graph(s, self.span, shared[s.label], self.small) for s in scene.strip]
+                self.graphs[cell] = [DrawnStrip(s, self.span, shared[s.label], self.small) for s in scene.strip]
         self.deepest = max(map(len, self.graphs.values()))  # strips of a setting
         labels = max((graph.room for several in self.graphs.values() for graph in several), default=0)
         self.gap = max(12 if len(self.views) == 1 else 24, labels + 6)  # between settings
@@ -200,7 +126,9 @@ class Sheet:
         self._place(size)
         self._furnish()
         covers: dict[int, Pixels] = {}
-        self.panels = {c: Panel(s, self.layers, half_width, self.side, self.reach, covers) for c, s in scenes.items()}
+        self.panels = {
+            c: ScenePanel(s, self.layers, half_width, self.side, self.reach, covers) for c, s in scenes.items()
+        }
 
     def _widest(self) -> int:
         """The side of planes that fill the width."""
@@ -332,7 +260,7 @@ class Sheet:
         scale, axes = self.side / (2 * self.half_width), self.ticks[cell]
         widest = max((word.shape[1] for along in axes for word in along.values()), default=0)
         gap = min((b - a for along in axes for a, b in itertools.pairwise(along)), default=self.half_width) * scale
-        shown = [plates.labelled(list(along), gap, widest) for along in axes]
+        shown = [plane_ticks.labelled_ticks(list(along), gap, widest) for along in axes]
         return [
             [
                 (round((tick + self.half_width) * scale), word if tick in own else word[:0])
@@ -357,7 +285,7 @@ class Sheet:
             return fitting([note for several in notes.values() for note in set(several)], size, self.block) == size
 
         if not fit():
-            notes = {c: [plates.brief(note) for note in several] for c, several in notes.items()}
+            notes = {c: [density_maps.brief_note(note) for note in several] for c, several in notes.items()}
         if cramped or not fit():
             parts = {c: [note.split(", ") for note in several] for c, several in notes.items()}
             outside = {c: [_outside(p if cramped else p[1:], cramped) for p in several] for c, several in parts.items()}
@@ -428,6 +356,22 @@ class Sheet:
         return entries
 
 
+def layers_drawn(layers: Sequence[str] | None, scenes: Mapping[Cell, Scene]) -> list[str]:
+    """The layers to draw, or those drawn without a choice. Raises ``ValueError`` as `animate` does."""
+    if layers is None:
+        strip = ["strip"] if len(scenes) == 1 and all(scene.strip for scene in scenes.values()) else []
+        return ["density", "contours", "samples", *strip]
+    for layer in layers:
+        if layer not in LAYERS:
+            raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(LAYERS)}")
+        for name in NEEDS.get(layer, ()):
+            for cell, scene in scenes.items():
+                value = getattr(scene, name)
+                if value is None or len(value) == 0:
+                    raise ValueError(f"layer {layer!r} needs Scene.{name}, which {cell} does not have")
+    return list(dict.fromkeys(layers))
+
+
 def _check(
     scenes: Mapping[Cell, Scene], rows: Sequence[str], columns: Sequence[str], steps: Sequence[int] | Array
 ) -> None:
@@ -448,7 +392,7 @@ def _fields(scene: Scene, layers: Sequence[str]) -> list[Array]:
 
 def _outside(parts: Sequence[str], cramped: bool) -> str:
     """What a note's parts say of samples outside the picture, in a few letters if `cramped`."""
-    words = next((part for part in parts if part.endswith(plates.OUTSIDE)), "")
+    words = next((part for part in parts if part.endswith(density_maps.OUTSIDE)), "")
     return words.replace("outside", "out").replace("out of view", "all out") if cramped else words
 
 

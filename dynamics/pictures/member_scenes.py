@@ -1,4 +1,5 @@
-"""From a run's results to what an animation's panel shows: the plane, the curves below it, and D and G at the frames.
+"""From a run's results to what an animation's panel shows of a member: the plane, the curves below it, and D and G at
+the frames.
 
 A `Sketch` holds what the results know; `scene` computes the rest from the weights that the run kept, and needs torch
 for that. Sketches are made here, scenes by whoever draws.
@@ -7,23 +8,23 @@ for that. Sketches are made here, scenes by whoever draws.
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dynamics.base.files import NotARun
 from dynamics.base.streams import Streams
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.pictures.target_densities import outlines, real_density, smoothing_bandwidth, target_of
+from dynamics.settings.setting import Setting
 from dynamics.targets.userdata import placing_for
 
 if TYPE_CHECKING:
-    from dynamics.pictures.animation.panels import Scene
-    from dynamics.pictures.animation.strips import Strip
-    from dynamics.pictures.plates import Plane
+    from dynamics.pictures.animation.curve_strips import Strip
+    from dynamics.pictures.animation.scene_layers import Scene
+    from dynamics.pictures.density_maps import Plane
     from dynamics.runner.results import Results
+
 
 FROM_WEIGHTS = frozenset(("map", "d", "optimal", "difference", "arrows"))  # layers
 RESOLUTION = 96  # cells a side of D and D*
@@ -65,7 +66,7 @@ def sketch(
 
 def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     """The panel that `animation.animate` draws; raises ``ValueError`` for layers whose weights are not there."""
-    from dynamics.pictures.animation.panels import Scene
+    from dynamics.pictures.animation.scene_layers import Scene
 
     made = Scene(sketch.plane, verdict=sketch.verdict, strip=sketch.strip)
     wanted = FROM_WEIGHTS & set(layers or ())
@@ -76,7 +77,7 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     import torch
 
     from dynamics.measures import fields
-    from dynamics.pictures.plates import grid_points
+    from dynamics.pictures.density_maps import grid_points
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -119,13 +120,13 @@ def held(results: Results, member: int) -> np.ndarray:
 
 def plane(results: Results, member: int, frames: np.ndarray, half_width: float, title: str) -> Plane:
     """A member's samples at the given frames, the last finite ones where it has diverged, and what its scores were."""
-    from dynamics.pictures.plates import Plane
+    from dynamics.pictures.density_maps import Plane
 
     index, kept = results.members[member].setting, held(results, member)[frames]
     density = real_density(results.study.settings[index], half_width)
     samples = results.samples[kept, member].astype(np.float32)
     notes = _notes(results, member, frames, kept, outside(samples, half_width))
-    setting, bandwidth = results.study.settings[index], _bandwidth(density, half_width, samples.shape[1])
+    setting, bandwidth = results.study.settings[index], smoothing_bandwidth(density, half_width, samples.shape[1])
     modes = target_of(setting).modes
     centres = np.empty((0, 2)) if modes is None else modes.centres
     lines = outlines(setting, half_width)
@@ -175,7 +176,7 @@ def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, 
 
 def _strip(results: Results, member: int) -> list[Strip]:
     """A member's losses and JSD."""
-    from dynamics.pictures.animation.strips import Strip
+    from dynamics.pictures.animation.curve_strips import Strip
     from dynamics.pictures.colours import GENERATED, D, G
 
     index = results.members[member].setting
@@ -185,48 +186,3 @@ def _strip(results: Results, member: int) -> list[Strip]:
         Strip("loss", results.curve_steps[index], losses),
         Strip("JSD, nats", results.snapshot_steps[index], jsd),
     ]
-
-
-def target_of(setting: Setting) -> Any:
-    from dynamics.targets.sampling import target_for
-
-    try:
-        return target_for(setting)
-    except OptionError:
-        raise
-    except ValueError as error:  # a std that no run of ours has
-        raise NotARun(str(error)) from None
-
-
-@functools.lru_cache(maxsize=64)
-def real_density(setting: Setting, half_width: float) -> np.ndarray:
-    """The real density (R, R) on cell centres, cells no larger than the target's std where 480 a side allow it."""
-    return _on_grid(target_of(setting).log_prob, target_of(setting), half_width)
-
-
-@functools.lru_cache(maxsize=64)
-def outlines(setting: Setting, half_width: float) -> np.ndarray | None:
-    """What contour lines are drawn of, on the same cells, where that is not the real density."""
-    target = target_of(setting)
-    return None if target.relief is None else _on_grid(target.relief, target, half_width)
-
-
-def _on_grid(log_height: Callable[[Any], Any], target: Any, half_width: float) -> np.ndarray:
-    import torch
-
-    from dynamics.pictures.plates import grid_points
-
-    resolution = int(np.clip(np.ceil(2 * half_width / target.std), 160, 480))
-    with torch.no_grad():
-        return log_height(torch.from_numpy(grid_points(half_width, resolution))).exp().numpy()
-
-
-def _bandwidth(density: np.ndarray, half_width: float, n: int) -> float:
-    """Smoothing for n samples: wide enough to gather 25 of them where the target is spread over its e^entropy."""
-    cell = (2 * half_width / len(density)) ** 2
-    if not density.sum() > 0:  # modes far narrower than a cell, on a plane made for a far wider target
-        return float(np.sqrt(cell))
-    mass = density / density.sum()
-    mass = mass[mass > 0]
-    area = float(np.exp(-(mass * np.log(mass / cell)).sum()))
-    return float(np.sqrt(25 * area / (4 * np.pi * n)))

@@ -1,9 +1,4 @@
-"""A run's pictures, from what the run stored: no training.
-
-Pictures are independent tasks for the workers. A task carries what it draws, so a worker needs none of the run folder's
-archives, and torch only for the layers that show D or G themselves. It does without SciPy as well, which takes longer
-to import than most pictures to draw.
-"""
+"""A run's pictures, from what the run stored: which there are, and what each shows."""
 
 from __future__ import annotations
 
@@ -12,31 +7,21 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dynamics.base.workers import TaskError, run_tasks
-from dynamics.pictures.scenes import FROM_WEIGHTS, plane, scene, sketch, target_of
+from dynamics.pictures.member_scenes import FROM_WEIGHTS, plane, sketch
+from dynamics.pictures.picture_drawing import PictureTask
+from dynamics.pictures.target_densities import target_of
 from dynamics.settings.budget import holds_few_weights, samples_seen, updates
 from dynamics.settings.setting import VIEWS, Look, OptionError, Study
 
 if TYPE_CHECKING:
-    from dynamics.pictures.parts import Part
+    from dynamics.pictures.study_parts import StudyPart
     from dynamics.runner.results import Results
 
-FIGURES = {  # what draws a figure -> the module of this package that holds it, imported when one is drawn
-    "losses_figure": "training_charts",
-    "curves_figure": "training_charts",
-    "scores_figure": "training_charts",
-    "frames_figure": "plates",
-    "comparison_figure": "plates",
-    "forest_figure": "plates",
-    "panels_figure": "study_charts",
-    "travels_figure": "study_charts",
-    "multipliers_figure": "eigenvalue_charts",
-    "periods_figure": "eigenvalue_charts",
-}
+
 MOMENTS = 10  # of the printed plate
 SECONDS = 5  # that an animation takes, within what is pleasant to watch, before its last frame is held
 MANY = 12  # settings of one target, beyond which they are compared by their scores alone, a line each
@@ -51,30 +36,6 @@ CLOCKS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # budget -> what a
     "updates": ("updates", lambda setting, steps: [updates(setting, int(n)) for n in steps]),
     "samples": ("samples", lambda setting, steps: [samples_seen(setting, int(n)) for n in steps]),
 }
-
-
-class Picture(NamedTuple):
-    """A file to draw: `function` of `FIGURES` or "animate", its arguments; `path` as the run folder has it.
-
-    A path without a suffix is a folder of an animation's frames.
-    """
-
-    path: str
-    function: str
-    arguments: dict[str, Any]
-
-    @property
-    def files(self) -> list[str]:
-        """What it will come to, as the run folder has it."""
-        from dynamics.pictures.animation.film import sequence_files
-
-        if Path(self.path).suffix:
-            return [self.path]
-        return [f"{self.path}/{name}" for name in sequence_files(len(self.arguments["steps"]))]
-
-
-class DrawingError(Exception):
-    """A picture that could not be drawn or written."""
 
 
 def check(study: Study, look: Look) -> None:
@@ -98,21 +59,9 @@ def check(study: Study, look: Look) -> None:
         raise OptionError("--animation mp4: needs PyAV: pip install -r requirements-video.txt")
 
 
-def render(
-    pictures: Sequence[Picture], folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None
-) -> None:
-    """Draw pictures into a run's folder; `progress` is told pictures done. Raises `DrawingError`."""
-    for picture in pictures:
-        (folder / picture.path).parent.mkdir(parents=True, exist_ok=True)
-    tasks = [(str(folder / picture.path), picture) for picture in pictures]
-    for index, outcome in run_tasks(draw, tasks, workers, progress):
-        if isinstance(outcome, TaskError):
-            raise DrawingError(f"{tasks[index][0]}: {outcome}")
-
-
 def remarks(look: Look) -> list[str]:
     """What is not as asked in the animations of a look, and why, in a line each."""
-    from dynamics.pictures.animation.film import FORMATS
+    from dynamics.pictures.animation.file_formats import FORMATS
 
     found = []
     for kind in look.animations:
@@ -125,36 +74,7 @@ def remarks(look: Look) -> list[str]:
     return found
 
 
-def _fps(results: Results, look: Look) -> float:
-    return look.fps or float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
-
-
-def _moves(results: Results) -> bool:
-    return results.frame_steps.shape[1] > 1
-
-
-def draw(task: tuple[str, Picture], report: Callable[[float], None]) -> None:
-    """Draw one picture: the function that workers run."""
-    from dynamics.pictures import figures
-    from dynamics.pictures.animation import animations
-
-    path, picture = task
-    if picture.function == "animate":
-        layers = picture.arguments["layers"]
-        scenes = {cell: scene(sketched, layers) for cell, sketched in picture.arguments["scenes"].items()}
-        animations.animate(path, **{**picture.arguments, "scenes": scenes})
-    else:
-        figures.save(_drawing(picture.function)(**picture.arguments), path)
-    report(1)
-
-
-def _drawing(function: str) -> Callable[..., Any]:
-    module = importlib.import_module(f"dynamics.pictures.{FIGURES[function]}")
-    drawing: Callable[..., Any] = getattr(module, function)
-    return drawing
-
-
-def plan(results: Results, look: Look, parts: Sequence[Part] = ()) -> list[Picture]:
+def plan(results: Results, look: Look, parts: Sequence[StudyPart] = ()) -> list[PictureTask]:
     """Every picture of a run, and of its study's parts, the longest to draw first.
 
     Raises `OptionError` for what it does not have.
@@ -164,16 +84,23 @@ def plan(results: Results, look: Look, parts: Sequence[Part] = ()) -> list[Pictu
     for index, name in enumerate(results.names):
         pictures += [p._replace(path=f"{name}/{p.path}") for p in _of_setting(results, index, look)]
     pictures += _curves(results, [(results, m) for m in range(len(results.members))])
-    pictures += [Picture(part.picture, part.function, part.arguments) for part in parts]
+    pictures += [PictureTask(part.picture, part.function, part.arguments) for part in parts]
     return _in_formats(pictures, look)
 
 
-def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Look) -> list[Picture]:
+def plan_joint(joint: Results, sources: Sequence[tuple[Results, int]], look: Look) -> list[PictureTask]:
     """The pictures of several runs as one: `sources[m]` is where member m of `joint` comes from, as (run, member)."""
     return _in_formats([*_comparison(joint, look, sources), *_curves(joint, sources)], look)
 
 
-def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
+def grid(labels: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], dict[int, tuple[int, int]]]:
+    """Row labels, column labels, and the (row, column) of each setting: targets down, everything else across."""
+    rows = list(dict.fromkeys(row for row, _ in labels))
+    columns = list(dict.fromkeys(column for _, column in labels))
+    return rows, columns, {i: (rows.index(r), columns.index(c)) for i, (r, c) in enumerate(labels)}
+
+
+def _in_formats(pictures: Sequence[PictureTask], look: Look) -> list[PictureTask]:
     """The same pictures in every format that is asked for, the longest to draw first."""
     made = []
     for picture in pictures:
@@ -184,6 +111,14 @@ def _in_formats(pictures: Sequence[Picture], look: Look) -> list[Picture]:
     return sorted(made, key=lambda picture: -len(picture.arguments.get("scenes", ())))
 
 
+def _fps(results: Results, look: Look) -> float:
+    return look.fps or float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
+
+
+def _moves(results: Results) -> bool:
+    return results.frame_steps.shape[1] > 1
+
+
 def _shown(results: Results, index: int, look: Look) -> int:
     """The member of a setting that is shown."""
     if look.member is None:
@@ -191,7 +126,7 @@ def _shown(results: Results, index: int, look: Look) -> int:
     return next(m for m in results.of_setting(index) if results.members[m].seed == look.member)
 
 
-def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
+def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     """The pictures in a setting's own folder."""
     from dynamics.games.losses import LOSSES
     from dynamics.games.played import equilibrium
@@ -205,12 +140,14 @@ def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
         how = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
         _check_weights(results, shown, look)
         one = {(0, 0): sketch(results, shown, frames, half_width, label, strip=True)}
-        pictures.append(Picture("density.gif", "animate", {**how, **_grid(one), "layers": look.layers}))
+        pictures.append(PictureTask("density.gif", "animate", {**how, **_grid(one), "layers": look.layers}))
         if len(members) > 1:
-            pictures.append(Picture("seeds.gif", "animate", {**how, **_seeds(results, index, look), "title": label}))
+            pictures.append(
+                PictureTask("seeds.gif", "animate", {**how, **_seeds(results, index, look), "title": label})
+            )
     few = _moments(len(steps), look)
     moments = {"plane": plane(results, shown, few, half_width, label), "half_width": half_width, "steps": steps[few]}
-    pictures.append(Picture("frames.png", "frames_figure", moments))
+    pictures.append(PictureTask("frames.png", "frames_figure", moments))
     balance = equilibrium(setting)
     losses = {
         "title": label,
@@ -220,10 +157,10 @@ def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
         "chance": balance.chance,
         "ylabel": f"loss ({loss.unit})",
     }
-    pictures.append(Picture("losses.png", "losses_figure", losses))
+    pictures.append(PictureTask("losses.png", "losses_figure", losses))
     if panels := _panels({n: v[members] for n, v in results.scores.items()}, loss.unit):
         scores = {"title": label, "steps": results.snapshot_steps[index], "panels": panels}
-        pictures.append(Picture("scores.png", "scores_figure", scores))
+        pictures.append(PictureTask("scores.png", "scores_figure", scores))
     return pictures
 
 
@@ -234,7 +171,7 @@ def _grid(scenes: Mapping[tuple[int, int], Any]) -> dict[str, Any]:
 
 def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
     """A setting's members as small multiples, each named by its seed: up to 64 of them, at up to 26 moments."""
-    from dynamics.pictures.animation.animations import small_multiples
+    from dynamics.pictures.animation.animated_settings import small_multiples
 
     members = results.of_setting(index)[:MULTIPLES]
     rows, columns = small_multiples(len(members))
@@ -271,7 +208,7 @@ def _check_weights(results: Results, member: int, look: Look) -> None:
 def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     """What scores.png shows of a setting's scores (seeds, S): those that are measured on request."""
     from dynamics.pictures.colours import COLUMNS, GENERATED, D, G
-    from dynamics.pictures.training_charts import Line, Panel
+    from dynamics.pictures.scores_over_training import ScoreLine, ScorePanel
 
     if "g_loss_optimal" in scores:
         scores = {**scores, "g_loss": scores["g_loss_optimal"] + scores["g_loss_gap"]}
@@ -299,18 +236,18 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     found = []
     for label, lines in panels.items():
         known = [
-            Line(words, scores[name], colour)
+            ScoreLine(words, scores[name], colour)
             for name, words, colour in lines
             if np.isfinite(scores.get(name, np.nan)).any()
         ]
         if known:
-            found.append(Panel(label, known))
+            found.append(ScorePanel(label, known))
     return found
 
 
-def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Picture]:
+def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[PictureTask]:
     """A figure per target of its settings' scores against steps, updates and seconds; `sources[m]` has m's course."""
-    from dynamics.pictures.training_charts import Clock, Track
+    from dynamics.pictures.settings_over_training import Clock, Track
     from dynamics.runner.results import target_name
 
     pictures = []
@@ -344,20 +281,13 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
         labels = [results.labels[i][1] for i in indices]
         how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
         stds = [setting.std for setting in results.study.settings]
-        pictures.append(Picture(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", how))
+        pictures.append(PictureTask(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", how))
     return pictures
 
 
-def grid(labels: Sequence[tuple[str, str]]) -> tuple[list[str], list[str], dict[int, tuple[int, int]]]:
-    """Row labels, column labels, and the (row, column) of each setting: targets down, everything else across."""
-    rows = list(dict.fromkeys(row for row, _ in labels))
-    columns = list(dict.fromkeys(column for _, column in labels))
-    return rows, columns, {i: (rows.index(r), columns.index(c)) for i, (r, c) in enumerate(labels)}
-
-
-def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, int]] = ()) -> list[Picture]:
+def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, int]] = ()) -> list[PictureTask]:
     """The settings side by side. `sources` is as `plan_joint` has it: joint results have no frame but the last."""
-    from dynamics.pictures.plates import Score
+    from dynamics.pictures.comparison_figures import ComparedScore
 
     rows, columns, cells = grid(results.labels)
     half_width = max(target_of(s).half_width for s in results.study.settings)
@@ -378,7 +308,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
         estimates = {cell: e for cell, i in has.items() if (e := results.estimate(name, i)).n}
         if estimates:
             scores.append(
-                Score(
+                ComparedScore(
                     name=_words(name),
                     label=AXES[name],
                     values={cell: results.final(name, i) for cell, i in has.items()},
@@ -389,8 +319,8 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
                 )
             )
     if len(columns) > MANY:
-        return [Picture("comparison.png", "forest_figure", {"rows": rows, "columns": columns, "scores": scores})]
-    pictures = [Picture("comparison.png", "comparison_figure", {**shared, "planes": planes, "scores": scores})]
+        return [PictureTask("comparison.png", "forest_figure", {"rows": rows, "columns": columns, "scores": scores})]
+    pictures = [PictureTask("comparison.png", "comparison_figure", {**shared, "planes": planes, "scores": scores})]
     if _moves(results):
         frames = np.arange(results.frame_steps.shape[1])
         for member in shown:
@@ -413,7 +343,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
             "size": look.size,
             "layers": [n for n in look.layers if n != "strip"] if look.layers else ["density", "contours"],
         }
-        pictures.append(Picture("comparison.gif", "animate", how))
+        pictures.append(PictureTask("comparison.gif", "animate", how))
     return pictures
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dynamics.pictures.animation.film import GifWriter, Pixels
+from dynamics.pictures.animation.frame_writer import Pixels
+from dynamics.pictures.animation.gif_apng_webp import GifWriter
 
 MOST_PIXELS = 2**25  # of a picture
 MOST_DECODED = 2**31  # pixels of all of an animation's frames together
@@ -32,7 +33,7 @@ def fewer_colours(data: bytes) -> bytes:
 
 
 class Gif:
-    """An animation as `film.GifWriter` writes it: one palette (K, 3), delays (F,) in 1/100 s, and its frames in turn.
+    """An animation as `GifWriter` writes it: one palette (K, 3), delays (F,) in 1/100 s, and its frames in turn.
 
     Raises ``ValueError`` for any other file, and for one that is very large.
     """

@@ -1,35 +1,27 @@
-"""Arrays in, figures out, of a laboratory's parts: numbers against an option and over training, and planes.
+"""A figure of panels in rows: numbers with their intervals, against an option and over training.
 
 A number comes as its value and the ends of its interval, which whoever calls has worked out: nothing is estimated here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NotRequired, TypedDict
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from dynamics.pictures.colours import COLUMNS, FAINT, GENERATED, INK, REAL, SAMPLE, D, G, diverging_colours
-from dynamics.pictures.figures import STYLE, Array, axes_at, new_figure, words_at
-from dynamics.pictures.plates import contour_lines, draw_contours, grid_points, set_ticks
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.pictures.colours import COLUMNS, GENERATED, INK, REAL, D, G
+from dynamics.pictures.figure_style import DASHES, MARKERS, STYLE, Array, axes_at, new_figure, words_at
 
 COLOURS = {"D": D, "G": G, "generated": GENERATED, "real": REAL}  # by meaning; a number is a place in COLUMNS
-DASHES: Any = ("solid", (0, (4, 1.5)), (0, (1, 1.2)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
-SHADES = 33  # of D on a plane; the middle one, 1/2, is white
 _GAP = 0.62  # inches between panels, for the numbers of the right one's axis
 _LEFT = 0.85
 
 
-class Line(TypedDict):
+class IntervalLine(TypedDict):
     """A number at n places: `value` (n,), its interval from `low` (n,) to `high` (n,), nan where there is none.
 
     `seeds` (S, n) are drawn as dots behind it. `colour` is a key of `COLOURS` or a place in `colours.COLUMNS`.
@@ -44,20 +36,20 @@ class Line(TypedDict):
     seeds: NotRequired[Array]
 
 
-class Panel(TypedDict):
+class IntervalPanel(TypedDict):
     """One pair of axes: `x` and `y` are their labels, with units; panels of one row and one `y` share its limits."""
 
     title: str
     x: str
     y: str
     scales: tuple[str, str]  # of x and y: "linear" or "log"
-    lines: Sequence[Line]
+    lines: Sequence[IntervalLine]
     dots: bool  # whether the places are few and values at them are marked; else they are a curve
     level: NotRequired[tuple[float, str]]  # a value to hold them against, and its name
 
 
 @matplotlib.rc_context(STYLE)
-def panels_figure(title: str, remarks: Sequence[str], rows: Sequence[Sequence[Panel]]) -> Figure:
+def panels_figure(title: str, remarks: Sequence[str], rows: Sequence[Sequence[IntervalPanel]]) -> Figure:
     """Rows of panels, all alike in size.
 
     Where a panel's values are marked, bars are their intervals; along a curve they are a band. `remarks` are the lines
@@ -88,17 +80,17 @@ def panels_figure(title: str, remarks: Sequence[str], rows: Sequence[Sequence[Pa
     return figure
 
 
-def _abreast(panel: Panel, wide: float) -> int:
+def _abreast(panel: IntervalPanel, wide: float) -> int:
     """How many of a legend's entries stand side by side within a width in inches."""
     longest = max((len(name) for name in _names(panel)), default=0)
     return max(1, int((wide + 0.2) / (0.62 + 0.078 * longest)))
 
 
-def _legend_lines(panel: Panel, wide: float) -> int:
+def _legend_lines(panel: IntervalPanel, wide: float) -> int:
     return -(-len(_names(panel)) // _abreast(panel, wide))
 
 
-def _legend(axes: Axes, panel: Panel, wide: float) -> None:
+def _legend(axes: Axes, panel: IntervalPanel, wide: float) -> None:
     """Above the axes, below the title, to be read line by line: matplotlib fills columns first."""
     handles, names = axes.get_legend_handles_labels()
     if names:
@@ -110,13 +102,13 @@ def _legend(axes: Axes, panel: Panel, wide: float) -> None:
         axes.legend(*shown, ncols=abreast, fontsize=9, **where, **shape)
 
 
-def _names(panel: Panel) -> list[str]:
+def _names(panel: IntervalPanel) -> list[str]:
     """Entries of a panel's legend."""
     level = [panel["level"][1]] if "level" in panel else []
     return [name for name in (*level, *(line["name"] for line in panel["lines"])) if name]
 
 
-def _ends(panels: Sequence[Panel]) -> tuple[float, float]:
+def _ends(panels: Sequence[IntervalPanel]) -> tuple[float, float]:
     """Limits of an axis that panels share, and a margin: all values, seeds and levels that the scale can show, and of
     their intervals what does not leave the values less than a third of it."""
     lines = [line for panel in panels for line in panel["lines"]]
@@ -142,7 +134,7 @@ def _shown(values: Sequence[Array], log: bool) -> Array:
     return np.log10(flat[flat > 0]) if log else flat
 
 
-def _draw_panel(axes: Axes, panel: Panel, ends: tuple[float, float]) -> None:
+def _draw_panel(axes: Axes, panel: IntervalPanel, ends: tuple[float, float]) -> None:
     across, up = panel["scales"]
     axes.set_xscale(across)
     axes.set_yscale(up)
@@ -218,97 +210,3 @@ def _only(axis: Axis, places: Array) -> None:
     axis.set_major_locator(FixedLocator([float(p) for p in shown]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
-
-
-# --- planes ----------------------------------------------------------------------------------------------------------
-
-
-@matplotlib.rc_context(STYLE)
-def travels_figure(
-    title: str,
-    remarks: Sequence[str],
-    rows: Sequence[str],
-    steps: Sequence[int],
-    samples: Array,
-    fields: Array,
-    density: Array,
-    half_width: float,
-    frame: float,
-    notes: Sequence[Sequence[str]],
-    placing: Placing = PLANE,
-) -> Figure:
-    """Where samples go: a row for each of R settings, a column for each of F moments, at generator steps (F,).
-
-    samples (R, F, N, 2) are dots, in the plane, whose axes show own units; those that are not finite or off the plane
-    are left out, and `notes` (R × F words) say what of them. fields (R, F, K, K) in [0, 1] are D as a probability of
-    being real, at `plotting.grid_points(half_width, K)`, nan where it is not known; density (Q, Q) is the real one, or
-    what else tells where it is, drawn as contour lines. A square of half width `frame` shows the plane of the other
-    figures. Raises `ValueError` for shapes that do not fit.
-    """
-    if samples.shape[:2] != (len(rows), len(steps)) or fields.shape[:2] != samples.shape[:2]:
-        raise ValueError(
-            f"samples {samples.shape} and fields {fields.shape} for {len(rows)} rows, {len(steps)} moments"
-        )
-    side, gap, head, left = 2.3, 0.14, 0.5, 1.15
-    top = 0.62 + 0.18 * len(remarks)
-    figure = new_figure(left + len(steps) * (side + gap) + 0.1, top + len(rows) * (side + head) + 0.9, title)
-    for number, words in enumerate(remarks):
-        words_at(figure, 0.15, 0.6 + 0.18 * number, words, fontsize=9)
-    shades = ListedColormap(diverging_colours(GENERATED, D, SHADES) / 255.0)
-    lines = contour_lines(density, half_width)
-    extent = (-half_width, half_width, -half_width, half_width)
-    for row, name in enumerate(rows):
-        for column, step in enumerate(steps):
-            place = (left + column * (side + gap), top + row * (side + head) + head, side, side)
-            axes = axes_at(figure, *place)
-            axes.imshow(fields[row, column], cmap=shades, vmin=0, vmax=1, origin="lower", extent=extent)
-            _draw_levels(axes, fields[row, column], half_width)
-            draw_contours(axes, lines, 0.7)
-            inside: Any = {"fill": False, "edgecolor": FAINT, "linewidth": 0.8, "linestyle": (0, (4, 2))}
-            axes.add_patch(Rectangle((-frame, -frame), 2 * frame, 2 * frame, **inside))
-            points = np.asarray(samples[row, column], float)
-            points = points[(np.abs(points) <= half_width).all(-1)]  # comparisons with nan are false
-            axes.plot(*points.T, ".", color=SAMPLE, markersize=3, alpha=0.5, markeredgewidth=0, zorder=3)
-            axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width))
-            set_ticks(axes, half_width, placing, side)
-            bottom = row == len(rows) - 1
-            axes.tick_params(length=2.5, labelsize=9, labelbottom=bottom, labelleft=column == 0)
-            if bottom:
-                axes.set_xlabel("$x_1$", labelpad=1)
-            if column == 0:
-                axes.set_ylabel("$x_2$", labelpad=-4)
-            axes.set_title(f"step {int(step)}", loc="left", fontsize=10.5, fontweight="bold", y=1, pad=16)
-            axes.text(0, 1.02, notes[row][column], transform=axes.transAxes, fontsize=9, va="bottom")
-        middle = top + row * (side + head) + head + side / 2
-        lined = name.replace(" · ", "\n")
-        words_at(figure, 0.32, middle, lined, fontsize=10, rotation=90, va="center", ha="center", fontweight="bold")
-    _plane_key(figure)
-    return figure
-
-
-def _draw_levels(axes: Axes, field: Array, half_width: float) -> None:
-    """Level lines of a field (K, K) in [0, 1], even in its logarithmic odds: they tell slopes where colours no longer
-    do."""
-    field = np.asarray(field, float)
-    odds = np.log(np.clip(field, 1e-7, 1) / np.clip(1 - field, 1e-7, 1))
-    finite = odds[np.isfinite(odds)]
-    levels = [level for level in range(-15, 16) if finite.size and finite.min() < level < finite.max()]
-    if levels:
-        centres = grid_points(half_width, len(odds))[0, :, 0]
-        axes.contour(
-            centres, centres, odds, levels=levels, colors="white", linewidths=0.5, linestyles="solid", alpha=0.7
-        )
-
-
-def _plane_key(figure: Figure) -> None:
-    blue, red = (diverging_colours(GENERATED, D, SHADES)[end] / 255.0 for end in (-1, 0))
-    entries: Mapping[str, Any] = {
-        "real density": Line2D([], [], color=REAL, linewidth=1.2),
-        "generated points": Line2D([], [], color=SAMPLE, linestyle="", marker="o", markersize=4),
-        "D: real": Rectangle((0, 0), 1, 1, facecolor=blue, linewidth=0),
-        "D: generated": Rectangle((0, 0), 1, 1, facecolor=red, linewidth=0),
-        "plane of the other figures": Line2D([], [], color=FAINT, linewidth=1, linestyle=(0, (4, 2))),
-    }
-    w, h = figure.get_size_inches()
-    where: Any = {"loc": "lower right", "bbox_to_anchor": (1 - 0.1 / w, 0.04 / h), "borderaxespad": 0}
-    figure.legend(list(entries.values()), list(entries), ncols=len(entries), columnspacing=1.3, fontsize=9, **where)

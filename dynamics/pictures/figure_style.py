@@ -1,24 +1,20 @@
-"""What every figure shares: its style, places in inches, limits that wild values cannot flatten, and files.
+"""What every figure shares: its style, places in inches, and limits that wild values cannot flatten.
 
 pyplot and its global state are never touched.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dynamics.base.files import atomic
 from dynamics.pictures.colours import INK
 
 Array = NDArray[Any]
-
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 11,
@@ -38,28 +34,8 @@ STYLE: Any = {
     "svg.image_inline": True,
     "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
 }
-# What a file says about itself, by the suffixes that `save` knows: no date and no version, so equal figures stay equal.
-METADATA: dict[str, Any] = {
-    ".png": {"Software": None},
-    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-    ".svg": {"Creator": None, "Date": None},
-}
-
-
-@matplotlib.rc_context(STYLE)
-def save(figure: Figure, path: str | Path, dpi: float = 150) -> None:
-    """Write a figure as its path's suffix says, .png, .pdf or .svg.
-
-    Equal figures give equal bytes; there is never half a file. `dpi` is a PNG's, and that of the heat maps within the
-    others. Raises `ValueError` for any other suffix.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in METADATA:
-        raise ValueError(f"{path}: a figure is written as {', '.join(METADATA)}, not {suffix or 'without a suffix'}")
-    # zlib's level 1 takes two thirds as long as 6, for files up to a quarter larger
-    how: dict[str, Any] = {"dpi": dpi, "pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {"dpi": dpi}
-    with atomic(path) as partial:
-        figure.savefig(partial, format=suffix[1:], metadata=METADATA[suffix], **how)
+DASHES: Any = ("solid", (0, (4, 1.5)), (0, (1, 1.2)))  # of lines that have a colour in common, in turn
+MARKERS = ("o", "s", "^", "D", "v", "P")  # in turn
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:

@@ -1,11 +1,9 @@
-"""Panels of an animation: what one setting does in the plane, layer by layer, as pixels at any moment.
+"""A panel of an animation: what one setting does in the plane, layer by layer, as pixels at any moment.
 
-Each layer that fills the plane is a view of its own; the others are drawn over every view, or below. Colours and
-scales are those of plotting.py and colours.py, the same in all frames and panels.
+Colours and scales are those of density_maps.py and colours.py, the same in all frames and panels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,40 +11,22 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.transforms import Affine2D
 from PIL import Image, ImageDraw
 
-from dynamics.pictures import plates
-from dynamics.pictures.animation.film import Pixels
-from dynamics.pictures.animation.strips import Strip
-from dynamics.pictures.figures import Array
-from dynamics.pictures.palette import ARROW, BELIEF, COVERS, ERROR, HEATS, LEVELS, POINT, SIDES, UNDETERMINED
-from dynamics.pictures.plates import Cell, Plane
-
-LAYERS = {
-    "density": "a view: the generated density as a heat map; full colour is the real density's peak",
-    "map": "a view: G as a map, a grid of latents pushed through it; cells coloured by mass per area, like the density",
-    "d": "a view: D(x), red where D says generated, white at 1/2, blue where it says real",
-    "optimal": "a view: the best D for this G, D*(x) = p_data / (p_data + p_g), in D's colours; with smoothed labels"
-    " and instance noise as they are played",
-    "difference": "a view: D - D*, plum where D is below the best, teal where it is above",
-    "contours": "over every view: the real density, exact, as lines at 1, 2 and 3 standard deviations of a mode",
-    "samples": "over every view: generated samples as points",
-    "arrows": "over every view: what D tells generated samples to do, minus the gradient of G's loss",
-    "strip": "below: losses and scores over all steps, with a line where the frame is",
-}
-VIEWS = {  # layers that fill a plane, and their names over it
-    "density": "generated density",
-    "map": "G as a map",
-    "d": "D(x)",
-    "optimal": "best D*(x)",
-    "difference": "D − D*",
-}
-NEEDS = {  # what of a Scene
-    "map": ("lattice",),
-    "d": ("d",),
-    "optimal": ("optimal",),
-    "difference": ("d", "optimal"),
-    "arrows": ("pull",),
-    "strip": ("strip",),
-}
+from dynamics.pictures import density_maps
+from dynamics.pictures.animation.frame_writer import Pixels
+from dynamics.pictures.animation.palette_indices import (
+    ARROW,
+    BELIEF,
+    COVERS,
+    ERROR,
+    HEATS,
+    LEVELS,
+    POINT,
+    SIDES,
+    UNDETERMINED,
+)
+from dynamics.pictures.animation.pull_arrows import CORE_OF, EDGE_OF, arrow_length, draw_arrows
+from dynamics.pictures.animation.scene_layers import Scene, views_of
+from dynamics.pictures.figure_style import Array
 
 LARGE = 300  # side from which a plane has room for samples, and from which its heat can do with half the pixels
 POINTS = 200  # that are drawn over a heat map; without one, five times as many
@@ -57,39 +37,7 @@ FULL_ERROR = 0.5  # |D − D*| of full colour
 WHOLE = 128
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A plane, and what else can be shown of its setting at the same F moments. What is None cannot be."""
-
-    plane: Plane
-    verdict: str = ""  # what the run came to, "collapsed"; it stands in every frame
-    d: Array | None = None  # (F, r, r) D(x) in [0, 1] at `plates.grid_points(half_width, r)`; nan: undetermined
-    optimal: Array | None = None  # (F, r, r) D*(x), the same
-    pull: Array | None = None  # (F, A, 2) −∂(loss of G)/∂x at the first A of the plane's samples, loss per data unit
-    lattice: tuple[Array, Array] | None = None  # vertices (F, n + 1, n + 1, 2), data units, and mass (n, n) of cells
-    strip: Sequence[Strip] = ()
-
-    def __post_init__(self) -> None:
-        moments, count = np.shape(self.plane.samples)[:2]
-        for name in ("d", "optimal"):
-            field = getattr(self, name)
-            if field is not None and (field.ndim != 3 or len(field) != moments or field.shape[1] != field.shape[2]):
-                raise ValueError(f"Scene.{name} must be (F, r, r) with F = {moments}, not {field.shape}")
-        if self.d is not None and self.optimal is not None and self.d.shape != self.optimal.shape:
-            raise ValueError(f"Scene.d {self.d.shape} and Scene.optimal {self.optimal.shape} must share a grid")
-        if (pull := self.pull) is not None:
-            fits = pull.ndim == 3 and len(pull) == moments and pull.shape[1] <= count and pull.shape[2] == 2
-            if not fits:
-                raise ValueError(f"Scene.pull must be (F, A, 2), F = {moments} and A ≤ {count}, not {pull.shape}")
-        if self.lattice is not None:
-            vertices, mass = self.lattice
-            if vertices.shape != (moments, mass.shape[0] + 1, mass.shape[-1] + 1, 2) or mass.ndim != 2:
-                raise ValueError(
-                    f"Scene.lattice: vertices {vertices.shape} do not fit mass {mass.shape} and F {moments}"
-                )
-
-
-class Panel:
+class ScenePanel:
     """A scene's views as pixels (size, size) each, at any moment.
 
     `reach` is the pull that an arrow of full length stands for; `covers` keeps the contour lines of densities that
@@ -127,7 +75,7 @@ class Panel:
         self.resolution = int(np.clip(np.ceil(2 * half_width / plane.bandwidth), 48, finest))
         cell = 2 * half_width / self.resolution
         self.smoothing = float(np.sqrt(max(plane.bandwidth**2 - cell**2 / 12, 0.0)))
-        self.peak = plates.smoothed_peak(plane, half_width)
+        self.peak = density_maps.smoothed_peak(plane, half_width)
         covers = {} if covers is None else covers
         key = id(plane.outlined)
         if "contours" in layers and key not in covers:
@@ -154,8 +102,8 @@ class Panel:
 
     def _density(self, moment: int) -> Pixels:
         samples = self.scene.plane.samples[moment]
-        density = plates.generated_density(samples, self.half_width, self.resolution, self.smoothing)
-        depth = _depth(plates.heat(density[::-1], self.peak))
+        density = density_maps.generated_density(samples, self.half_width, self.resolution, self.smoothing)
+        depth = _depth(density_maps.heat(density[::-1], self.peak))
         return self._enlarged(depth, 0, HEATS, Image.Resampling.BICUBIC)
 
     def _d(self, moment: int) -> Pixels:
@@ -208,7 +156,7 @@ class Panel:
         a, b, c, d = np.moveaxis(quads, 2, 0)
         area = (np.abs(_cross(b - a, c - a)) + np.abs(_cross(c - a, d - a))) / 2  # folded cells too
         density = mass / np.maximum(area, 1e-12)
-        level = np.round(plates.heat(density, self.peak) * (HEATS - 1))
+        level = np.round(density_maps.heat(density, self.peak) * (HEATS - 1))
         places = np.round(self._pixels_of(at))
         corners = np.stack([places[:-1, :-1], places[:-1, 1:], places[1:, 1:], places[1:, :-1]], axis=2).reshape(-1, 8)
         # lines between cells that they would hide are left out
@@ -258,12 +206,7 @@ class Panel:
         step = pull / np.maximum(length, self.reach) * (2 * arrow_length(self.size))
         drawn = draw_arrows(tail, step * (1, -1), self.size, self.size, self.size)
         at = np.flatnonzero(drawn > 0)
-        return at, _EDGE_OF[drawn.ravel()[at]], _CORE_OF[drawn.ravel()[at]]
-
-
-def views_of(layers: Sequence[str]) -> list[str]:
-    """The layers that fill a plane; one empty view where none does."""
-    return [layer for layer in layers if layer in VIEWS] or [""]
+        return at, EDGE_OF[drawn.ravel()[at]], CORE_OF[drawn.ravel()[at]]
 
 
 def contour_cover(density: Array, half_width: float, size: int) -> Pixels:
@@ -272,76 +215,10 @@ def contour_cover(density: Array, half_width: float, size: int) -> Pixels:
     pen = renderer.new_gc()
     pen.set_linewidth(max(1.0, size / 600) if size > LARGE else 0.8)  # points
     place = Affine2D().translate(half_width, half_width).scale(size / (2 * half_width))
-    for line in plates.contour_lines(density, half_width):
+    for line in density_maps.contour_lines(density, half_width):
         renderer.draw_path(pen, line, place)
     cover = np.asarray(renderer.buffer_rgba())[:, :, 3] / 255
     return np.round(cover * (COVERS - 1)).astype(np.uint8)
-
-
-def arrow_length(size: int) -> float:
-    """Pixels of the longest arrow in a plane of a side."""
-    return max(16.0, 0.085 * size)
-
-
-def draw_arrows(tails: Array, steps: Array, width: int, height: int, size: int) -> Pixels:
-    """Arrows on pixels (height, width), each the number of its quarters that any arrow covers, + 16 × those in a core.
-
-    `tails` and `steps` (A, 2) are in half pixels, x and y down; `size` is the plane's side, which sets how thick they
-    are. An arrow starts with a dot, which is all there is of one without a step.
-    """
-    thick, edge = 2 * max(1.0, size / 400), 2 * min(1.0, max(0.5, size / 400))
-    image = Image.new("L", (2 * width, 2 * height))
-    draw = ImageDraw.Draw(image)
-    length = np.linalg.norm(steps, axis=1)
-    along = steps / np.maximum(length, 1e-12)[:, None]
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    tip = np.minimum(3.25 * thick, 0.75 * length)  # the head's length
-    wing = 0.55 * tip
-    stem = np.minimum(thick / 2, 0.5 * wing)
-    neck = length - tip
-    outlines, dots = [], []
-    for grow in (edge, 0.0):
-        more = grow - 0.5  # Pillow fills pixels on an outline too
-        # (A, 7) along the arrow, and across it: tail, neck, wing, tip and back on the other side
-        a = np.stack([0 * length - more, neck - more, neck - more, length + 2 * grow], axis=1)[:, [0, 1, 2, 3, 2, 1, 0]]
-        b = np.stack([stem + more, wing + 1.5 * more, 0 * length], axis=1)[:, [0, 0, 1, 2, 1, 0, 0]]
-        b[:, 4:] *= -1
-        points = tails[:, None] + a[:, :, None] * along[:, None] + b[:, :, None] * across[:, None]
-        outlines.append(np.round(points).reshape(-1, 14).tolist())
-        radius = 0.9 * thick + more
-        dots.append(np.round(np.concatenate([tails - radius, tails + radius], axis=1)).tolist())
-    for moves, outer, inner, rim, dot in zip(length > 1.5 * thick, *outlines, *dots, strict=True):
-        if moves:
-            draw.polygon(outer, fill=4)
-        draw.ellipse(rim, fill=4)
-        if moves:
-            draw.polygon(inner, fill=68)
-        draw.ellipse(dot, fill=68)
-    return np.asarray(image.reduce(2))  # means of four: 1 for each quarter, 16 more where it is of a core
-
-
-def arrow_sample(size: int, height: int) -> Pixels:
-    """An arrow of full length in a plane of a side, as a patch of a height."""
-    long = arrow_length(size)
-    drawn = draw_arrows(np.array([[6.0, height]]), np.array([[2 * long, 0]]), round(long) + 8, height, size)
-    core = _CORE_OF[drawn]
-    return np.where(core, ARROW - 1 + core, LEVELS * _EDGE_OF[drawn]).astype(np.uint8)
-
-
-_CORE_OF = (np.arange(256) >> 4).astype(np.uint8)  # of what draw_arrows counts
-_EDGE_OF = np.round((np.arange(256) & 15).clip(0, 4) / 4 * (COVERS - 1)).astype(np.uint8)
-
-
-def common_reach(scenes: Mapping[Cell, Scene]) -> float:
-    """The pull that the longest arrows of all panels and frames stand for: round, exceeded by one in ten at most."""
-    lengths = [np.linalg.norm(s.pull.astype(float), axis=-1).ravel() for s in scenes.values() if s.pull is not None]
-    finite = np.concatenate(lengths)
-    finite = finite[np.isfinite(finite)]
-    common = float(np.percentile(finite, 90)) if finite.size else 0.0
-    if not common > 0:
-        return 1.0
-    unit = 10.0 ** np.floor(np.log10(common))
-    return float(next(s * unit for s in (1, 2, 5, 10) if s * unit >= common * (1 - 1e-9)))
 
 
 def _cross(a: Array, b: Array) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 
-class Part(NamedTuple):
+class StudyPart(NamedTuple):
     """One question of a study: what the numbers say to it, and a picture of them.
 
     Everything in it is plain: words, numbers and arrays. A part whose settings a run does not have is not made.

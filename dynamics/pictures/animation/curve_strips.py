@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
-from dynamics.pictures.animation.film import Pixels
-from dynamics.pictures.figures import Array, limits
-from dynamics.pictures.palette import CURSOR, EDGE, SHADES, blank, line_sample, number, stamp, written
+from dynamics.pictures.animation.frame_writer import Pixels
+from dynamics.pictures.animation.palette_indices import CURSOR, EDGE, SHADES
+from dynamics.pictures.animation.pixel_text import blank, line_sample, number, stamp, written
+from dynamics.pictures.figure_style import Array, limits
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Strip:
                 raise ValueError(f"curve {name!r} has {np.shape(values)} values for {np.shape(self.steps)} steps")
 
 
-class Graph:
+class DrawnStrip:
     """A strip: curves in a box, drawn once, and a cursor."""
 
     def __init__(self, strip: Strip, span: tuple[float, float], limits: tuple[float, float], font: int) -> None:

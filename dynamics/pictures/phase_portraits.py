@@ -1,4 +1,4 @@
-"""Arrays in, a figure out: phase portraits of games of two numbers, θ of the generator and ψ of the discriminator."""
+"""A figure of phase portraits: games of two numbers, θ of the generator and ψ of the discriminator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dynamics.pictures.colours import COLUMNS, FAINT, INK
-from dynamics.pictures.figures import STYLE, Array, axes_at, new_figure, words_at
+from dynamics.pictures.figure_style import STYLE, Array, axes_at, new_figure, words_at
 
 AT_ONCE, IN_TURNS = COLUMNS[0], COLUMNS[1]  # the colours of simultaneous and of alternating players
 REACH = 2.4  # of every panel's axes, to either side of 0
@@ -20,7 +20,7 @@ SIDE, GAP, HEAD, UNDER = 2.05, 0.16, 0.56, 0.22  # inches: of a panel, between t
 
 
 @dataclass(frozen=True)
-class Portrait:
+class PhasePortrait:
     """A game: its field on a square grid, and where it goes when both players move at once, and in turns."""
 
     title: str
@@ -32,7 +32,7 @@ class Portrait:
 
 
 @matplotlib.rc_context(STYLE)
-def portraits_figure(title: str, said: str, portraits: Sequence[Portrait]) -> Figure:
+def portraits_figure(title: str, said: str, portraits: Sequence[PhasePortrait]) -> Figure:
     """A page of panels with the same axes and colours, `said` under its title.
 
     Grey lines follow the field, coloured ones the players; what leaves the axes is cut. Raises `ValueError` for a field
@@ -68,7 +68,7 @@ def portraits_figure(title: str, said: str, portraits: Sequence[Portrait]) -> Fi
     return figure
 
 
-def _head(figure: Figure, x: float, y: float, portrait: Portrait) -> None:
+def _head(figure: Figure, x: float, y: float, portrait: PhasePortrait) -> None:
     words_at(figure, x, y + 0.1, portrait.title, fontsize=11, fontweight="bold")
     words_at(figure, x, y + 0.29, f"λ = {portrait.eigenvalues}", fontsize=9.5)
     at_once, in_turns = portrait.verdicts
@@ -81,7 +81,7 @@ def _head(figure: Figure, x: float, y: float, portrait: Portrait) -> None:
     figure.text((x + SIDE) / w, 1 - (y + 0.47) / h, in_turns, **how)
 
 
-def _draw(axes: Axes, portrait: Portrait) -> None:
+def _draw(axes: Axes, portrait: PhasePortrait) -> None:
     line = np.linspace(-REACH, REACH, len(portrait.field))
     grey: Any = {"color": "#c4c4c4", "linewidth": 0.6, "arrowsize": 0.6, "density": 0.75, "zorder": 1}
     with np.errstate(invalid="ignore", divide="ignore"):

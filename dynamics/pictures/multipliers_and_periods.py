@@ -1,4 +1,4 @@
-"""Arrays in, figures out: how games turn. Multipliers in the complex plane, and periods predicted and measured."""
+"""Figures of how games turn: multipliers in the complex plane, and periods predicted and measured."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from dynamics.pictures.colours import COLUMNS, FAINT, GENERATED, REAL, D
-from dynamics.pictures.figures import STYLE, Array, axes_at, limits, new_figure, words_at
-
-MARKERS = ("o", "s", "^", "D", "v", "P")
+from dynamics.pictures.figure_style import MARKERS, STYLE, Array, axes_at, limits, new_figure, words_at
 
 
 @matplotlib.rc_context(STYLE)
