@@ -68,7 +68,7 @@ def main() -> None:
     axes.tick_params(length=0, labelsize=9)
     for side in axes.spines.values():
         side.set_visible(False)
-    words = "files of the row's package\nthat import the column's.\nNothing is above the diagonal:\nimports point down only."
+    words = "files of the row's package\nthat import the column's.\nNothing is above the diagonal:\nimports point down."
     axes.text(size - 0.6, 1.2, words, ha="right", va="center", fontsize=9, color="#44505c")
     figure.savefig(ROOT / "docs" / "house.png")
 
