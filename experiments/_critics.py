@@ -46,16 +46,18 @@ def clipped(results: Results) -> list[StudyPart]:
     for family in lab.families(results, chosen, FREE):
         bounds = np.array([lab.weight(results, i) for i in family.indices])
         names = [f"c = {c:g}" for c in bounds]
-        said = [
+        sentences = [
             _trained(results, family.indices[0], "every weight clipped to [−c, c] after each"),
             _between(results, family.indices, names),
             _power(results, family.indices, bounds),
             _estimates(results, family.indices, names),
         ]
         title = f"1. D alone, weights clipped{family.words}"
-        how = _drawn(results, title, family.indices, bounds, ("bound c of every weight", "c"))
+        drawing = _drawn(results, title, family.indices, bounds, ("bound c of every weight", "c"))
         made.append(
-            StudyPart(title, lab.joined(results, said), f"part-1-clip{family.file}.png", "panels_figure", **how)
+            StudyPart(
+                title, lab.joined(results, sentences), f"part-1-clip{family.file}.png", "panels_figure", **drawing
+            )
         )
     return made
 
@@ -69,7 +71,7 @@ def penalised(results: Results) -> list[StudyPart]:
             weights = np.array([lab.weight(results, i) for i in family.indices])
             asked = results.study.settings[family.indices[0]].slope
             names = [f"λ = {weight:g}" for weight in weights]
-            said = [
+            sentences = [
                 _trained(results, family.indices[0], f"with a penalty λ on slopes that are not {limit}{asked:g}"),
                 _between(results, family.indices, names),
                 _against_asked(results, family.indices, names, asked),
@@ -77,30 +79,30 @@ def penalised(results: Results) -> list[StudyPart]:
             ]
             title = f"2. D alone, {words}{family.words}"
             axis = "weight λ of the gradient penalty"
-            how = _drawn(results, title, family.indices, weights, (axis, "λ"), asked)
+            drawing = _drawn(results, title, family.indices, weights, (axis, "λ"), asked)
             path = f"part-2-{file}{family.file}.png"
-            made.append(StudyPart(title, lab.joined(results, said), path, "panels_figure", **how))
+            made.append(StudyPart(title, lab.joined(results, sentences), path, "panels_figure", **drawing))
     return made
 
 
-def _trained(results: Results, index: int, how: str) -> str:
+def _trained(results: Results, index: int, condition: str) -> str:
     steps = updates(results.study.settings[index], int(results.snapshot_steps[index, -1]))
-    return f"G stays as it was drawn, and D takes {counted(steps, 'step')}, {how}."
+    return f"G stays as it was drawn, and D takes {counted(steps, 'step')}, {condition}."
 
 
 def _between(results: Results, indices: Sequence[int], names: Sequence[str]) -> str:
     """Between what the Lipschitz constant lies at the first and the last setting, and how far apart its bounds are."""
-    said = []
+    ends = []
     for index, name in {indices[0]: names[0], indices[-1]: names[-1]}.items():
         low, high = (lab.geometric(results.final(score, index)) for score in ("lipschitz_grid", "lipschitz_upper"))
-        said.append(f"at {name} at least {lab.words(low)} and at most {lab.words(high)}")
+        ends.append(f"at {name} at least {lab.words(low)} and at most {lab.words(high)}")
     logs = {name: [np.log(lab.positive(results.final(name, i))) for i in indices] for name in BOUNDS}
     apart = {
         name: lab.exp(mean_interval(np.mean(logs[name], 0) - np.mean(logs["lipschitz_grid"], 0), within))
         for name, within in (("lipschitz_secant", REAL), ("lipschitz_upper", Range(0, np.inf)))
     }
     return (
-        f"Its Lipschitz constant L, per data unit, as geometric means, is {'; '.join(said)}. Of the largest slope on a"
+        f"Its Lipschitz constant L, per data unit, as geometric means, is {'; '.join(ends)}. Of the largest slope on a"
         f" grid, which is the lower bound, the largest secant between samples is {lab.words(apart['lipschitz_secant'])}"
         f" and the product of spectral norms, the upper one, {lab.words(apart['lipschitz_upper'])} times as much."
     )
@@ -115,11 +117,11 @@ def _power(results: Results, indices: Sequence[int], bounds: np.ndarray) -> str:
     powers = (away[:, None] * slopes).sum(0) / (away**2).sum()
     matrices = results.study.settings[indices[0]].discriminator_shape[1] + 1
     ((difference, p),) = lab.compare([(powers, np.full(len(powers), float(matrices)))])
-    found = lab.found(difference, p, "more", "less")
+    verdict = lab.difference_words(difference, p, "more", "less")
     return (
         f"That slope grows as c to the power {lab.words(mean_interval(powers))}, by a line through its logarithm within"
         f" each seed; {matrices} matrices whose weights all grow as c would make it c to the power {matrices}:"
-        f" {f'it is {found}' if found else 'no difference from that is shown'}."
+        f" {f'it is {verdict}' if verdict else 'no difference from that is shown'}."
     )
 
 
@@ -130,10 +132,11 @@ def _against_asked(results: Results, indices: Sequence[int], names: Sequence[str
     logs = [np.log(lab.positive(results.final("lipschitz_grid", i))) for i in indices]
     places: dict[str, list[str]] = {"above": [], "below": [], "": []}
     for name, (d, p) in zip(names, lab.compare([(a, np.full(len(a), np.log(asked))) for a in logs]), strict=True):
-        places[lab.found(d, p, "above", "below").partition(" ")[0]].append(name)
-    said = [f"the largest found is {word} that at {lab.listed(at)}" for word, at in places.items() if word and at]
-    said += [f"no difference of the largest found from that is shown at {lab.listed(places[''])}"] if places[""] else []
-    return f"The penalty asks for a slope of {asked:g}: {'; '.join(said)}."
+        places[lab.difference_words(d, p, "above", "below").partition(" ")[0]].append(name)
+    findings = [f"the largest found is {word} that at {lab.listed(at)}" for word, at in places.items() if word and at]
+    if places[""]:
+        findings.append(f"no difference of the largest found from that is shown at {lab.listed(places[''])}")
+    return f"The penalty asks for a slope of {asked:g}: {'; '.join(findings)}."
 
 
 def _estimates(results: Results, indices: Sequence[int], names: Sequence[str]) -> str:
@@ -142,14 +145,14 @@ def _estimates(results: Results, indices: Sequence[int], names: Sequence[str]) -
     tests = lab.compare(
         pairs, [difference_range(results.range("w1_critic", i), results.range("w1", i)) for i in indices]
     )
-    said = []
+    findings = []
     for name, (d, p) in zip(names, tests, strict=True):
-        found = lab.found(d, p, "more", "less", by=True)
-        said.append(f"{found or f'no difference shown ({lab.words(d.estimate)})'} at {name}")
+        finding = lab.difference_words(d, p, "more", "less", by=True)
+        findings.append(f"{finding or f'no difference shown ({lab.words(d.estimate)})'} at {name}")
     return (
         f"The exact distance between the same points is W₁ = {lab.ended(results, 'w1', indices[0])} data"
         " units. Beside it the critic's estimate, the difference of its means over the largest slope found:"
-        f" {'; '.join(said)}."
+        f" {'; '.join(findings)}."
     )
 
 
@@ -169,7 +172,7 @@ def _drawn(
         "x": label,
         "y": SLOPE,
         "scales": ("log", "log"),
-        "lines": [lab.dose(results, n, indices, at, *how, log=True) for n, how in BOUNDS.items()],
+        "lines": [lab.dose(results, n, indices, at, *look, log=True) for n, look in BOUNDS.items()],
         "dots": True,
     }
     distances: IntervalPanel = {
@@ -177,12 +180,12 @@ def _drawn(
         "x": label,
         "y": DISTANCE,
         "scales": ("log", "linear"),
-        "lines": [lab.dose(results, n, indices, at, *how) for n, how in DISTANCES.items()],
+        "lines": [lab.dose(results, n, indices, at, *look) for n, look in DISTANCES.items()],
         "dots": True,
     }
     steeper = lab.over_steps(results, "lipschitz_grid", indices, values, "Largest slope on a grid", SLOPE, log=True)
-    told = lab.over_steps(results, "w1_critic", indices, values, "Critic's, over the slope found", DISTANCE)
-    told["level"] = (results.estimate("w1", indices[0]).value, "exact W₁")
+    estimates = lab.over_steps(results, "w1_critic", indices, values, "Critic's, over the slope found", DISTANCE)
+    estimates["level"] = (results.estimate("w1", indices[0]).value, "exact W₁")
     if asked:
         slopes["level"] = steeper["level"] = (asked, f"asked: {asked:g}")
     table = [
@@ -193,7 +196,7 @@ def _drawn(
     ]
     remarks = [f"{lab.drawn(results)} · slopes: geometric means"]
     return {
-        "arguments": {"title": title, "remarks": remarks, "rows": [[slopes, steeper], [distances, told]]},
+        "arguments": {"title": title, "remarks": remarks, "rows": [[slopes, steeper], [distances, estimates]]},
         "table": table,
         "shows": f"Bounds of D's Lipschitz constant and estimates of the Wasserstein-1 distance, against the {label}"
         " and over training",
@@ -218,24 +221,24 @@ def unbounded(results: Results) -> list[StudyPart]:
         everyone = [index, *bounded["clip"], *bounded["gp"]]
         half = results.snapshot_steps.shape[1] // 2
         tests = lab.compare([_growth(results, i, half) for i in everyone])
-        growth = [lab.found(d, p, "grown", "shrunk") for d, p in tests]
+        growth = [lab.difference_words(d, p, "grown", "shrunk") for d, p in tests]
         names = [lab.kind(settings[i]) for i in everyone]
         loss = mean_interval(results.curves["d_loss"][results.of_setting(index), -1])
         times = lab.words(lab.exp(tests[0][0].estimate))
         end = lab.words(lab.geometric(results.final("lipschitz_grid", index)))
-        own = f"it has {growth[0]}" if growth[0] else "no difference is shown"
-        said = [
+        standard_growth = f"it has {growth[0]}" if growth[0] else "no difference is shown"
+        sentences = [
             _trained(results, index, "with no penalty"),
             f"Its loss ends at {lab.words(loss)} nats, and its largest slope on a grid, as a geometric mean, at {end}"
-            f" per data unit, {times} times that of half-way: {own}.",
+            f" per data unit, {times} times that of half-way: {standard_growth}.",
         ]
         if everyone[1:]:
             kinds: dict[str, list[str]] = {}
             for name, word in zip(names[1:], growth[1:], strict=True):
                 kinds.setdefault(word.partition(" ")[0], []).append(name)
-            told = [f"that of {lab.listed(of)} has {word}" for word, of in kinds.items() if word]
-            told += [f"no change is shown of that of {lab.listed(kinds[''])}"] if "" in kinds else []
-            said.append(f"Since half-way, of the bounded critics' slopes, {'; '.join(told)}.")
+            findings = [f"that of {lab.listed(of)} has {word}" for word, of in kinds.items() if word]
+            findings += [f"no change is shown of that of {lab.listed(kinds[''])}"] if "" in kinds else []
+            sentences.append(f"Since half-way, of the bounded critics' slopes, {'; '.join(findings)}.")
         table = [
             {
                 "D": name,
@@ -244,7 +247,7 @@ def unbounded(results: Results) -> list[StudyPart]:
             }
             for name, i, (difference, _) in zip(names, everyone, tests, strict=True)
         ]
-        lines: list[IntervalLine] = [lab.course(results, n, index, *how, log=True) for n, how in BOUNDS.items()]
+        lines: list[IntervalLine] = [lab.course(results, n, index, *look, log=True) for n, look in BOUNDS.items()]
         first: IntervalPanel = {
             "title": "Standard GAN",
             "x": lab.STEPS,
@@ -264,7 +267,7 @@ def unbounded(results: Results) -> list[StudyPart]:
         made.append(
             StudyPart(
                 title,
-                lab.joined(results, said),
+                lab.joined(results, sentences),
                 f"part-5a-standard{family.file}.png",
                 "panels_figure",
                 {"title": title, "remarks": remarks, "rows": [panels]},

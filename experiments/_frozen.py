@@ -28,11 +28,11 @@ def frozen(results: Results) -> list[StudyPart]:
         indices = sorted(family.indices, key=lambda i: (settings[i].loss != "wasserstein", i))
         names = [lab.kind(settings[i]) for i in indices]
         tests = lab.compare([_logs(results, i) for i in indices])
-        said = [
+        sentences = [
             f"D takes {counted(settings[indices[0]].warmup, 'step')} against the G that was drawn, and then stands"
             " still while G goes on alone. W₁ of the samples from the data, as geometric means in data units:"
         ]
-        said.append(
+        sentences.append(
             "; ".join(f"{name}: {_journey(results, i, *t)}" for name, i, t in zip(names, indices, tests, strict=True))
             + "."
         )
@@ -52,7 +52,7 @@ def frozen(results: Results) -> list[StudyPart]:
         made.append(
             StudyPart(
                 title,
-                lab.joined(results, said),
+                lab.joined(results, sentences),
                 f"part-4-frozen{family.file}.png",
                 "travels_figure",
                 _travels(results, indices, names, title),
@@ -80,17 +80,18 @@ def _journey(results: Results, index: int, change: Difference, p: float) -> str:
     """How W₁ goes while G learns alone."""
     w1 = results.scores["w1"][results.of_setting(index)]
     near, last = _nearest(results, index), w1.shape[1] - 1
-    said = f"{lab.words(lab.geometric(w1[:, 0]))} at first, "
+    sentence = f"{lab.words(lab.geometric(w1[:, 0]))} at first, "
     if 0 < near < last:
         step = int(results.snapshot_steps[index, near])
-        said += f"least at step {step} with {lab.words(lab.geometric(w1[:, near]))}, "
-    said += f"{lab.words(lab.geometric(w1[:, -1]))} at the end, {lab.words(lab.exp(change.estimate))} times the first"
-    found = lab.found(change, p, "the samples end farther away", "they end nearer")
-    said += f"; {found or 'no difference from the first is shown'}"
+        sentence += f"least at step {step} with {lab.words(lab.geometric(w1[:, near]))}, "
+    times = lab.words(lab.exp(change.estimate))
+    sentence += f"{lab.words(lab.geometric(w1[:, -1]))} at the end, {times} times the first"
+    finding = lab.difference_words(change, p, "the samples end farther away", "they end nearer")
+    sentence += f"; {finding or 'no difference from the first is shown'}"
     share = _inside(results, index)
     if share.n:
-        said += f", and {lab.words(share)} of them inside the plane of the other figures"
-    return said
+        sentence += f", and {lab.words(share)} of them inside the plane of the other figures"
+    return sentence
 
 
 def _inside(results: Results, index: int) -> Estimate:

@@ -57,7 +57,7 @@ def both(results: Results) -> list[StudyPart]:
     made = []
     for family, base, axes in _games(results):
         place = _place(results, base)
-        said = [
+        sentences = [
             f"Around {place} ({_ends(results, base)}) one option is changed at a time.",
             _changes(results, base, axes),
         ]
@@ -73,7 +73,7 @@ def both(results: Results) -> list[StudyPart]:
         made.append(
             StudyPart(
                 title,
-                lab.joined(results, said),
+                lab.joined(results, sentences),
                 f"part-3-both{family.file}.png",
                 "panels_figure",
                 {"title": title, "remarks": [f"{lab.drawn(results)} · dots: seeds · else {place}"], "rows": rows},
@@ -91,10 +91,10 @@ def beside(results: Results) -> list[StudyPart]:
     for family, base, axes in _games(results):
         matched: list[tuple[Axis, list[int]]] = []
         for axis in axes:
-            own = {i: lone[rest] for i in axis.indices if (rest := lab.rest(settings[i], LOSS)) in lone}
-            if axis.option != "penalty" and own:
-                values = axis.values[[i in own for i in axis.indices]]
-                matched.append((Axis(axis.option, list(own), values), list(own.values())))
+            counterparts = {i: lone[rest] for i in axis.indices if (rest := lab.rest(settings[i], LOSS)) in lone}
+            if axis.option != "penalty" and counterparts:
+                values = axis.values[[i in counterparts for i in axis.indices]]
+                matched.append((Axis(axis.option, list(counterparts), values), list(counterparts.values())))
         if not matched:
             continue
         rows = [
@@ -137,7 +137,7 @@ def beside(results: Results) -> list[StudyPart]:
 def _games(results: Results) -> list[tuple[lab.Family, int, list[Axis]]]:
     """Families of WGAN-GP settings in which both learn, each with the setting that most others differ from in one
     option alone, and those others along each of `AXES`; those without any are left out."""
-    settings, found = results.study.settings, []
+    settings, games = results.study.settings, []
     chosen = [i for i, s in enumerate(settings) if lab.critic(s, "both", "gp")]
     for family in lab.families(results, chosen, (*AXES, "penalty_weight")):
         # None, a player without a rate of its own, is one value of lr_g: it changes with lr
@@ -151,8 +151,8 @@ def _games(results: Results) -> list[tuple[lab.Family, int, list[Axis]]]:
 
         def along(base: int, option: str, places: dict[int, dict[str, Any]] = places) -> list[int]:
             alike = {o: v for o, v in places[base].items() if o != option}
-            own = {place[option]: i for i, place in places.items() if alike.items() <= place.items()}
-            return sorted(own.values(), key=lambda i: _value(settings[i], option, places[i][option]))
+            varied = {place[option]: i for i, place in places.items() if alike.items() <= place.items()}
+            return sorted(varied.values(), key=lambda i: _value(settings[i], option, places[i][option]))
 
         base = max(family.indices, key=lambda i: sum(len(along(i, option)) for option in AXES))
         axes = [
@@ -161,8 +161,8 @@ def _games(results: Results) -> list[tuple[lab.Family, int, list[Axis]]]:
             if len(of := along(base, option)) > 1
         ]
         if axes:
-            found.append((family, base, axes))
-    return found
+            games.append((family, base, axes))
+    return games
 
 
 def _value(s: Setting, option: str, value: Any) -> float:
@@ -198,42 +198,41 @@ def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
         if i != base
     ]
     tests = lab.compare_scores(results, [(name, i, base) for *_, i, name in asked])
-    said = []
+    sentences = []
     for axis in axes:
-        told: dict[str, list[str]] = {}
-        unshown = 0
-        for (own, value, _, name), (d, p) in zip(asked, tests, strict=True):
-            if own is axis:
+        differences: dict[str, list[str]] = {}
+        without = 0
+        for (compared_axis, value, _, name), (d, p) in zip(asked, tests, strict=True):
+            if compared_axis is axis:
                 title, _, more, less = COMPARED[name]
-                found = lab.found(d, p, more, less, by=True)
-                unshown += not found
-                if found:
-                    told.setdefault(value, []).append(f"{title} {found}")
-        words = [f"at {value} {lab.listed(of)}" for value, of in told.items()]
-        if unshown:
-            words.append(
-                f"no difference is shown in {counted(unshown, 'comparison') if not told else f'the other {unshown}'}"
-            )
+                finding = lab.difference_words(d, p, more, less, by=True)
+                without += not finding
+                if finding:
+                    differences.setdefault(value, []).append(f"{title} {finding}")
+        words = [f"at {value} {lab.listed(of)}" for value, of in differences.items()]
+        if without:
+            comparisons = f"the other {without}" if differences else counted(without, "comparison")
+            words.append(f"no difference is shown in {comparisons}")
         against = axis.names[axis.indices.index(base)]
-        said.append(f"Against {against}: {'; '.join(words)}.")
-    return " ".join(said)
+        sentences.append(f"Against {against}: {'; '.join(words)}.")
+    return " ".join(sentences)
 
 
 def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
     """WGAN-GP less the standard GAN, at each pair of settings, corrected for all together."""
     names = _scores(results, pairs[0][0])
     tests = lab.compare_scores(results, [(n, i, j) for i, j in pairs for n in names])
-    said = []
+    at_each = []
     for k, (i, _) in enumerate(pairs):
-        told: list[str] = []
-        unshown: list[str] = []
+        differences: list[str] = []
+        without: list[str] = []
         for name, (d, p) in zip(names, tests[k * len(names) :], strict=False):
             title, _, more, less = COMPARED[name]
-            found = lab.found(d, p, more, less, by=True)
-            (told if found else unshown).append(f"{title} {found}".strip())
-        words = [lab.listed(told)] if told else []
-        words += [f"no difference shown in {lab.listed(unshown)}"] if unshown else []
-        said.append(f"at {_place(results, i, penalty=False)} {', '.join(words)}")
+            finding = lab.difference_words(d, p, more, less, by=True)
+            (differences if finding else without).append(f"{title} {finding}".strip())
+        words = [lab.listed(differences)] if differences else []
+        words += [f"no difference shown in {lab.listed(without)}"] if without else []
+        at_each.append(f"at {_place(results, i, penalty=False)} {', '.join(words)}")
     ends = []
     for name, indices in zip(("WGAN-GP", "the standard GAN"), zip(*pairs, strict=True), strict=True):
         verdicts = [results.verdicts[m] for i in indices for m in results.of_setting(i)]
@@ -242,7 +241,7 @@ def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
         ends.append(f"{verdicts.count('collapsed')} of {counted(len(verdicts), 'run')} of {name}{beside}")
     return (
         "WGAN-GP against the standard GAN with the same seeds and settings:"
-        f" {'; '.join(said)}. {lab.listed(ends)} collapsed."
+        f" {'; '.join(at_each)}. {lab.listed(ends)} collapsed."
     )
 
 

@@ -56,13 +56,13 @@ def families(results: Results, chosen: Sequence[int], free: Sequence[str]) -> li
         groups.setdefault(rest(results.study.settings[i], free), []).append(i)
     most = max(map(len, groups.values()), default=0)
     groups = {key: indices for key, indices in groups.items() if len(indices) == most}
-    told = [name for name, _ in next(iter(groups), ()) if len({dict(key)[name] for key in groups}) > 1]
-    found = []
+    distinguishing = [name for name, _ in next(iter(groups), ()) if len({dict(key)[name] for key in groups}) > 1]
+    largest = []
     for number_of, (key, indices) in enumerate(groups.items(), 1):
-        words = ", ".join(f"{name.replace('_', ' ')} {_plain(dict(key)[name])}" for name in told)
+        words = ", ".join(f"{name.replace('_', ' ')} {_plain(dict(key)[name])}" for name in distinguishing)
         indices.sort(key=functools.partial(weight, results))
-        found.append(Family(indices, f": {words}" if words else "", f"-{number_of}" if words else ""))
-    return found
+        largest.append(Family(indices, f": {words}" if words else "", f"-{number_of}" if words else ""))
+    return largest
 
 
 def _plain(value: Any) -> str:
@@ -131,8 +131,8 @@ def compare(
         # halves: the difference of two finite numbers may not be
         rows.append(np.where(known, np.where(known, a, 0) / 2 - np.where(known, b, 0) / 2, np.nan))
     corrected = max_t(np.array(rows)).tolist() if rows else []
-    found = [paired_difference(*pair, of) for pair, of in zip(pairs, within or [REAL] * len(pairs), strict=True)]
-    return [(d, float(np.fmax(p, d.p))) for d, p in zip(found, corrected, strict=True)]
+    differences = [paired_difference(*pair, of) for pair, of in zip(pairs, within or [REAL] * len(pairs), strict=True)]
+    return [(d, float(np.fmax(p, d.p))) for d, p in zip(differences, corrected, strict=True)]
 
 
 def compare_scores(results: Results, asked: Sequence[tuple[str, int, int]]) -> list[tuple[Difference, float]]:
@@ -153,7 +153,7 @@ def shown(difference: Difference, p: float) -> bool:
     return difference.n > 1 and (difference.low > 0 or difference.high < 0) and p < LEVEL
 
 
-def found(difference: Difference, p: float, more: str, less: str, *, by: bool = False) -> str:
+def difference_words(difference: Difference, p: float, more: str, less: str, *, by: bool = False) -> str:
     """'more by 0.2 [0.1, 0.3] (p 0.008)', without the size unless `by`; nothing where no difference is shown."""
     if not shown(difference, p):
         return ""

@@ -75,23 +75,23 @@ def measured_period(places: np.ndarray, steps: np.ndarray) -> float:
 
 def measured_periods(results: Results) -> np.ndarray:
     """`measured_period` of every member's mean sample, (M,), over the last half of training."""
-    found = np.full(len(results.members), np.nan)
+    periods = np.full(len(results.members), np.nan)
     for m, member in enumerate(results.members):
         steps = results.frame_steps[member.setting]
         late = steps > steps[-1] / 2
-        found[m] = measured_period(results.samples[late, m].astype(float).mean(1), steps[late])
-    return found
+        periods[m] = measured_period(results.samples[late, m].astype(float).mean(1), steps[late])
+    return periods
 
 
 def late(results: Results, name: str) -> np.ndarray:
     """Median of a score over the looks of the last half of training, those that have it, (M,)."""
-    found = np.full(len(results.members), np.nan)
+    medians = np.full(len(results.members), np.nan)
     for m, member in enumerate(results.members):
         steps = results.snapshot_steps[member.setting]
         values = results.scores[name][m, steps > steps[-1] / 2]
         values = values[np.isfinite(values)]
-        found[m] = np.median(values) if len(values) else np.nan
-    return found
+        medians[m] = np.median(values) if len(values) else np.nan
+    return medians
 
 
 def predicted_periods(results: Results) -> np.ndarray:
@@ -109,16 +109,14 @@ def parts(results: Results) -> list[StudyPart]:
 
 def _multipliers(results: Results) -> StudyPart:
     sizes, labels = late(results, "spectrum_contraction"), _labels(results)
-    said = []
+    sentences = []
     for index, label in enumerate(labels):
-        own = sizes[results.of_setting(index)]
-        there = own[np.isfinite(own)]
-        if len(there):
-            words = (
-                f"{mean_words(mean_interval(own, POSITIVE), 4)}, above 1 in {int((there > 1).sum())} of {len(there)}"
-            )
-            said.append(f"{label}: {words}")
-    words = "Mean size of the leading pair, late in training. " + "; ".join(said) + ". " if said else ""
+        of_seeds = sizes[results.of_setting(index)]
+        known = of_seeds[np.isfinite(of_seeds)]
+        if len(known):
+            mean = mean_words(mean_interval(of_seeds, POSITIVE), 4)
+            sentences.append(f"{label}: {mean}, above 1 in {int((known > 1).sum())} of {len(known)}")
+    words = "Mean size of the leading pair, late in training. " + "; ".join(sentences) + ". " if sentences else ""
     shown = []
     for pair in setting_pairs(results.study.settings, results.apart):
         first, second = ({results.members[m].seed: m for m in results.of_setting(i)} for i in pair[:2])
@@ -180,14 +178,14 @@ def _periods(results: Results) -> StudyPart:
         words += f" Their rank correlation is {number(rho, 2)} (p = {p:.2g}, {int(both.sum())} GANs in random order)."
     table = []
     for index, label in enumerate(labels):
-        own = results.of_setting(index)
+        members = results.of_setting(index)
         table.append(
             {
                 "setting": label,
-                "predicted period, steps": _geometric(np.log(predicted[own]), 0),
-                "measured": _geometric(np.log(measured[own]), 0),
-                "oscillating": f"{int(np.isfinite(measured[own]).sum())} of {len(own)}",
-                "measured / predicted": _geometric(np.where(both, ratio, np.nan)[own], 2),
+                "predicted period, steps": _geometric(np.log(predicted[members]), 0),
+                "measured": _geometric(np.log(measured[members]), 0),
+                "oscillating": f"{int(np.isfinite(measured[members]).sum())} of {len(members)}",
+                "measured / predicted": _geometric(np.where(both, ratio, np.nan)[members], 2),
             }
         )
     by_setting = [results.of_setting(i) for i in range(len(labels))]
@@ -199,8 +197,8 @@ def _periods(results: Results) -> StudyPart:
         {
             "title": "Period of the oscillation, predicted and measured",
             "names": labels,
-            "predicted": [predicted[own] for own in by_setting],
-            "measured": [measured[own] for own in by_setting],
+            "predicted": [predicted[members] for members in by_setting],
+            "measured": [measured[members] for members in by_setting],
         },
         table,
         shows="Measured against predicted periods, a dot for each GAN, and the line on which they are equal",
@@ -211,12 +209,12 @@ def _labels(results: Results) -> list[str]:
     """What tells settings apart, every option that differs, in few words."""
     settings = results.study.settings
     differing = [name for name in FIELDS[Setting] if len({getattr(s, name) for s in settings}) > 1]
-    found = []
+    labels = []
     for setting, apart in zip(settings, results.apart or [{}] * len(settings), strict=True):
         chosen = {name: getattr(setting, name) for name in differing if getattr(setting, name) not in (None, "none")}
         words = [str(v) if n in _PLAIN else f"{n.replace('_', ' ')} {v}" for n, v in (chosen | dict(apart)).items()]
-        found.append(" · ".join(words) or "without" if differing else setting.mode)
-    return found
+        labels.append(" · ".join(words) or "without" if differing else setting.mode)
+    return labels
 
 
 def _late_looks(results: Results, index: int) -> np.ndarray:
@@ -227,8 +225,8 @@ def _late_looks(results: Results, index: int) -> np.ndarray:
 def _by_seed(results: Results, values: np.ndarray) -> np.ndarray:
     """Mean over each seed's settings, those that have a value, (seeds,): settings of one seed are not independent."""
     seeds = sorted({member.seed for member in results.members})
-    own = [values[[m for m, member in enumerate(results.members) if member.seed == seed]] for seed in seeds]
-    return np.array([v[np.isfinite(v)].mean() if np.isfinite(v).any() else np.nan for v in own])
+    of_each_seed = [values[[m for m, member in enumerate(results.members) if member.seed == seed]] for seed in seeds]
+    return np.array([v[np.isfinite(v)].mean() if np.isfinite(v).any() else np.nan for v in of_each_seed])
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:

@@ -116,13 +116,13 @@ def forest_figure(
         words_at(figure, 0.15, top + 0.32, name, fontsize=12, fontweight="bold", va="center")
         lines = {cell: (line, 0) for line, cell in enumerate(cells)}
         for k, score in enumerate(scores):
-            own: dict[str, Any] = {
+            in_block: dict[str, Any] = {
                 field: {lines[cell]: value for cell, value in getattr(score, field).items() if cell in lines}
                 for field in ("values", "mean", "low", "high", "null")
             }
             axes = axes_at(figure, names + k * (wide + 0.3), top + head, wide, len(cells) * lane)
             axes.hlines(np.arange(0.5, len(cells)), 0, 1, FAINT, linewidth=0.4, transform=axes.get_yaxis_transform())
-            _draw_score(axes, replace(score, **own), list(lines.values()), 1, lane)
+            _draw_score(axes, replace(score, **in_block), list(lines.values()), 1, lane)
             axes.set_ylim(len(cells), 0)
             axes.set_yticks(np.arange(0.5, len(cells)), lanes if k == 0 else [""] * len(cells))
             axes.tick_params(axis="y", length=0, labelsize=9)

@@ -125,8 +125,9 @@ def _smoothed(values: Array, std: float) -> Array:
         rows = values.T.take(places, axis=0)
         values = weights[reach] * rows[reach : reach + count]
         both = np.empty_like(values)
-        for far in range(1, reach + 1):
-            np.add(rows[reach - far : reach - far + count], rows[reach + far : reach + far + count], out=both)
-            both *= weights[reach + far]
+        for distance in range(1, reach + 1):
+            before, after = reach - distance, reach + distance
+            np.add(rows[before : before + count], rows[after : after + count], out=both)
+            both *= weights[reach + distance]
             values += both
     return values

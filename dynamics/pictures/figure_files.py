@@ -28,6 +28,6 @@ def save(figure: Figure, path: str | Path, dpi: float = 150) -> None:
     if suffix not in METADATA:
         raise ValueError(f"{path}: a figure is written as {', '.join(METADATA)}, not {suffix or 'without a suffix'}")
     # zlib's level 1 takes two thirds as long as 6, for files up to a quarter larger
-    how: dict[str, Any] = {"dpi": dpi, "pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {"dpi": dpi}
+    options: dict[str, Any] = {"dpi": dpi, "pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {"dpi": dpi}
     with atomic(path) as partial:
-        figure.savefig(partial, format=suffix[1:], metadata=METADATA[suffix], **how)
+        figure.savefig(partial, format=suffix[1:], metadata=METADATA[suffix], **options)

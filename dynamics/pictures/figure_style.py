@@ -52,10 +52,10 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     return figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
 
 
-def words_at(figure: Figure, left: float, top: float, text: str, **how: Any) -> None:
+def words_at(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
     """Text at a place in inches from the figure's upper left corner."""
     w, h = figure.get_size_inches()
-    figure.text(left / w, 1 - top / h, text, **how)
+    figure.text(left / w, 1 - top / h, text, **style)
 
 
 def limits(values: Array, include: Iterable[float] = (), trim: float = 0.0) -> tuple[float, float]:

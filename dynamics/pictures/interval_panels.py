@@ -160,8 +160,8 @@ def _draw_panel(axes: Axes, panel: IntervalPanel, ends: tuple[float, float]) -> 
             )
             for values in line.get("seeds", ()):
                 axes.plot(beside, values, "o", color=colour, markersize=3, alpha=0.4, markeredgewidth=0, zorder=2)
-            how: Any = {"marker": MARKERS[number % len(MARKERS)], "markersize": 5.5, "zorder": 4, "linewidth": 1.1}
-            axes.plot(at, line["value"], color=colour, linestyle=dash, label=name, **how)
+            marks: Any = {"marker": MARKERS[number % len(MARKERS)], "markersize": 5.5, "zorder": 4, "linewidth": 1.1}
+            axes.plot(at, line["value"], color=colour, linestyle=dash, label=name, **marks)
         else:
             band = np.clip(line["low"], *ends), np.clip(line["high"], *ends)
             axes.fill_between(line["at"], *band, color=colour, alpha=0.16, linewidth=0)

@@ -12,16 +12,17 @@ from dynamics.pictures.colours import FAINT
 from dynamics.pictures.figure_style import Array, limits
 
 
-def draw_median(axes: Axes, at: Array, quartiles: Array, colour: str, alpha: float = 0.22, **how: Any) -> None:
+def draw_median(axes: Axes, at: Array, quartiles: Array, colour: str, alpha: float = 0.22, **line_style: Any) -> None:
     """A line at the medians of quartiles (3, L), and a light band between the outer two, on limits that stay.
 
-    `how` is the line's. What the band has far off the axis is cut: viewers of PDF and SVG lose shapes that large.
+    `line_style` is the line's. What the band has far off the axis is cut: viewers of PDF and SVG lose shapes that
+    large.
     """
     low, high = axes.get_ylim()
-    far = 100 * (high - low) if axes.get_yscale() == "linear" else np.inf
-    edges = np.clip(quartiles[[0, 2]], low - far, high + far)
+    margin = 100 * (high - low) if axes.get_yscale() == "linear" else np.inf
+    edges = np.clip(quartiles[[0, 2]], low - margin, high + margin)
     axes.fill_between(at, *edges, color=colour, alpha=alpha, linewidth=0)
-    axes.plot(at, quartiles[1], color=colour, linewidth=1.8, **how)
+    axes.plot(at, quartiles[1], color=colour, linewidth=1.8, **line_style)
 
 
 def seed_quartiles(values: Array) -> Array:
@@ -57,8 +58,8 @@ def curve_remarks(
         count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         remarks = [f"median of {count} seeds, band: middle half"]
     # a line without any value, among others, is of a score that there is not
-    there = [v for v in values if not np.isnan(v).all()] or values
-    lost = np.concatenate([[], *((~np.isfinite(v) & ~not_yet_defined(v)).ravel() for v in there)])
+    measured = [v for v in values if not np.isnan(v).all()] or values
+    lost = np.concatenate([[], *((~np.isfinite(v) & ~not_yet_defined(v)).ravel() for v in measured)])
     medians = [np.concatenate([[], *(quartiles[1] for quartiles in lines)]) for lines in middles]
     off = [(m < low) | (m > high) for m, (low, high) in zip(medians, limits, strict=True)]
     for share, what in (

@@ -85,20 +85,20 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
         settings = [sketch.setting] * len(sketch.plane.samples)  # a stack whose members are the moments
         G, D = fields.stack_of(settings, *sketch.weights)
         points = grid_points(sketch.half_width, RESOLUTION)
-        found: dict[str, Any] = {}
+        shown: dict[str, Any] = {}
         if wanted & {"d", "difference"}:
-            found["d"] = fields.discriminator_field(G, D, settings, points)
+            shown["d"] = fields.discriminator_field(G, D, settings, points)
         if wanted & {"optimal", "difference"}:
-            found["optimal"] = fields.optimal_field(G, settings, points, sketch.steps.tolist())
+            shown["optimal"] = fields.optimal_field(G, settings, points, sketch.steps.tolist())
         if "arrows" in wanted:
             z = Streams([sketch.seed], "evaluation").normal(sketch.plane.samples.shape[1], sketch.setting.latent_dim)
             z = np.broadcast_to(z[:, :ARROWS], (len(settings), ARROWS, z.shape[2]))
-            found["pull"] = fields.pull(G, D, settings, torch.from_numpy(z.copy()))
+            shown["pull"] = fields.pull(G, D, settings, torch.from_numpy(z.copy()))
         if "map" in wanted:
-            found["lattice"] = fields.latent_map(G, LATTICE, sketch.setting.latent_dim)
+            shown["lattice"] = fields.latent_map(G, LATTICE, sketch.setting.latent_dim)
     finally:
         torch.set_num_threads(threads)
-    return dataclasses.replace(made, **found)
+    return dataclasses.replace(made, **shown)
 
 
 def held(results: Results, member: int) -> np.ndarray:
@@ -135,9 +135,9 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
 
 def outside(samples: np.ndarray, half_width: float) -> np.ndarray:
     """The share of samples (..., N, 2) outside the plane [-half_width, half_width)², (...); nan is nowhere."""
-    there = ~np.isnan(samples).any(-1)
-    beyond = ~((samples >= -half_width) & (samples < half_width)).all(-1) & there
-    return beyond.sum(-1) / np.maximum(there.sum(-1), 1)
+    known = ~np.isnan(samples).any(-1)
+    beyond = ~((samples >= -half_width) & (samples < half_width)).all(-1) & known
+    return beyond.sum(-1) / np.maximum(known.sum(-1), 1)
 
 
 def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, beyond: np.ndarray) -> list[str]:

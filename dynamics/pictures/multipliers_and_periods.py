@@ -95,7 +95,7 @@ def periods_figure(title: str, names: Sequence[str], predicted: Sequence[Array],
     axes.plot(ends, ends, color=REAL, linewidth=1, linestyle=(0, (5, 3)))
     handles: list[Any] = []
     for place, (x, y) in enumerate(zip(predicted, measured, strict=True)):
-        how: Any = {
+        marker: Any = {
             "color": COLUMNS[place % len(COLUMNS)],
             "marker": MARKERS[(place + place // len(COLUMNS)) % len(MARKERS)],
             "linestyle": "",
@@ -103,12 +103,12 @@ def periods_figure(title: str, names: Sequence[str], predicted: Sequence[Array],
             "markeredgecolor": "white",
             "markeredgewidth": 0.6,
         }
-        axes.plot(x, y, zorder=3, clip_on=False, **how)
-        edge: Any = {**how, "markerfacecolor": "white", "markeredgecolor": how["color"], "markersize": 5}
+        axes.plot(x, y, zorder=3, clip_on=False, **marker)
+        edge: Any = {**marker, "markerfacecolor": "white", "markeredgecolor": marker["color"], "markersize": 5}
         only_x, only_y = np.isfinite(x) & ~np.isfinite(y), np.isfinite(y) & ~np.isfinite(x)
         axes.plot(x[only_x], np.full(only_x.sum(), low), clip_on=False, zorder=3, **edge)
         axes.plot(np.full(only_y.sum(), low), y[only_y], clip_on=False, zorder=3, **edge)
-        handles.append(Line2D([], [], **how))
+        handles.append(Line2D([], [], **marker))
     line = Line2D([], [], color=REAL, linewidth=1, linestyle=(0, (5, 3)))
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     for axis in (axes.xaxis, axes.yaxis):

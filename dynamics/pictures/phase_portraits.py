@@ -32,8 +32,8 @@ class PhasePortrait:
 
 
 @matplotlib.rc_context(STYLE)
-def portraits_figure(title: str, said: str, portraits: Sequence[PhasePortrait]) -> Figure:
-    """A page of panels with the same axes and colours, `said` under its title.
+def portraits_figure(title: str, caption: str, portraits: Sequence[PhasePortrait]) -> Figure:
+    """A page of panels with the same axes and colours, `caption` under its title.
 
     Grey lines follow the field, coloured ones the players; what leaves the axes is cut. Raises `ValueError` for a field
     that is not (N, N, 2), a path that is not (T, 2), and where there is no panel.
@@ -51,7 +51,7 @@ def portraits_figure(title: str, said: str, portraits: Sequence[PhasePortrait]) 
     left, top = 0.62, 0.86
     wide = max(left + abreast * (SIDE + GAP), 8.8)
     figure = new_figure(wide, top + down * (HEAD + SIDE + UNDER) + 0.3, title)
-    words_at(figure, 0.15, 0.6, said, fontsize=10)
+    words_at(figure, 0.15, 0.6, caption, fontsize=10)
     _legend(figure)
     for number, portrait in enumerate(portraits):
         row, column = divmod(number, abreast)
@@ -77,8 +77,8 @@ def _head(figure: Figure, x: float, y: float, portrait: PhasePortrait) -> None:
         return
     words_at(figure, x, y + 0.47, at_once, fontsize=9.5, color=AT_ONCE, fontweight="bold")
     w, h = figure.get_size_inches()
-    how: Any = {"ha": "right", "fontsize": 9.5, "color": IN_TURNS, "fontweight": "bold"}
-    figure.text((x + SIDE) / w, 1 - (y + 0.47) / h, in_turns, **how)
+    style: Any = {"ha": "right", "fontsize": 9.5, "color": IN_TURNS, "fontweight": "bold"}
+    figure.text((x + SIDE) / w, 1 - (y + 0.47) / h, in_turns, **style)
 
 
 def _draw(axes: Axes, portrait: PhasePortrait) -> None:

@@ -63,15 +63,15 @@ def remarks(look: Look) -> list[str]:
     """What is not as asked in the animations of a look, and why, in a line each."""
     from dynamics.pictures.animation.file_formats import FORMATS
 
-    found = []
+    lines = []
     for kind in look.animations:
         quickest = FORMATS[kind].quickest
         if look.fps is not None and quickest is not None and look.fps * quickest > 1:
-            found.append(
+            lines.append(
                 f"--fps {look.fps:g}: browsers slow down a {kind.upper()} of more than {int(1 / quickest)} frames a"
                 " second, so it leaves frames out, and lasts as long"
             )
-    return found
+    return lines
 
 
 def plan(results: Results, look: Look, parts: Sequence[StudyPart] = ()) -> list[PictureTask]:
@@ -137,13 +137,13 @@ def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     steps, pictures = results.frame_steps[index], []
     if _moves(results):
         frames = np.arange(len(steps))
-        how = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
+        animated = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
         _check_weights(results, shown, look)
         one = {(0, 0): sketch(results, shown, frames, half_width, label, strip=True)}
-        pictures.append(PictureTask("density.gif", "animate", {**how, **_grid(one), "layers": look.layers}))
+        pictures.append(PictureTask("density.gif", "animate", {**animated, **_grid(one), "layers": look.layers}))
         if len(members) > 1:
             pictures.append(
-                PictureTask("seeds.gif", "animate", {**how, **_seeds(results, index, look), "title": label})
+                PictureTask("seeds.gif", "animate", {**animated, **_seeds(results, index, look), "title": label})
             )
     few = _moments(len(steps), look)
     moments = {"plane": plane(results, shown, few, half_width, label), "half_width": half_width, "steps": steps[few]}
@@ -201,8 +201,8 @@ def _check_weights(results: Results, member: int, look: Look) -> None:
     if wanted and member not in results.weights:
         seed, index = results.members[member].seed, results.members[member].setting
         kept = [str(results.members[m].seed) for m in results.of_setting(index) if m in results.weights]
-        there = f"; of {results.names[index]} there are those of seed {', '.join(kept)}" if kept else ""
-        raise OptionError(f"layer {wanted[0]}: the weights of seed {seed} were not kept{there}")
+        alternatives = f"; of {results.names[index]} there are those of seed {', '.join(kept)}" if kept else ""
+        raise OptionError(f"layer {wanted[0]}: the weights of seed {seed} were not kept{alternatives}")
 
 
 def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
@@ -233,7 +233,7 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     }
     if np.isfinite(scores.get("ema_jsd", np.nan)).any():
         panels["JSD, nats"] = [("jsd", "G", G), ("ema_jsd", "average of its weights", COLUMNS[1])]
-    found = []
+    measured = []
     for label, lines in panels.items():
         known = [
             ScoreLine(words, scores[name], colour)
@@ -241,8 +241,8 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
             if np.isfinite(scores.get(name, np.nan)).any()
         ]
         if known:
-            found.append(ScorePanel(label, known))
-    return found
+            measured.append(ScorePanel(label, known))
+    return measured
 
 
 def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[PictureTask]:
@@ -255,7 +255,7 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
         settings = [results.study.settings[i] for i in indices]
         of_each = [[sources[m] for m in results.of_setting(i)] for i in indices]
         first = [(run, run.members[m].setting) for (run, m), *_ in of_each]  # all of a setting have its steps
-        steps = [run.snapshot_steps[own] for run, own in first]
+        steps = [run.snapshot_steps[index] for run, index in first]
         if min(map(len, steps)) < 2:
             continue
         seconds = [results.seconds[i] for i in indices]
@@ -279,9 +279,9 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
             ):
                 tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
         labels = [results.labels[i][1] for i in indices]
-        how = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
+        arguments = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
         stds = [setting.std for setting in results.study.settings]
-        pictures.append(PictureTask(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", how))
+        pictures.append(PictureTask(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", arguments))
     return pictures
 
 
@@ -295,12 +295,12 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
     shared = {"rows": rows, "columns": columns, "half_width": half_width}
     planes = {}
     for index, cell in cells.items():
-        own, member = sources[shown[index]] if sources else (results, shown[index])
-        last = np.array([own.frame_steps.shape[1] - 1])
-        made = plane(own, member, last, half_width, " · ".join(labels[index]))
+        run, member = sources[shown[index]] if sources else (results, shown[index])
+        last = np.array([run.frame_steps.shape[1] - 1])
+        made = plane(run, member, last, half_width, " · ".join(labels[index]))
         # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view
-        untold = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
-        planes[cell] = dataclasses.replace(made, notes=[", ".join(untold)])
+        remarks = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
+        planes[cell] = dataclasses.replace(made, notes=[", ".join(remarks)])
     scores = []
     for name in COMPARED:
         # a score that a setting's target cannot have is left out, and one that no seed has altogether
@@ -327,7 +327,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
             _check_weights(results, member, look)
         clock, at = _clock(results)
         turned = len(rows) > len(columns) if look.across == "auto" else look.across == "targets"
-        how = {
+        arguments = {
             "rows": columns if turned else rows,
             "columns": rows if turned else columns,
             "half_width": half_width,
@@ -343,7 +343,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
             "size": look.size,
             "layers": [n for n in look.layers if n != "strip"] if look.layers else ["density", "contours"],
         }
-        pictures.append(PictureTask("comparison.gif", "animate", how))
+        pictures.append(PictureTask("comparison.gif", "animate", arguments))
     return pictures
 
 

@@ -19,15 +19,15 @@ def plane_ticks(half_width: float, planes: Iterable[Plane] = ()) -> list[float]:
     unit = 10.0 ** np.floor(np.log10(half_width))
     coordinates = np.unique(np.round(np.concatenate([[0.0], *(np.ravel(plane.modes) for plane in planes)]), 9))
     coordinates = coordinates[np.abs(coordinates) < half_width]
-    found = []
+    candidates = []
     for digits in (0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5):
         step = digits * unit
         met = np.abs(coordinates / step - np.round(coordinates / step)) < 1e-6
         last = int(np.abs(np.round(coordinates[met] / step)).max()) or int(half_width / step * (1 - 1e-9))
         if 0.12 * half_width < step <= 0.67 * half_width and last <= 4:
             merit = met.sum(), met.sum() > 1 or digits in (0.2, 0.5, 1, 2, 5), digits
-            found.append((*merit, [float(step * k) for k in range(-last, last + 1)]))
-    return max(found)[-1]
+            candidates.append((*merit, [float(step * k) for k in range(-last, last + 1)]))
+    return max(candidates)[-1]
 
 
 def labelled_ticks(ticks: Sequence[float], gap: float, width: float) -> list[float]:

@@ -62,10 +62,10 @@ def scores_figure(title: str, steps: Array, panels: Sequence[ScorePanel]) -> Fig
     heads = [0.18 + 0.2 * -(-len(panel.lines) // n) for panel, n in zip(panels, abreast, strict=True)]
     tall = {1: 2.6, 2: 2.2, 3: 1.8, 4: 1.5}.get(len(panels), 1.25)
     page = max(8.0, text_width(title, 13, "bold") + 0.3)
-    said = wrapped_parts(remarks, " · ", page - 0.3, 9)
-    tops = 0.62 + 0.17 * (len(said) - 1) + np.cumsum(heads) + tall * np.arange(len(panels))
+    remark_lines = wrapped_parts(remarks, " · ", page - 0.3, 9)
+    tops = 0.62 + 0.17 * (len(remark_lines) - 1) + np.cumsum(heads) + tall * np.arange(len(panels))
     figure = new_figure(page, tops[-1] + tall + 0.65, title)
-    write_remarks(figure, said)
+    write_remarks(figure, remark_lines)
     for row, (panel, middle, (scale, *ends)) in enumerate(zip(panels, middles, scales, strict=True)):
         axes = axes_at(figure, left, tops[row], wide, tall)
         axes.set_yscale(scale)

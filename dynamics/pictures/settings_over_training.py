@@ -85,12 +85,12 @@ def curves_figure(title: str, names: Sequence[str], clocks: Sequence[Clock], tra
     page = left + {1: 6.7, 2: 8.0}.get(across, 3.1 * across) + (across - 1) * gap + right
     page = max(page, text_width(title, 13, "bold") + 0.3, max(text_width(name, 10) for _, name in entries) + 0.8)
     wide = (page - left - right - (across - 1) * gap) / across
-    said = wrapped_parts(remarks, " · ", page - 0.3, 9)
+    remark_lines = wrapped_parts(remarks, " · ", page - 0.3, 9)
     abreast = entries_abreast([name for _, name in entries], page - 0.3)
-    key = 0.75 + 0.17 * (len(said) - 1)
+    key = 0.75 + 0.17 * (len(remark_lines) - 1)
     top = key + 0.21 * -(-len(entries) // abreast) + 0.12
     figure = new_figure(page, top + down * (tall + between) + 0.45, title)
-    write_remarks(figure, said)
+    write_remarks(figure, remark_lines)
     legend_above(figure, key, entries, abreast)
 
     for row, (track, middle) in enumerate(zip(tracks, middles, strict=True)):

@@ -56,11 +56,11 @@ class DrawnStrip:
     def draw(self, canvas: Pixels, box: tuple[int, int, int, int], shade_of: Mapping[str, int], keyed: bool) -> None:
         """Draw into `box`, words around it; `shade_of` is the first palette index of a curve's colour."""
         self.box = left, top, width, height = box
-        there = canvas[top : top + height, left : left + width]
+        inside = canvas[top : top + height, left : left + width]
         for (_, _, colour), line in zip(self.strip.curves, self.lines, strict=True):
             x, y = thinned(self.across(self.steps), self.down(line), width)
             cover = _curve(x, y, width, height)
-            there[cover > 0] = (shade_of[colour] - 1) + cover[cover > 0]
+            inside[cover > 0] = (shade_of[colour] - 1) + cover[cover > 0]
         canvas[top : top + height + 1, left - 1] = EDGE
         canvas[top + height, left - 1 : left + width] = EDGE
         for tick, word in self.ticks:

@@ -263,10 +263,10 @@ class Sheet:
         shown = [plane_ticks.labelled_ticks(list(along), gap, widest) for along in axes]
         return [
             [
-                (round((tick + self.half_width) * scale), word if tick in own else word[:0])
+                (round((tick + self.half_width) * scale), word if tick in labelled else word[:0])
                 for tick, word in along.items()
             ]
-            for along, own in zip(axes, shown, strict=True)
+            for along, labelled in zip(axes, shown, strict=True)
         ]
 
     def _words(self, cramped: bool) -> dict[str, dict[Cell, Sequence[str]]]:

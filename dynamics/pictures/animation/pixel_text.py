@@ -122,5 +122,5 @@ def blank(beside: Pixels, width: int) -> Pixels:
 def stamp(canvas: Pixels, left: int, top: int, patch: Pixels) -> None:
     """Put a patch on a canvas, cut at its borders."""
     patch = patch[max(0, -top) :, max(0, -left) :]
-    there = canvas[max(0, top) :, max(0, left) :][: patch.shape[0], : patch.shape[1]]
-    there[:] = patch[: there.shape[0], : there.shape[1]]
+    covered = canvas[max(0, top) :, max(0, left) :][: patch.shape[0], : patch.shape[1]]
+    covered[:] = patch[: covered.shape[0], : covered.shape[1]]

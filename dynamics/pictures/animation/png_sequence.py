@@ -80,5 +80,5 @@ def animate_line(folder: Path, called: str) -> str | None:
     rate = re.fullmatch(r":(\d[\d.]*):0", lines[0]) if lines else None
     if rate is None or not (folder / _numbered(len(lines) - 1)).is_file():
         return None
-    how = f"width=\\linewidth,loop,autoplay,controls,poster=last,timeline={called}/{TIMELINE}"
-    return f"\\animategraphics[{how}]{{{rate[1]}}}{{{called}/}}{{0000}}{{{len(lines) - 1:04d}}}"
+    options = f"width=\\linewidth,loop,autoplay,controls,poster=last,timeline={called}/{TIMELINE}"
+    return f"\\animategraphics[{options}]{{{rate[1]}}}{{{called}/}}{{0000}}{{{len(lines) - 1:04d}}}"

@@ -126,20 +126,20 @@ class ScenePanel:
     def _field(self, values: Array, first: int) -> Pixels:
         """A field (r, r), 0 to 1 over the ramp whose first level is `first`, bilinear between the cells' centres."""
         values = values[::-1].astype(np.float32)
-        there = np.isfinite(values)
-        if there.all():
+        known = np.isfinite(values)
+        if known.all():
             return self._enlarged(_depth(values), first, SIDES, Image.Resampling.BILINEAR)
-        return self._enlarged(_depth(_carried_on(values, there)), first, SIDES, Image.Resampling.BILINEAR, there)
+        return self._enlarged(_depth(_carried_on(values, known)), first, SIDES, Image.Resampling.BILINEAR, known)
 
     def _enlarged(
-        self, depth: Pixels, first: int, levels: int, how: Image.Resampling, there: Array | None = None
+        self, depth: Pixels, first: int, levels: int, resampling: Image.Resampling, known: Array | None = None
     ) -> Pixels:
-        """An image of depths as the panel's pixels; depths become levels after interpolation, where `there`."""
+        """An image of depths as the panel's pixels; depths become levels after interpolation, where `known`."""
         side = self.size // self.block
-        level = _interpolated(depth, side, how) * np.float32((levels - 1) / (255 * WHOLE**2))
+        level = _interpolated(depth, side, resampling) * np.float32((levels - 1) / (255 * WHOLE**2))
         small = np.rint(level.clip(0, levels - 1)).astype(np.uint8) + np.uint8(first)
-        if there is not None:
-            small[_interpolated(there, side, how) < 0.5 * WHOLE**2] = UNDETERMINED
+        if known is not None:
+            small[_interpolated(known, side, resampling) < 0.5 * WHOLE**2] = UNDETERMINED
         if self.block == 1:
             return small
         pixels = np.empty((self.size, self.size), np.uint8)
@@ -230,24 +230,24 @@ def _depth(values: Array) -> Pixels:
     return np.round(255 * values.clip(0, 1)).astype(np.uint8)
 
 
-def _interpolated(cells: Array, side: int, how: Image.Resampling) -> Array:
+def _interpolated(cells: Array, side: int, resampling: Image.Resampling) -> Array:
     """Cells (r, r) of whole numbers up to 255 as an image (side, side), float32, times WHOLE²."""
-    weights = _weights(len(cells), side, how)
+    weights = _weights(len(cells), side, resampling)
     return weights @ cells.astype(np.float32) @ weights.T
 
 
 @lru_cache(maxsize=64)
-def _weights(cells: int, side: int, how: Image.Resampling) -> Array:
+def _weights(cells: int, side: int, resampling: Image.Resampling) -> Array:
     """How much of each cell is in each pixel (side, cells), in parts of WHOLE; Pillow's."""
-    shares = np.asarray(Image.fromarray(np.eye(cells, dtype=np.float32)).resize((cells, side), how))
+    shares = np.asarray(Image.fromarray(np.eye(cells, dtype=np.float32)).resize((cells, side), resampling))
     weights = np.round(WHOLE * shares)
     weights[np.arange(side), weights.argmax(axis=1)] += WHOLE - weights.sum(axis=1)
     return weights
 
 
-def _carried_on(values: Array, there: Array) -> Array:
-    """Values (r, r) that are `there`, and beside them the mean of those that touch: what interpolation needs."""
-    total, count = np.pad(np.where(there, values, 0), 1), np.pad(there.astype(np.float32), 1)
+def _carried_on(values: Array, known: Array) -> Array:
+    """Values (r, r) that are `known`, and beside them the mean of those that touch: what interpolation needs."""
+    total, count = np.pad(np.where(known, values, 0), 1), np.pad(known.astype(np.float32), 1)
     total, count = (a[:-2] + a[1:-1] + a[2:] for a in (total, count))
     total, count = (a[:, :-2] + a[:, 1:-1] + a[:, 2:] for a in (total, count))
-    return np.where(there, values, total / np.maximum(count, 1))
+    return np.where(known, values, total / np.maximum(count, 1))

@@ -94,8 +94,8 @@ class Gif:
                     box = np.asarray(image if image.mode == "L" else image.convert("P") if image.mode != "P" else image)
             except (OSError, SyntaxError) as error:
                 raise ValueError(str(error)) from None
-            there = shown[top : top + height, left : left + width]
-            np.copyto(there, box, where=True if clear is None else box != clear)
+            inside = shown[top : top + height, left : left + width]
+            np.copyto(inside, box, where=True if clear is None else box != clear)
             yield shown
 
     def copy(self, count: int, shrink: int = 1) -> bytes:
