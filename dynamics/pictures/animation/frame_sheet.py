@@ -5,38 +5,30 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dynamics.pictures import density_maps, plane_ticks
+from dynamics.pictures import plane_ticks
 from dynamics.pictures.animation.curve_strips import DrawnStrip, shared_limits
 from dynamics.pictures.animation.frame_writer import Pixels
 from dynamics.pictures.animation.palette_indices import (
     BAR,
-    BELIEF,
     CURVES,
     EDGE,
-    ERROR,
-    HEATS,
-    LINE,
-    POINT,
     SHADES,
-    SIDES,
     TRACK,
-    UNDETERMINED,
     palette,
 )
 from dynamics.pictures.animation.pixel_text import (
-    blank,
     fitting,
     flowed,
     font_of,
     headings,
-    line_sample,
-    number,
     stamp,
     written,
 )
-from dynamics.pictures.animation.pull_arrows import arrow_sample, common_reach
-from dynamics.pictures.animation.scene_layers import LAYERS, NEEDS, VIEWS, Scene, views_of
-from dynamics.pictures.animation.scene_panel import FULL_ERROR, LARGE, ScenePanel
+from dynamics.pictures.animation.pull_arrows import common_reach
+from dynamics.pictures.animation.scene_layers import VIEWS, Scene, layers_drawn, views_of
+from dynamics.pictures.animation.scene_panel import LARGE, ScenePanel
+from dynamics.pictures.animation.sheet_legend import legend_entries
+from dynamics.pictures.animation.sheet_words import lines_over_planes, words_over_planes
 from dynamics.pictures.density_maps import Cell
 from dynamics.pictures.figure_style import Array
 
@@ -146,8 +138,10 @@ class Sheet:
         self.block = len(self.views) * (self.side + self.inner) - self.inner  # a setting's views side by side
         self.tops = headings(self.columns, self.font, self.block)
         self.top = 8 + len(self.title) + max(map(len, self.tops))
-        self.words = self._words(self.block < CRAMPED)
-        self.over, self.over_font = _over(self.words, self.block, self.font - 2)
+        self.words = words_over_planes(
+            self.scenes, self.labelled, self.font - 2, self.block, cramped=self.block < CRAMPED
+        )
+        self.over, self.over_font = lines_over_planes(self.words, self.block, self.font - 2)
         self.head = round(1.4 * self.over_font) * len(self.over) + self.line * self.named + 10
         inside = self.width - self.left - self.margin if self.single else self.block
         apart = self.gap + 8  # from one strip to the next beside it
@@ -187,7 +181,10 @@ class Sheet:
 
         self.step_top = end + self.bar[3] + 5
         room = length - round(font_of(self.font, True).getlength(f"{self.clock} {self.steps[-1]}")) - self.font
-        self.key, below_step = flowed(self._key(), length, room, self.line)
+        entries = legend_entries(
+            self.layers, self.scenes.values(), self.curves, self.shade_of, self.small, self.side, self.reach
+        )
+        self.key, below_step = flowed(entries, length, room, self.line)
         self.key_at = (
             (self.left, self.step_top + self.line)
             if below_step
@@ -269,34 +266,6 @@ class Sheet:
             for along, labelled in zip(axes, shown, strict=True)
         ]
 
-    def _words(self, cramped: bool) -> dict[str, dict[Cell, Sequence[str]]]:
-        """The kinds of words over the planes, and what each cell has of them.
-
-        Those that whole notes do not fit have only what is brief, if need be on two lines; small planes have only what
-        is said of samples outside.
-        """
-        ending = "{}" if cramped else "ends: {}"
-        scenes = self.scenes.items()
-        size = max(9, round(0.8 * (self.font - 2)))
-        notes: dict[Cell, Sequence[str]] = {c: s.plane.notes for c, s in scenes}
-        outside: dict[Cell, Sequence[str]] = {c: [""] * len(several) for c, several in notes.items()}
-
-        def fit() -> bool:
-            return fitting([note for several in notes.values() for note in set(several)], size, self.block) == size
-
-        if not fit():
-            notes = {c: [density_maps.brief_note(note) for note in several] for c, several in notes.items()}
-        if cramped or not fit():
-            parts = {c: [note.split(", ") for note in several] for c, several in notes.items()}
-            outside = {c: [_outside(p if cramped else p[1:], cramped) for p in several] for c, several in parts.items()}
-            notes = {c: ["" if cramped else p[0] for p in several] for c, several in parts.items()}
-        return {
-            "label": {c: [s.plane.title if self.labelled else ""] for c, s in scenes},
-            "note": notes,
-            "outside": outside,
-            "verdict": {c: [ending.format(s.verdict) if s.verdict else ""] for c, s in scenes},
-        }
-
     def _write(self, canvas: Pixels, cell: Cell, kind: str, which: int) -> None:
         """Put words of one kind where they belong over a setting's planes."""
         text = self.words[kind][cell][which]
@@ -306,70 +275,6 @@ class Sheet:
                 (x, y), last = self.at[cell][0], len(kinds) > 1 and kind == kinds[-1]
                 down = y - self.head + 7 + k * round(1.4 * self.over_font)
                 stamp(canvas, x + (self.block - word.shape[1] if last else 0), down, word)
-
-    def _key(self) -> list[Pixels]:
-        """The legend's entries, each a sample and its words, all of one height."""
-        layers, scenes = self.layers, self.scenes.values()
-        tall = len(written(" ", self.small))
-        middle = tall // 2
-
-        def ramp(first: int, levels: int, each: int) -> Pixels:
-            bar = np.zeros((tall, levels * each), np.uint8)
-            bar[3:-3] = (first + np.arange(levels, dtype=np.uint8)).repeat(each)
-            return bar
-
-        def entry(*parts: Pixels | str) -> Pixels:
-            drawn = [written(part, self.small) if isinstance(part, str) else part for part in parts]
-            return np.hstack([piece for part in drawn for piece in (part, blank(part, 6))][:-1])
-
-        entries = []
-        if "contours" in layers:
-            line = np.zeros((tall, 26), np.uint8)
-            line[middle : middle + 2] = LINE
-            entries.append(entry(line, "real density"))
-        if "density" in layers or "map" in layers:
-            entries.append(entry(ramp(0, HEATS, 4), "generated"))
-        if "map" in layers:
-            net = np.zeros((tall, 19), np.uint8)
-            net[middle - 6 : middle + 7 : 6] = net[middle - 6 : middle + 7, :19:6] = POINT
-            net[: middle - 6] = net[middle + 7 :] = 0
-            entries.append(entry(net, "grid of latents"))
-        if "samples" in layers:
-            dots = np.zeros((tall, 12), np.uint8)
-            for x, y in ((1, -2), (5, 2), (9, -3)):
-                dots[middle + y : middle + y + 2, x : x + 2] = POINT
-            entries.append(entry(dots, "samples"))
-        if "d" in layers or "optimal" in layers:
-            name = " and ".join(name for layer, name in (("d", "D"), ("optimal", "D*")) if layer in layers)
-            entries.append(entry(f"{name}: generated", ramp(BELIEF, SIDES, 4), "real"))
-        if "difference" in layers:
-            ends = [f"{sign}{FULL_ERROR:g}" for sign in ("−", "+")]
-            entries.append(entry(f"D − D*: {ends[0]}", ramp(ERROR, SIDES, 4), ends[1]))
-        if any(not np.isfinite(f).all() for s in scenes for f in _fields(s, layers)):
-            patch = np.zeros((tall, 18), np.uint8)
-            patch[3:-3] = UNDETERMINED
-            entries.append(entry(patch, "no density"))
-        if "arrows" in layers:
-            entries.append(entry(arrow_sample(self.side, tall), f"D's pull, {number(self.reach)} per unit or more"))
-        for name, colour in self.curves:
-            entries.append(entry(line_sample(tall, self.shade_of[colour]), name))
-        return entries
-
-
-def layers_drawn(layers: Sequence[str] | None, scenes: Mapping[Cell, Scene]) -> list[str]:
-    """The layers to draw, or those drawn without a choice. Raises ``ValueError`` as `animate` does."""
-    if layers is None:
-        strip = ["strip"] if len(scenes) == 1 and all(scene.strip for scene in scenes.values()) else []
-        return ["density", "contours", "samples", *strip]
-    for layer in layers:
-        if layer not in LAYERS:
-            raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(LAYERS)}")
-        for name in NEEDS.get(layer, ()):
-            for cell, scene in scenes.items():
-                value = getattr(scene, name)
-                if value is None or len(value) == 0:
-                    raise ValueError(f"layer {layer!r} needs Scene.{name}, which {cell} does not have")
-    return list(dict.fromkeys(layers))
 
 
 def _check(
@@ -382,40 +287,3 @@ def _check(
             raise ValueError(f"plane {cell} has {len(scene.plane.samples)} moments for {len(steps)} steps")
         if not (0 <= cell[0] < len(rows) and 0 <= cell[1] < len(columns)):
             raise ValueError(f"plane {cell} lies outside {len(rows)} rows × {len(columns)} columns")
-
-
-def _fields(scene: Scene, layers: Sequence[str]) -> list[Array]:
-    """The fields that a scene shows in these layers."""
-    names = dict.fromkeys(name for layer in layers for name in NEEDS.get(layer, ()) if name in ("d", "optimal"))
-    return [getattr(scene, name) for name in names]
-
-
-def _outside(parts: Sequence[str], cramped: bool) -> str:
-    """What a note's parts say of samples outside the picture, in a few letters if `cramped`."""
-    words = next((part for part in parts if part.endswith(density_maps.OUTSIDE)), "")
-    return words.replace("outside", "out").replace("out of view", "all out") if cramped else words
-
-
-def _over(words: Mapping[str, Mapping[Cell, Sequence[str]]], room: int, font: int) -> tuple[list[tuple[str, ...]], int]:
-    """The lines of words over the planes, each one or two kinds of words, and their font size.
-
-    `words[kind][cell]` are all that are ever shown there. Two kinds share a line where at no less than 4/5 of the
-    wanted size both have room in every cell, and so have all others. The note comes last: what changes is to be near
-    the plane.
-    """
-    longest = {
-        kind: {cell: max(dict.fromkeys(several), key=font_of(font, False).getlength) for cell, several in cells.items()}
-        for kind, cells in words.items()
-    }
-    kinds = [kind for kind in longest if any(longest[kind].values())]  # label, note, outside, verdict
-    lines: list[tuple[str, ...]] = [(kind,) for kind in ("label", "verdict", "note", "outside") if kind in kinds]
-    if len(kinds) > 1:
-        a, b = kinds[0], kinds[-1]
-        alone = [text for kind in kinds if kind not in (a, b) for text in longest[kind].values()]
-        for size in range(font, max(9, round(0.8 * font)) - 1, -1):
-            bold, plain = font_of(size, a == "label").getlength, font_of(size, False).getlength
-            fits = all(bold(longest[a][cell]) + plain(longest[b][cell]) + size <= room for cell in longest[a])
-            if fits and all(plain(text) <= room for text in alone):
-                return [(a, b), *(line for line in lines if line[0] not in (a, b))], size
-    sizes = [fitting(list(longest[kind].values()), font, room, kind == "label") for kind in kinds]
-    return lines, min(sizes, default=font)

@@ -3,13 +3,13 @@
 Each layer that fills the plane is a view of its own; the others are drawn over every view, or below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dynamics.pictures.animation.curve_strips import Strip
-from dynamics.pictures.density_maps import Plane
+from dynamics.pictures.density_maps import Cell, Plane
 from dynamics.pictures.figure_style import Array
 
 LAYERS = {
@@ -76,3 +76,19 @@ class Scene:
 def views_of(layers: Sequence[str]) -> list[str]:
     """The layers that fill a plane; one empty view where none does."""
     return [layer for layer in layers if layer in VIEWS] or [""]
+
+
+def layers_drawn(layers: Sequence[str] | None, scenes: Mapping[Cell, Scene]) -> list[str]:
+    """The layers to draw, or those drawn without a choice. Raises ``ValueError`` as `animate` does."""
+    if layers is None:
+        strip = ["strip"] if len(scenes) == 1 and all(scene.strip for scene in scenes.values()) else []
+        return ["density", "contours", "samples", *strip]
+    for layer in layers:
+        if layer not in LAYERS:
+            raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(LAYERS)}")
+        for name in NEEDS.get(layer, ()):
+            for cell, scene in scenes.items():
+                value = getattr(scene, name)
+                if value is None or len(value) == 0:
+                    raise ValueError(f"layer {layer!r} needs Scene.{name}, which {cell} does not have")
+    return list(dict.fromkeys(layers))
