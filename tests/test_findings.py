@@ -96,8 +96,8 @@ def test_bytes_do_not_depend_on_what_the_memory_held(tmp_path, suffix):
 def test_signals_wait_while_the_first_process_starts():
     code = (
         "import signal, subprocess, sys, multiprocessing\n"
-        "from interrupts import SIGNALS\n"
-        "from workers import _no_interrupt\n"
+        "from dynamics.base.interrupts import SIGNALS\n"
+        "from dynamics.base.workers import _no_interrupt\n"
         "process = multiprocessing.get_context('spawn').Process(target=print, args=('worked',))\n"
         "if __name__ == '__main__':\n"
         "    with _no_interrupt():\n"

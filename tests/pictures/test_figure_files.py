@@ -12,37 +12,27 @@ import numpy as np
 import pytest
 from figure_checks import HALF, clocks, names, plane, tracks
 
-from dynamics.pictures import (
-    figure_files,
-    moments_figure,
-)
+from dynamics.pictures import figure_files, moments_figure, settings_over_training
 
 ROOT = Path(__file__).parents[2]
 
 
 def calls():
-    """Functions of plotting and their arguments: a figure with a heat map, and one with many words."""
+    """Functions that draw and their arguments: a figure with a heat map, and one with many words."""
     curves = ("mixture_4 · std 0.2", names(3), clocks(3, 1), tracks(3, 1))
-    return [
-        ("moments_figure", "frames_figure", (plane(n=500), HALF, [0])),
-        ("settings_over_training", "curves_figure", curves),
-    ]
+    return [(moments_figure.frames_figure, (plane(n=500), HALF, [0])), (settings_over_training.curves_figure, curves)]
 
 
 def drawings():
-    return [
-        getattr(sys.modules[f"dynamics.pictures.{module}"], function)(*arguments)
-        for module, function, arguments in calls()
-    ]
+    return [figure(*arguments) for figure, arguments in calls()]
 
 
 SAVE = """
-import importlib, pathlib, pickle, sys
+import pathlib, pickle, sys
 from dynamics.pictures.figure_files import save
-for i, (module, function, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
+for i, (figure, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
     for suffix in ("png", "pdf", "svg"):
-        draw = getattr(importlib.import_module(f"dynamics.pictures.{module}"), function)
-        save(draw(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
+        save(figure(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
 """
 
 
