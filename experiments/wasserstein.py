@@ -16,7 +16,7 @@ from dynamics.pictures.study_parts import StudyPart
 from dynamics.runner.results import Results
 from dynamics.settings.setting import Setting, Study
 
-from . import _critics, _frozen, _games
+from . import _both_players, _d_alone, _g_alone
 
 MEASURED = ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1", "w1_critic", "w1_lower")
 _SHARED: dict[str, Any] = {"mode": "mixture_4", "std": 0.2, "batch_size": 128, "beta1": 0.5}
@@ -63,5 +63,12 @@ def parts(results: Results) -> list[StudyPart]:
     """The parts whose settings the results hold; none where the scores of the group lipschitz were not taken."""
     if not all(name in results.scores for name in MEASURED):
         return []
-    made = (_critics.clipped, _critics.penalised, _games.both, _frozen.frozen, _critics.unbounded, _games.beside)
+    made = (
+        _d_alone.clipped,
+        _d_alone.penalised,
+        _both_players.both,
+        _g_alone.frozen,
+        _d_alone.unbounded,
+        _both_players.beside,
+    )
     return [part for of in made for part in of(results)]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-import experiments._games as games
-import experiments._lab as lab
+import experiments._both_players as both_players
+import experiments._part_pieces as pieces
 from dynamics.base.intervals import Estimate, paired_difference
 from dynamics.games.networks import make_pair
 from dynamics.pictures.density_maps import grid_points
@@ -141,7 +141,7 @@ def test_a_study_has_its_own_parts_or_none():
 
 def test_part_3_turns_about_the_setting_that_most_others_are_next_to():
     results = made()
-    ((_, base, axes),) = games._games(results)
+    ((_, base, axes),) = both_players._games_by_option(results)
     s = results.study.settings[base]
     assert (s.penalty, s.d_steps, s.lr) == ("gp:1", 2, 1e-3)
     assert [(a.option, a.values.tolist()) for a in axes] == [
@@ -162,7 +162,7 @@ def test_part_3_turns_about_the_setting_that_most_others_are_next_to():
         "lr_d": [None, 4e-3],
         "d_steps": [2],
     }
-    ((_, _, (axis,)),) = games._games(made(change | {"lr_g": [None], "warmup": [0]}))
+    ((_, _, (axis,)),) = both_players._games_by_option(made(change | {"lr_g": [None], "warmup": [0]}))
     assert (axis.option, axis.values.tolist()) == ("lr_d", [1e-3, 4e-3])
     assert len(part(made({"lr": [1e-4]}), TITLES[2]).arguments["rows"][0]) == 2
 
@@ -195,7 +195,7 @@ def test_part_1_finds_the_power_of_the_bound(power, said):
         in one.sentence
     )
     # geometric means: wobbles cancel in logarithms
-    assert f"at c = 0.01 at least {lab.words(Estimate(size * 0.01**power, np.nan, np.nan, 1))} [" in one.sentence
+    assert f"at c = 0.01 at least {pieces.words(Estimate(size * 0.01**power, np.nan, np.nan, 1))} [" in one.sentence
     (slopes, _), _ = one.arguments["rows"]
     grid = slopes["lines"][1]
     assert np.allclose(grid["value"], size * np.array([0.01, 0.03, 0.1, 0.3]) ** power)
@@ -365,14 +365,14 @@ def test_what_diverged_is_left_out_and_stops_nothing():
     results = made(**dict.fromkeys([*MEASURED, "jsd"], broken))
     found = parts(results)
     assert [p.title for p in found] == TITLES
-    ((difference, _),) = lab.compare([(results.final("w1", 0), results.final("jsd", 0))])
+    ((difference, _),) = pieces.compare([(results.final("w1", 0), results.final("jsd", 0))])
     assert difference.n == 6
 
 
 def test_comparisons_are_corrected_for_one_another():
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=8) + shift, np.zeros(8)) for shift in (5.0, 0.0, 0.9, 0.0)]
-    found = lab.compare(pairs)
+    found = pieces.compare(pairs)
     for (a, b), (difference, p) in zip(pairs, found, strict=True):
         assert difference == paired_difference(a, b)
         assert p >= difference.p
@@ -380,12 +380,12 @@ def test_comparisons_are_corrected_for_one_another():
 
 
 def test_words_keep_three_digits_of_what_is_told():
-    assert lab.words(Estimate(0.00123456, 0.0011, 0.0014, 8)) == "0.00123 [0.00110, 0.00140]"
-    assert lab.words(Estimate(123.4, 100.0, 150.0, 8)) == "123 [100, 150]"
-    assert lab.words(Estimate(0.001, -0.5, 0.5, 8)) == "0.001 [−0.500, 0.500]"
-    assert lab.words(Estimate(2.0, np.nan, np.nan, 1)) == "2.00"
-    assert lab.words(Estimate(np.nan, np.nan, np.nan, 0)) == "–"
-    assert lab.words(lab.geometric(np.array([1.0, 4.0, -1.0, np.nan, 16.0]))).startswith("4.00 [")
+    assert pieces.words(Estimate(0.00123456, 0.0011, 0.0014, 8)) == "0.00123 [0.00110, 0.00140]"
+    assert pieces.words(Estimate(123.4, 100.0, 150.0, 8)) == "123 [100, 150]"
+    assert pieces.words(Estimate(0.001, -0.5, 0.5, 8)) == "0.001 [−0.500, 0.500]"
+    assert pieces.words(Estimate(2.0, np.nan, np.nan, 1)) == "2.00"
+    assert pieces.words(Estimate(np.nan, np.nan, np.nan, 0)) == "–"
+    assert pieces.words(pieces.geometric(np.array([1.0, 4.0, -1.0, np.nan, 16.0]))).startswith("4.00 [")
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------

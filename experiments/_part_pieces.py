@@ -1,4 +1,5 @@
-"""What the parts of a laboratory's report are made of: their settings, what is said, and the lines that are drawn.
+"""What the parts of the Wasserstein laboratory are made of: their settings, what is said, and the lines that are drawn.
+
 
 Numbers that are multiples of one another by nature (slopes, and how far samples run) are averaged as logarithms: a
 geometric mean with the interval of its logarithm's mean. A difference within seeds is said to be one where its 95 %
@@ -53,7 +54,7 @@ def families(results: Results, chosen: Sequence[int], free: Sequence[str]) -> li
     """
     groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}
     for i in chosen:
-        groups.setdefault(rest(results.study.settings[i], free), []).append(i)
+        groups.setdefault(other_options(results.study.settings[i], free), []).append(i)
     most = max(map(len, groups.values()), default=0)
     groups = {key: indices for key, indices in groups.items() if len(indices) == most}
     distinguishing = [name for name, _ in next(iter(groups), ()) if len({dict(key)[name] for key in groups}) > 1]
@@ -69,7 +70,7 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else "default" if value is None else str(value)
 
 
-def rest(setting: Setting, free: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+def other_options(setting: Setting, free: Sequence[str]) -> tuple[tuple[str, Any], ...]:
     """Every option of a setting but the free ones, and its value."""
     return tuple((name, getattr(setting, name)) for name in FIELDS[Setting] if name not in free)
 
@@ -91,7 +92,7 @@ def weight(results: Results, index: int) -> float:
     return next(iter(results.study.settings[index].penalties.values()), 0.0)
 
 
-def kind(s: Setting) -> str:
+def discriminator_words(s: Setting) -> str:
     """What a setting's D is, in short."""
     terms = [f"{name.replace('_', ' ')} {size:g}" for name, size in s.penalties.items()]
     names = {"wasserstein": "critic", "nonsaturating": "standard GAN", "minimax": "minimax GAN"}
@@ -143,7 +144,7 @@ def compare_scores(results: Results, asked: Sequence[tuple[str, int, int]]) -> l
     )
 
 
-def ended(results: Results, name: str, index: int) -> str:
+def final_words(results: Results, name: str, index: int) -> str:
     """A score's mean over a setting's seeds at the end, in words: of how many, where some have none."""
     e, seeds = results.estimate(name, index), len(results.of_setting(index))
     return words(e) + (f" ({e.n}/{seeds})" if 0 < e.n < seeds else "")
@@ -175,7 +176,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def joined(results: Results, sentences: Sequence[str]) -> str:
+def paragraph(results: Results, sentences: Sequence[str]) -> str:
     """A part's paragraph, with what so few seeds cannot show."""
     n = results.study.seeds
     needed = next(seeds for seeds in range(1, 64) if smallest_p(seeds) < LEVEL)
@@ -186,12 +187,12 @@ def joined(results: Results, sentences: Sequence[str]) -> str:
 # --- what figures show -----------------------------------------------------------------------------------------------
 
 
-def drawn(results: Results) -> str:
+def seeds_remark(results: Results) -> str:
     seeds = results.study.seeds
     return f"means of {seeds} seeds with 95 % intervals" if seeds > 1 else "one seed"
 
 
-def dose(
+def against_option(
     results: Results,
     score: str,
     indices: Sequence[int],
@@ -210,7 +211,7 @@ def dose(
     return line
 
 
-def course(
+def over_training(
     results: Results, score: str, index: int, name: str, colour: str | int, *, log: bool = False
 ) -> IntervalLine:
     """A score over training."""
@@ -237,6 +238,8 @@ def over_steps(
     log: bool = False,
 ) -> IntervalPanel:
     """A score over training, a line for each setting."""
-    lines = [course(results, score, i, n, k, log=log) for k, (i, n) in enumerate(zip(indices, names, strict=True))]
+    lines = [
+        over_training(results, score, i, n, k, log=log) for k, (i, n) in enumerate(zip(indices, names, strict=True))
+    ]
     scales = ("linear", "log" if log else "linear")
     return {"title": title, "x": STEPS, "y": label, "scales": scales, "lines": lines, "dots": False}

@@ -12,7 +12,7 @@ from dynamics.reports.tables import counted, verdict_counts
 from dynamics.runner.results import Results
 from dynamics.settings.setting import Setting
 
-from . import _lab as lab
+from . import _part_pieces as pieces
 
 if TYPE_CHECKING:
     from dynamics.pictures.interval_panels import IntervalPanel
@@ -33,7 +33,7 @@ COMPARED = {  # score -> its words, on an axis too, and what more and less of it
 LOSS = ("loss", "penalty", "penalty_weight")  # what tells the standard GAN from WGAN-GP
 
 
-class Axis(NamedTuple):
+class OptionAxis(NamedTuple):
     """Settings that differ in one option alone, in the order of its values."""
 
     option: str
@@ -55,7 +55,7 @@ class Axis(NamedTuple):
 def both(results: Results) -> list[StudyPart]:
     """Part 3: WGAN-GP, one option changed at a time."""
     made = []
-    for family, base, axes in _games(results):
+    for family, base, axes in _games_by_option(results):
         place = _place(results, base)
         sentences = [
             f"Around {place} ({_ends(results, base)}) one option is changed at a time.",
@@ -67,18 +67,22 @@ def both(results: Results) -> list[StudyPart]:
             if name != "jsd_swing"
         ]
         label = COMPARED["jsd"][1]
-        rows.append([lab.over_steps(results, "jsd", a.indices, a.names, "JSD over training", label) for a in axes])
+        rows.append([pieces.over_steps(results, "jsd", a.indices, a.names, "JSD over training", label) for a in axes])
         title = f"3. Both together, WGAN-GP{family.words}"
         everyone = dict.fromkeys([base, *(i for axis in axes for i in axis.indices)])
         made.append(
             StudyPart(
                 title,
-                lab.joined(results, sentences),
+                pieces.paragraph(results, sentences),
                 f"part-3-both{family.file}.png",
                 "panels_figure",
-                {"title": title, "remarks": [f"{lab.drawn(results)} · dots: seeds · else {place}"], "rows": rows},
+                {
+                    "title": title,
+                    "remarks": [f"{pieces.seeds_remark(results)} · dots: seeds · else {place}"],
+                    "rows": rows,
+                },
                 [{"setting": _place(results, i), **_row(results, i)} for i in everyone],
-                f"Scores of WGAN-GP against {lab.listed([AXES[a.option][0] for a in axes])}, and JSD over training",
+                f"Scores of WGAN-GP against {pieces.listed([AXES[a.option][0] for a in axes])}, and JSD over training",
             )
         )
     return made
@@ -87,14 +91,16 @@ def both(results: Results) -> list[StudyPart]:
 def beside(results: Results) -> list[StudyPart]:
     """Part 5b: the standard GAN at the settings of part 3, but for the loss and the penalty."""
     made, settings = [], results.study.settings
-    lone = {lab.rest(s, LOSS): i for i, s in enumerate(settings) if lab.standard(s, "both")}
-    for family, base, axes in _games(results):
-        matched: list[tuple[Axis, list[int]]] = []
+    lone = {pieces.other_options(s, LOSS): i for i, s in enumerate(settings) if pieces.standard(s, "both")}
+    for family, base, axes in _games_by_option(results):
+        matched: list[tuple[OptionAxis, list[int]]] = []
         for axis in axes:
-            counterparts = {i: lone[rest] for i in axis.indices if (rest := lab.rest(settings[i], LOSS)) in lone}
+            counterparts = {
+                i: lone[rest] for i in axis.indices if (rest := pieces.other_options(settings[i], LOSS)) in lone
+            }
             if axis.option != "penalty" and counterparts:
                 values = axis.values[[i in counterparts for i in axis.indices]]
-                matched.append((Axis(axis.option, list(counterparts), values), list(counterparts.values())))
+                matched.append((OptionAxis(axis.option, list(counterparts), values), list(counterparts.values())))
         if not matched:
             continue
         rows = [
@@ -108,17 +114,17 @@ def beside(results: Results) -> list[StudyPart]:
         axis, others = matched[0]
         rows.append(
             [
-                lab.over_steps(results, "jsd", indices, axis.names, f"{name}: JSD over training", COMPARED["jsd"][1])
+                pieces.over_steps(results, "jsd", indices, axis.names, f"{name}: JSD over training", COMPARED["jsd"][1])
                 for name, indices in (("WGAN-GP", axis.indices), ("Standard GAN", others))
             ]
         )
         pairs = list(dict.fromkeys((i, j) for axis, js in matched for i, j in zip(axis.indices, js, strict=True)))
         title = f"5b. The standard GAN beside WGAN-GP{family.words}"
-        remarks = [f"{lab.drawn(results)} · dots: seeds · λ of WGAN-GP: {lab.weight(results, base):g}"]
+        remarks = [f"{pieces.seeds_remark(results)} · dots: seeds · λ of WGAN-GP: {pieces.weight(results, base):g}"]
         made.append(
             StudyPart(
                 title,
-                lab.joined(results, [_compared(results, pairs)]),
+                pieces.paragraph(results, [_compared(results, pairs)]),
                 f"part-5b-beside{family.file}.png",
                 "panels_figure",
                 {"title": title, "remarks": remarks, "rows": rows},
@@ -128,22 +134,22 @@ def beside(results: Results) -> list[StudyPart]:
                     for name, i in zip(("WGAN-GP", "standard"), pair, strict=True)
                 ],
                 "Scores of WGAN-GP and of the standard GAN on the same axes, against"
-                f" {lab.listed([AXES[axis.option][0] for axis, _ in matched])}, and JSD over training",
+                f" {pieces.listed([AXES[axis.option][0] for axis, _ in matched])}, and JSD over training",
             )
         )
     return made
 
 
-def _games(results: Results) -> list[tuple[lab.Family, int, list[Axis]]]:
+def _games_by_option(results: Results) -> list[tuple[pieces.Family, int, list[OptionAxis]]]:
     """Families of WGAN-GP settings in which both learn, each with the setting that most others differ from in one
     option alone, and those others along each of `AXES`; those without any are left out."""
     settings, games = results.study.settings, []
-    chosen = [i for i, s in enumerate(settings) if lab.critic(s, "both", "gp")]
-    for family in lab.families(results, chosen, (*AXES, "penalty_weight")):
+    chosen = [i for i, s in enumerate(settings) if pieces.critic(s, "both", "gp")]
+    for family in pieces.families(results, chosen, (*AXES, "penalty_weight")):
         # None, a player without a rate of its own, is one value of lr_g: it changes with lr
         places = {
             i: {
-                option: lab.weight(results, i) if option == "penalty" else getattr(settings[i], option)
+                option: pieces.weight(results, i) if option == "penalty" else getattr(settings[i], option)
                 for option in AXES
             }
             for i in family.indices
@@ -156,7 +162,7 @@ def _games(results: Results) -> list[tuple[lab.Family, int, list[Axis]]]:
 
         base = max(family.indices, key=lambda i: sum(len(along(i, option)) for option in AXES))
         axes = [
-            Axis(option, of, np.array([_value(settings[i], option, places[i][option]) for i in of]))
+            OptionAxis(option, of, np.array([_value(settings[i], option, places[i][option]) for i in of]))
             for option in AXES
             if len(of := along(base, option)) > 1
         ]
@@ -170,7 +176,7 @@ def _value(s: Setting, option: str, value: Any) -> float:
 
 
 def _against(
-    results: Results, score: str, axis: Axis, games: Sequence[tuple[str, Sequence[int]]], first: int = 0
+    results: Results, score: str, axis: OptionAxis, games: Sequence[tuple[str, Sequence[int]]], first: int = 0
 ) -> IntervalPanel:
     """A score against an option, a line for each of `games`."""
     title, label = COMPARED[score][:2]
@@ -180,14 +186,14 @@ def _against(
         "y": label,
         "scales": (axis.scale, "linear"),
         "lines": [
-            lab.dose(results, score, indices, axis.values, name, first + k, seeds=True)
+            pieces.against_option(results, score, indices, axis.values, name, first + k, seeds=True)
             for k, (name, indices) in enumerate(games)
         ],
         "dots": True,
     }
 
 
-def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
+def _changes(results: Results, base: int, axes: Sequence[OptionAxis]) -> str:
     """What each axis changes against the base, corrected for all together."""
     names = _scores(results, base)
     asked = [
@@ -197,7 +203,7 @@ def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
         for name in names
         if i != base
     ]
-    tests = lab.compare_scores(results, [(name, i, base) for *_, i, name in asked])
+    tests = pieces.compare_scores(results, [(name, i, base) for *_, i, name in asked])
     sentences = []
     for axis in axes:
         differences: dict[str, list[str]] = {}
@@ -205,11 +211,11 @@ def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
         for (compared_axis, value, _, name), (d, p) in zip(asked, tests, strict=True):
             if compared_axis is axis:
                 title, _, more, less = COMPARED[name]
-                finding = lab.difference_words(d, p, more, less, by=True)
+                finding = pieces.difference_words(d, p, more, less, by=True)
                 without += not finding
                 if finding:
                     differences.setdefault(value, []).append(f"{title} {finding}")
-        words = [f"at {value} {lab.listed(of)}" for value, of in differences.items()]
+        words = [f"at {value} {pieces.listed(of)}" for value, of in differences.items()]
         if without:
             comparisons = f"the other {without}" if differences else counted(without, "comparison")
             words.append(f"no difference is shown in {comparisons}")
@@ -221,17 +227,17 @@ def _changes(results: Results, base: int, axes: Sequence[Axis]) -> str:
 def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
     """WGAN-GP less the standard GAN, at each pair of settings, corrected for all together."""
     names = _scores(results, pairs[0][0])
-    tests = lab.compare_scores(results, [(n, i, j) for i, j in pairs for n in names])
+    tests = pieces.compare_scores(results, [(n, i, j) for i, j in pairs for n in names])
     at_each = []
     for k, (i, _) in enumerate(pairs):
         differences: list[str] = []
         without: list[str] = []
         for name, (d, p) in zip(names, tests[k * len(names) :], strict=False):
             title, _, more, less = COMPARED[name]
-            finding = lab.difference_words(d, p, more, less, by=True)
+            finding = pieces.difference_words(d, p, more, less, by=True)
             (differences if finding else without).append(f"{title} {finding}".strip())
-        words = [lab.listed(differences)] if differences else []
-        words += [f"no difference shown in {lab.listed(without)}"] if without else []
+        words = [pieces.listed(differences)] if differences else []
+        words += [f"no difference shown in {pieces.listed(without)}"] if without else []
         at_each.append(f"at {_place(results, i, penalty=False)} {', '.join(words)}")
     ends = []
     for name, indices in zip(("WGAN-GP", "the standard GAN"), zip(*pairs, strict=True), strict=True):
@@ -241,14 +247,14 @@ def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
         ends.append(f"{verdicts.count('collapsed')} of {counted(len(verdicts), 'run')} of {name}{beside}")
     return (
         "WGAN-GP against the standard GAN with the same seeds and settings:"
-        f" {'; '.join(at_each)}. {lab.listed(ends)} collapsed."
+        f" {'; '.join(at_each)}. {pieces.listed(ends)} collapsed."
     )
 
 
 def _place(results: Results, index: int, *, penalty: bool = True) -> str:
     """A setting by the options of `AXES`: 'λ 1, 2 D steps, learning rate 0.001'."""
     s = results.study.settings[index]
-    words = [f"λ {lab.weight(results, index):g}"] if penalty and s.penalties else []
+    words = [f"λ {pieces.weight(results, index):g}"] if penalty and s.penalties else []
     words += [counted(s.d_steps, "D step"), f"learning rate {s.lr:g}"]
     words += [f"{AXES[n][1]} {value:g}" for n in ("lr_g", "lr_d") if (value := getattr(s, n)) is not None]
     return ", ".join(words)
@@ -262,7 +268,7 @@ def _scores(results: Results, index: int) -> list[str]:
 
 def _row(results: Results, index: int) -> dict[str, str]:
     """What a setting with both players ends with, for a table."""
-    made = {COMPARED[n][1]: lab.ended(results, n, index) for n in _scores(results, index)}
+    made = {COMPARED[n][1]: pieces.final_words(results, n, index) for n in _scores(results, index)}
     counts = verdict_counts(results, index)
     return made | {"verdicts": ", ".join(f"{count} {word}" for word, count in counts.items())}
 
@@ -270,5 +276,5 @@ def _row(results: Results, index: int) -> dict[str, str]:
 def _ends(results: Results, index: int) -> str:
     units = {"jsd": " nats", "w1": " data units", "jsd_swing": " nats"}
     return ", ".join(
-        f"{COMPARED[n][0]} {lab.ended(results, n, index)}{units.get(n, '')}" for n in _scores(results, index)
+        f"{COMPARED[n][0]} {pieces.final_words(results, n, index)}{units.get(n, '')}" for n in _scores(results, index)
     )

@@ -13,7 +13,7 @@ from dynamics.reports.tables import counted
 from dynamics.runner.results import SHARE, Results
 from dynamics.settings.setting import Setting
 
-from . import _lab as lab
+from . import _part_pieces as pieces
 
 FREE = ("loss", "penalty", "penalty_weight")
 PLANE, CELLS = 2.5, 96  # how much wider than other figures' planes, and cells a side of D
@@ -23,11 +23,11 @@ def frozen(results: Results) -> list[StudyPart]:
     """Part 4: a row for each D."""
     made, settings = [], results.study.settings
     chosen = [i for i, s in enumerate(settings) if s.train == "g" and s.warmup]
-    for family in lab.families(results, chosen, FREE):
+    for family in pieces.families(results, chosen, FREE):
         # in the study's order, but critics first: the moments are told by the first
         indices = sorted(family.indices, key=lambda i: (settings[i].loss != "wasserstein", i))
-        names = [lab.kind(settings[i]) for i in indices]
-        tests = lab.compare([_logs(results, i) for i in indices])
+        names = [pieces.discriminator_words(settings[i]) for i in indices]
+        tests = pieces.compare([_logs(results, i) for i in indices])
         sentences = [
             f"D takes {counted(settings[indices[0]].warmup, 'step')} against the G that was drawn, and then stands"
             " still while G goes on alone. W₁ of the samples from the data, as geometric means in data units:"
@@ -39,12 +39,12 @@ def frozen(results: Results) -> list[StudyPart]:
         table = [
             {
                 "D": name,
-                "W₁ at first": lab.words(lab.geometric(results.scores["w1"][results.of_setting(i), 0])),
-                "W₁ at the end": lab.words(lab.geometric(results.final("w1", i))),
-                "end over beginning": lab.words(lab.exp(difference.estimate)),
-                "spread at the end": lab.words(lab.geometric(results.final("spread", i))),
-                "share inside": lab.words(_inside(results, i)),
-                "modes covered": lab.ended(results, "modes_covered", i),
+                "W₁ at first": pieces.words(pieces.geometric(results.scores["w1"][results.of_setting(i), 0])),
+                "W₁ at the end": pieces.words(pieces.geometric(results.final("w1", i))),
+                "end over beginning": pieces.words(pieces.exp(difference.estimate)),
+                "spread at the end": pieces.words(pieces.geometric(results.final("spread", i))),
+                "share inside": pieces.words(_inside(results, i)),
+                "modes covered": pieces.final_words(results, "modes_covered", i),
             }
             for name, i, (difference, _) in zip(names, indices, tests, strict=True)
         ]
@@ -52,7 +52,7 @@ def frozen(results: Results) -> list[StudyPart]:
         made.append(
             StudyPart(
                 title,
-                lab.joined(results, sentences),
+                pieces.paragraph(results, sentences),
                 f"part-4-frozen{family.file}.png",
                 "travels_figure",
                 _travels(results, indices, names, title),
@@ -65,13 +65,13 @@ def frozen(results: Results) -> list[StudyPart]:
 
 def _logs(results: Results, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Logarithm of W₁ at the last and at the first snapshot, of each seed."""
-    values = np.log(lab.positive(results.scores["w1"][results.of_setting(index)]))
+    values = np.log(pieces.positive(results.scores["w1"][results.of_setting(index)]))
     return values[:, -1], values[:, 0]
 
 
 def _nearest(results: Results, index: int) -> int:
     """The snapshot at which samples are nearest the data: least geometric mean of W₁ over the seeds; 0 if unknown."""
-    logs = np.log(lab.positive(results.scores["w1"][results.of_setting(index)]))
+    logs = np.log(pieces.positive(results.scores["w1"][results.of_setting(index)]))
     known = np.isfinite(logs).all(0)
     return int(np.argmin(np.where(known, logs.mean(0), np.inf))) if known.any() else 0
 
@@ -80,17 +80,17 @@ def _journey(results: Results, index: int, change: Difference, p: float) -> str:
     """How W₁ goes while G learns alone."""
     w1 = results.scores["w1"][results.of_setting(index)]
     near, last = _nearest(results, index), w1.shape[1] - 1
-    sentence = f"{lab.words(lab.geometric(w1[:, 0]))} at first, "
+    sentence = f"{pieces.words(pieces.geometric(w1[:, 0]))} at first, "
     if 0 < near < last:
         step = int(results.snapshot_steps[index, near])
-        sentence += f"least at step {step} with {lab.words(lab.geometric(w1[:, near]))}, "
-    times = lab.words(lab.exp(change.estimate))
-    sentence += f"{lab.words(lab.geometric(w1[:, -1]))} at the end, {times} times the first"
-    finding = lab.difference_words(change, p, "the samples end farther away", "they end nearer")
+        sentence += f"least at step {step} with {pieces.words(pieces.geometric(w1[:, near]))}, "
+    times = pieces.words(pieces.exp(change.estimate))
+    sentence += f"{pieces.words(pieces.geometric(w1[:, -1]))} at the end, {times} times the first"
+    finding = pieces.difference_words(change, p, "the samples end farther away", "they end nearer")
     sentence += f"; {finding or 'no difference from the first is shown'}"
     share = _inside(results, index)
     if share.n:
-        sentence += f", and {lab.words(share)} of them inside the plane of the other figures"
+        sentence += f", and {pieces.words(share)} of them inside the plane of the other figures"
     return sentence
 
 
