@@ -1,6 +1,5 @@
 """What the parts of the Wasserstein laboratory are made of: their settings, what is said, and the lines that are drawn.
 
-
 Numbers that are multiples of one another by nature (slopes, and how far samples run) are averaged as logarithms: a
 geometric mean with the interval of its logarithm's mean. A difference within seeds is said to be one where its 95 %
 interval leaves out 0 and its p-value, corrected for all comparisons that are made beside it, is below 5 %; else none is

@@ -51,7 +51,7 @@ def sketch(
 ) -> Sketch:
     """One member at the given frames, over the plane [-half_width, half_width]², with or without curves below it."""
     index, seed = results.members[member].setting, results.members[member].seed
-    weights, kept = results.weights.get(member), held(results, member)[frames]
+    weights, kept = results.weights.get(member), frames_shown(results, member)[frames]
     return Sketch(
         plane=plane(results, member, frames, half_width, title),
         half_width=half_width,
@@ -101,7 +101,7 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     return dataclasses.replace(made, **shown)
 
 
-def held(results: Results, member: int) -> np.ndarray:
+def frames_shown(results: Results, member: int) -> np.ndarray:
     """Which frame is drawn for each of a member's F frames, (F,): its own, or if that is not finite the last that is.
 
     Results keep what was measured, NaN and all; here alone a diverged member is stood still. Until it has diverged,
@@ -122,10 +122,10 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
     """A member's samples at the given frames, the last finite ones where it has diverged, and what its scores were."""
     from dynamics.pictures.density_maps import Plane
 
-    index, kept = results.members[member].setting, held(results, member)[frames]
+    index, kept = results.members[member].setting, frames_shown(results, member)[frames]
     density = real_density(results.study.settings[index], half_width)
     samples = results.samples[kept, member].astype(np.float32)
-    notes = _notes(results, member, frames, kept, outside(samples, half_width))
+    notes = _notes(results, member, frames, kept, share_outside(samples, half_width))
     setting, bandwidth = results.study.settings[index], smoothing_bandwidth(density, half_width, samples.shape[1])
     modes = target_of(setting).modes
     centres = np.empty((0, 2)) if modes is None else modes.centres
@@ -133,7 +133,7 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
     return Plane(title, density, samples, notes, bandwidth, centres, lines, placing_for(setting))
 
 
-def outside(samples: np.ndarray, half_width: float) -> np.ndarray:
+def share_outside(samples: np.ndarray, half_width: float) -> np.ndarray:
     """The share of samples (..., N, 2) outside the plane [-half_width, half_width)², (...); nan is nowhere."""
     known = ~np.isnan(samples).any(-1)
     beyond = ~((samples >= -half_width) & (samples < half_width)).all(-1) & known

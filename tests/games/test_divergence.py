@@ -14,7 +14,7 @@ from matplotlib.collections import PathCollection
 from dynamics.engine.training import train_stack
 from dynamics.pictures import comparison_figures, density_maps, losses_over_training, moments_figure
 from dynamics.pictures.animation import frame_sheet, pixel_text, scene_layers
-from dynamics.pictures.member_scenes import held, plane, scene, sketch
+from dynamics.pictures.member_scenes import frames_shown, plane, scene, sketch
 from dynamics.pictures.picture_drawing import draw, render
 from dynamics.pictures.picture_plan import plan, plan_joint
 from dynamics.reports.comparisons import comparison_rows, difference_rows, write_tables
@@ -233,7 +233,7 @@ def test_frames_after_a_divergence_show_the_last_finite_samples(results, lost):
 
 def test_the_players_stand_still_with_their_samples(results, lost):
     m, _ = lost
-    at = held(results, m)
+    at = frames_shown(results, m)
     stood = scene(sketch(results, m, np.arange(len(at)), HALF, ""), ("d", "optimal", "map", "arrows"))
     assert len(set(at.tolist())) < len(at)
     assert np.isfinite(stood.d).all()
@@ -246,13 +246,13 @@ def test_the_animation_that_was_written_stands_still_and_says_why(whole, lost):
     """The file, decoded: from the last finite frame on the planes stay, and "diverged at step N" is over them."""
     results, folder = whole
     shown, step = lost
-    at = held(results, shown)
+    at = frames_shown(results, shown)
     (picture,) = (p for p in plan(results, LOOK) if p.path == f"{NAMES[1]}/density.gif")
     how = {k: v for k, v in picture.arguments.items() if k not in ("fps", "scenes")}
     sheet = frame_sheet.Sheet({(0, 0): scene(picture.arguments["scenes"][0, 0], how["layers"])}, **how)
     frames, _ = frames_of(folder.path / picture.path)
     assert len(frames) == len(at) == FRAMES + 1
-    words = pixel_text.written(f"diverged at step {step}", sheet.over_font)
+    words = pixel_text.text_pixels(f"diverged at step {step}", sheet.over_font)
     for f, of in enumerate(at):
         for x, y in sheet.at[0, 0]:
             planes = frames[:, y : y + sheet.side, x : x + sheet.side]
@@ -274,7 +274,7 @@ def test_printed_planes_show_the_last_finite_samples_and_say_why(results, lost):
     for axes, note in zip(figure.axes, drawn.notes, strict=True):
         assert " ".join(axes.texts[0].get_text().split()) == note.replace(", ", " ")
     pictures = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
-    for f, of in enumerate(held(results, m)):
+    for f, of in enumerate(frames_shown(results, m)):
         assert np.array_equal(pictures[f], pictures[of])
     figures_of = {p.path: p for p in plan(results, Look())}
     planes = figures_of["comparison.png"].arguments["planes"]
@@ -315,12 +315,12 @@ def test_long_notes_are_shortened_not_cut():
         sheet = frame_sheet.Sheet(scenes, ["row"], ["column"] * across, HALF, [0])
         ((text,),) = {tuple(several) for several in sheet.words["note"].values()}
         assert text == words
-        assert pixel_text.written(text, sheet.over_font).shape[1] <= sheet.block
+        assert pixel_text.text_pixels(text, sheet.over_font).shape[1] <= sheet.block
     # beside a name and a verdict as well, which may share a line
     scenes = {(0, c): scene_layers.Scene(dataclasses.replace(planes, title=f"seed {c}"), "diverged") for c in range(3)}
     sheet = frame_sheet.Sheet(scenes, [""], [""] * 3, HALF, [0], title="t")
     for several in sheet.words["note"].values():
-        assert pixel_text.written(several[0], sheet.over_font).shape[1] <= sheet.block
+        assert pixel_text.text_pixels(several[0], sheet.over_font).shape[1] <= sheet.block
 
 
 # --- rarer things ----------------------------------------------------------------------------------------------------
@@ -378,14 +378,14 @@ def test_where_nothing_was_ever_finite_nothing_is_shown(results):
 def test_samples_too_far_for_their_format_are_out_of_view_not_lost(results):
     """float16 ends at 65504: before a divergence, an infinite sample is one that is far away."""
     far = changed(results, 0, 4, np.inf)
-    assert held(far, 0).tolist() == list(range(FRAMES + 1))
+    assert frames_shown(far, 0).tolist() == list(range(FRAMES + 1))
     assert plane(far, 0, np.array([4]), HALF, "").notes == ["out of view"]
     away = changed(results, 0, 4, 50.0)
     assert plane(away, 0, np.array([4]), HALF, "").notes == ["out of view"]
     assert plane(away, 0, np.array([4]), 60.0, "").notes == plane(results, 0, np.array([4]), HALF, "").notes
     lost = changed(results, 0, slice(4, None), np.inf, diverged_at=[20, *results.diverged_at[1:]])
     assert results.frame_steps[0, 4] == 20
-    assert held(lost, 0).tolist() == [0, 1, 2, 3] + [3] * (FRAMES - 3)
+    assert frames_shown(lost, 0).tolist() == [0, 1, 2, 3] + [3] * (FRAMES - 3)
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_every_frame_says_the_share_outside_however_small_its_planes(across):
         for cell in sheet.scenes:
             for kind in ("note", "outside"):
                 if text := sheet.words[kind][cell][moment]:
-                    word = pixel_text.written(text, sheet.over_font)
+                    word = pixel_text.text_pixels(text, sheet.over_font)
                     (x, y), (height, width) = sheet.at[cell][0], word.shape
                     assert width <= sheet.block
                     over = frame[y - sheet.head : y, x : x + width]

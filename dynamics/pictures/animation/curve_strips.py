@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from dynamics.pictures.animation.frame_writer import Pixels
 from dynamics.pictures.animation.palette_indices import CURSOR, EDGE, SHADES
-from dynamics.pictures.animation.pixel_text import blank, line_sample, number, stamp, written
+from dynamics.pictures.animation.pixel_text import blank, line_sample, number, stamp, text_pixels
 from dynamics.pictures.figure_style import Array, limits
 
 
@@ -41,16 +41,16 @@ class DrawnStrip:
         within = (steps >= span[0]) & (steps <= span[1])
         self.steps = steps[within]
         self.lines = [np.where(np.isfinite(v), v, np.nan)[within] for _, v, _ in strip.curves]
-        self.ticks = [(tick, written(number(tick), font)) for tick in _round_numbers(*self.limits, 3)]
+        self.ticks = [(tick, text_pixels(number(tick), font)) for tick in _round_numbers(*self.limits, 3)]
         self.room = 8 + max((word.shape[1] for _, word in self.ticks), default=0)  # left of the box, pixels
         self.box = 0, 0, 1, 1  # left, top, width, height
 
     def head(self, shade_of: Mapping[str, int], keyed: bool) -> Pixels:
         """The words over the box: the label, and the names of the curves if they are `keyed` here."""
-        parts = [written(self.strip.label, self.font, bold=True)]
+        parts = [text_pixels(self.strip.label, self.font, bold=True)]
         for name, _, colour in self.strip.curves if keyed and len(self.strip.curves) > 1 else ():
             parts += [blank(parts[0], 14), line_sample(len(parts[0]), shade_of[colour]), blank(parts[0], 6)]
-            parts.append(written(name, self.font))
+            parts.append(text_pixels(name, self.font))
         return np.hstack(parts)
 
     def draw(self, canvas: Pixels, box: tuple[int, int, int, int], shade_of: Mapping[str, int], keyed: bool) -> None:
@@ -70,7 +70,7 @@ class DrawnStrip:
         for tick in _round_numbers(*self.span, max(2, width // 90)):
             column = left + int(min(self.across(tick), width - 1))
             canvas[top + height : top + height + 4, column] = EDGE
-            word = written(number(tick), self.font)
+            word = text_pixels(number(tick), self.font)
             stamp(canvas, min(column - word.shape[1] // 2, left + width - word.shape[1]), top + height + 4, word)
         head = self.head(shade_of, keyed)[:, : width + 8]
         stamp(canvas, left, top - len(head) - 3, head)

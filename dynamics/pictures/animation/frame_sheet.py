@@ -17,12 +17,12 @@ from dynamics.pictures.animation.palette_indices import (
     palette,
 )
 from dynamics.pictures.animation.pixel_text import (
-    fitting,
-    flowed,
+    fitting_size,
     font_of,
     headings,
+    legend_rows,
     stamp,
-    written,
+    text_pixels,
 )
 from dynamics.pictures.animation.pull_arrows import common_reach
 from dynamics.pictures.animation.scene_layers import VIEWS, Scene, layers_drawn, views_of
@@ -84,7 +84,7 @@ class Sheet:
         self.several = len(set(placings.values())) > 1  # units: every setting has tick labels of its own
         self.ticks = {
             cell: [
-                {tick: written(word, self.small) for tick, word in along.items()}
+                {tick: text_pixels(word, self.small) for tick, word in along.items()}
                 for along in plane_ticks.axis_ticks(half_width, placing, planes_of)
             ]
             for cell, placing in placings.items()
@@ -184,7 +184,7 @@ class Sheet:
         entries = legend_entries(
             self.layers, self.scenes.values(), self.curves, self.shade_of, self.small, self.side, self.reach
         )
-        self.key, below_step = flowed(entries, length, room, self.line)
+        self.key, below_step = legend_rows(entries, length, room, self.line)
         self.key_at = (
             (self.left, self.step_top + self.line)
             if below_step
@@ -230,7 +230,7 @@ class Sheet:
         (left, top, length, height), (first, last) = self.bar, self.span
         progress = (step - first) / (last - first) if last > first else 1.0
         canvas[top : top + height, left : left + max(1, round(progress * length))] = BAR
-        stamp(canvas, left, self.step_top, written(f"{self.clock} {step}", self.font, bold=True))
+        stamp(canvas, left, self.step_top, text_pixels(f"{self.clock} {step}", self.font, bold=True))
         return canvas
 
     def _frame_planes(self, cell: Cell) -> None:
@@ -242,7 +242,7 @@ class Sheet:
         across, up = self._labels(cell)
         for view, (x, _) in zip(self.views, self.at[cell], strict=True):
             if self.named and view:
-                word = written(VIEWS[view], fitting([VIEWS[view]], self.small + 1, side, bold=True), bold=True)
+                word = text_pixels(VIEWS[view], fitting_size([VIEWS[view]], self.small + 1, side, bold=True), bold=True)
                 stamp(canvas, x, y - 4 - len(word), word)
             canvas[y - 1 : end + 1, x - 1 : x + side + 1] = EDGE
             for place, word in across if lowest else ():
@@ -271,7 +271,7 @@ class Sheet:
         text = self.words[kind][cell][which]
         for k, kinds in enumerate(self.over):
             if text and kind in kinds:
-                word = written(text, self.over_font, kind == "label")[:, : self.block]
+                word = text_pixels(text, self.over_font, kind == "label")[:, : self.block]
                 (x, y), last = self.at[cell][0], len(kinds) > 1 and kind == kinds[-1]
                 down = y - self.head + 7 + k * round(1.4 * self.over_font)
                 stamp(canvas, x + (self.block - word.shape[1] if last else 0), down, word)

@@ -13,7 +13,7 @@ from dynamics.pictures.animation.palette_indices import GREYS, PAPER, SHADES
 
 
 @lru_cache(maxsize=512)
-def written(text: str, size: int, bold: bool = False) -> Pixels:
+def text_pixels(text: str, size: int, bold: bool = False) -> Pixels:
     """Text as greys of the palette (ascent + descent, width)."""
     font = font_of(size, bold)
     ascent, descent = font.getmetrics()
@@ -29,7 +29,7 @@ def font_of(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def fitting(texts: Sequence[str], size: int, room: int, bold: bool = False) -> int:
+def fitting_size(texts: Sequence[str], size: int, room: int, bold: bool = False) -> int:
     """The largest font size up to `size`, but at least 9, at which no text is wider than `room` pixels."""
 
     def widest(size: int) -> float:
@@ -47,7 +47,7 @@ def headings(texts: Sequence[str], font: int, room: int, centred: bool = True) -
 
     They take one line each where 4/5 of the size is enough for that, else two; at size 9 they are cut.
     """
-    one = fitting(texts, font, room, bold=True)
+    one = fitting_size(texts, font, room, bold=True)
     if one >= 0.8 * font:
         size, lines = one, [[text] if text else [] for text in texts]
     else:
@@ -57,7 +57,7 @@ def headings(texts: Sequence[str], font: int, room: int, centred: bool = True) -
                 break
     step, names = round(1.25 * size), []
     for several in lines:
-        words = [written(line, size, bold=True)[:, :room] for line in several]
+        words = [text_pixels(line, size, bold=True)[:, :room] for line in several]
         wide = max((word.shape[1] for word in words), default=1)
         name = np.zeros((len(words) * step + round(0.2 * font) if words else 0, wide), np.uint8)
         for k, word in enumerate(words):
@@ -80,7 +80,7 @@ def _broken(text: str, length: Callable[[str], float], room: int) -> list[str]:
     return min(breaks)[2] if breaks else [text]
 
 
-def flowed(entries: list[Pixels], room: int, beside: int, line: int) -> tuple[Pixels, bool]:
+def legend_rows(entries: list[Pixels], room: int, beside: int, line: int) -> tuple[Pixels, bool]:
     """Entries of a legend in lines of `room` pixels, and whether they need to go below the step; else in `beside`."""
     gap = 16
     wide = sum(entry.shape[1] + gap for entry in entries) - gap

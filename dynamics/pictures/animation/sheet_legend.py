@@ -6,7 +6,7 @@ import numpy as np
 
 from dynamics.pictures.animation.frame_writer import Pixels
 from dynamics.pictures.animation.palette_indices import BELIEF, ERROR, HEATS, LINE, POINT, SIDES, UNDETERMINED
-from dynamics.pictures.animation.pixel_text import blank, line_sample, number, written
+from dynamics.pictures.animation.pixel_text import blank, line_sample, number, text_pixels
 from dynamics.pictures.animation.pull_arrows import arrow_sample
 from dynamics.pictures.animation.scene_layers import NEEDS, Scene
 from dynamics.pictures.animation.scene_panel import FULL_ERROR
@@ -27,7 +27,7 @@ def legend_entries(
     `curves` are names and colours, `shade_of` the first palette index of a colour; `side` is a plane's, pixels, and
     `reach` the pull that an arrow of full length stands for.
     """
-    tall = len(written(" ", font))
+    tall = len(text_pixels(" ", font))
     middle = tall // 2
 
     def ramp(first: int, levels: int, each: int) -> Pixels:
@@ -36,7 +36,7 @@ def legend_entries(
         return bar
 
     def entry(*parts: Pixels | str) -> Pixels:
-        drawn = [written(part, font) if isinstance(part, str) else part for part in parts]
+        drawn = [text_pixels(part, font) if isinstance(part, str) else part for part in parts]
         return np.hstack([piece for part in drawn for piece in (part, blank(part, 6))][:-1])
 
     entries = []

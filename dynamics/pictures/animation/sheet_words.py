@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from dynamics.pictures.animation.pixel_text import fitting, font_of
+from dynamics.pictures.animation.pixel_text import fitting_size, font_of
 from dynamics.pictures.animation.scene_layers import Scene
 from dynamics.pictures.density_maps import OUTSIDE, Cell, brief_note
 
@@ -21,7 +21,7 @@ def words_over_planes(
     outside: dict[Cell, Sequence[str]] = {c: [""] * len(several) for c, several in notes.items()}
 
     def fit() -> bool:
-        return fitting([note for several in notes.values() for note in set(several)], size, room) == size
+        return fitting_size([note for several in notes.values() for note in set(several)], size, room) == size
 
     if not fit():
         notes = {c: [brief_note(note) for note in several] for c, several in notes.items()}
@@ -60,7 +60,7 @@ def lines_over_planes(
             fits = all(bold(longest[a][cell]) + plain(longest[b][cell]) + size <= room for cell in longest[a])
             if fits and all(plain(text) <= room for text in alone):
                 return [(a, b), *(line for line in lines if line[0] not in (a, b))], size
-    sizes = [fitting(list(longest[kind].values()), font, room, kind == "label") for kind in kinds]
+    sizes = [fitting_size(list(longest[kind].values()), font, room, kind == "label") for kind in kinds]
     return lines, min(sizes, default=font)
 
 

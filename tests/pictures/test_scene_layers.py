@@ -391,7 +391,9 @@ def test_views_stand_side_by_side_in_the_layers_order_each_under_its_name():
     assert np.diff(lefts).min() > sheet.side
     for view, (x, y) in zip(order, sheet.at[0, 0], strict=True):
         name = scene_layers.VIEWS[view]
-        word = pixel_text.written(name, pixel_text.fitting([name], sheet.small + 1, sheet.side, bold=True), bold=True)
+        word = pixel_text.text_pixels(
+            name, pixel_text.fitting_size([name], sheet.small + 1, sheet.side, bold=True), bold=True
+        )
         np.testing.assert_array_equal(sheet.canvas[y - 4 - len(word) : y - 4, x : x + word.shape[1]], word)
 
 

@@ -1,6 +1,5 @@
 """Animations decoded frame by frame, by several readers, against the arrays they came from."""
 
-import importlib.util
 import subprocess
 import sys
 import tracemalloc
@@ -10,39 +9,14 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from frames import frames_of, video_of
+from frame_checks import ALL, EXACT, NEEDS_AV, UNIT, clock_of, numbered, scenes, write
+from frames import frames_of
 
 from dynamics.pictures.animation.file_formats import FORMATS, SUFFIXES, open_writer
-from dynamics.pictures.animation.frame_writer import MissingLibrary
 from dynamics.pictures.animation.gif_apng_webp import GifWriter
-from dynamics.pictures.animation.png_sequence import animate_line, sequence_files
 from dynamics.store.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
-NEEDS_AV = pytest.mark.skipif(importlib.util.find_spec("av") is None, reason="MP4 needs PyAV")
-EXACT = ["gif", "webp", "apng"]  # formats that give back every colour
-ALL = [*EXACT, pytest.param("mp4", marks=NEEDS_AV)]
-
-
-def write(path, frames, palette=None, fps=10, **options):
-    palette = np.arange(768, dtype=np.uint8).reshape(256, 3) if palette is None else palette
-    with open_writer(path, palette, (frames[0].shape[1], frames[0].shape[0]), fps, **options) as writer:
-        for frame in frames:
-            writer.append(frame)
-    return path
-
-
-def scenes(colours):
-    """Frames (8, 91, 131) that differ everywhere, nowhere, in a box at an odd place, in few pixels and in one."""
-    rng = np.random.default_rng(0)
-    frames = rng.integers(0, colours, (8, 91, 131)).astype(np.uint8)
-    frames[2] = frames[1]
-    frames[3] = frames[2]
-    frames[3, 41:50, 7:10] = 1 - frames[3, 41:50, 7:10].clip(0, 1)
-    frames[4] = np.where(rng.random((91, 131)) < 0.2, frames[4], frames[3])
-    frames[6] = frames[5]
-    frames[6, -1, -1] = 1 - frames[6, -1, -1].clip(0, 1)
-    return frames
 
 
 @pytest.mark.parametrize("colours", [2, 3, 64, 100, 255, 256])
@@ -137,28 +111,6 @@ def test_delays_are_what_browsers_keep(tmp_path, kind, fps, milliseconds, all_mi
     frames = [np.zeros((3, 4), np.uint8), np.ones((3, 4), np.uint8)]
     durations = frames_of(write(tmp_path / f"a.{kind}", frames, fps=fps))[1]
     assert durations == pytest.approx([milliseconds, all_milliseconds - milliseconds], rel=1e-9)
-
-
-def numbered(count):
-    """Frames (count, 8, 8) of one colour each: frame k has index k."""
-    return np.arange(count, dtype=np.uint8)[:, None, None].repeat(8, axis=1).repeat(8, axis=2)
-
-
-def clock_of(path):
-    """How long each frame of an animation is shown, in seconds, by what reads its format."""
-    if path.suffix == ".mp4":
-        _, times, facts = video_of(path)
-        return np.diff([*times, facts["seconds"]])
-    if path.suffix:
-        return np.array(frames_of(path)[1]) / 1000
-    rates = [line.split(":")[1] for line in (path / "timeline.txt").read_text().splitlines()]
-    seconds = []
-    for rate in rates:  # each holds until the next, as the package's manual says
-        seconds.append(1 / float(rate) if rate else seconds[-1])
-    return np.array(seconds)
-
-
-UNIT = {"gif": 0.01, "webp": 0.001, "apng": 1e-6, "mp4": 1e-4, "png": 1e-4}  # seconds, the smallest difference there is
 
 
 @pytest.mark.parametrize("fps", [*range(1, 61), 5.1485, 7.4, 29.97, 100])
@@ -262,12 +214,6 @@ def test_equal_frames_give_equal_bytes(tmp_path, kind):
         litter = [rng.integers(0, 256, size, np.uint8) for size in rng.integers(1000, 300_000, 5)]
         del litter
     assert len(seen) == 1
-
-
-@NEEDS_AV
-def test_the_bytes_of_a_video_do_not_depend_on_the_machine(tmp_path):
-    written = write(tmp_path / "a.mp4", np.zeros((2, 640, 640), np.uint8)).read_bytes()
-    assert b" threads=1 lookahead_threads=1 " in written  # the encoder writes down its settings
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -383,86 +329,6 @@ def test_nor_do_the_buffers_of_the_libraries(tmp_path, kind):
     assert float(done.stdout) < 3  # MB
 
 
-def test_without_pyav_one_line_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MissingLibrary, match=r"^MP4 needs PyAV: pip install -r requirements-video.txt$"):
-        open_writer(tmp_path / "a.mp4", np.zeros((2, 3), np.uint8), (4, 4), 10)
-    assert not list(tmp_path.iterdir())
-    assert (ROOT / "requirements-video.txt").exists()
-
-
-@pytest.mark.parametrize("size", [(5, 4), (4, 5)])
-def test_a_video_has_even_sides(tmp_path, size):
-    with pytest.raises(ValueError, match="even"):
-        open_writer(tmp_path / "a.mp4", np.zeros((2, 3), np.uint8), size, 10)
-
-
-@NEEDS_AV
-@pytest.mark.parametrize(
-    ("fps", "rate", "hold", "shown"),
-    [
-        (10, 10, 2, 20),
-        (29.97, Fraction(2997, 100), 1, 30),  # the last time for 0.97 of a frame
-        (30000 / 1001, Fraction(30000, 1001), 0, 1),
-        (0.25, 0.25, 2, 1),
-    ],
-)
-def test_a_video_keeps_its_clock_and_shows_the_last_frame_longer(tmp_path, fps, rate, hold, shown):
-    # A white bar on black says which frame it is.
-    frames = np.zeros((25, 48, 2 * 25), np.uint8)
-    for k, frame in enumerate(frames):
-        frame[:, 2 * k : 2 * k + 2] = 1
-    palette = np.array([(0, 0, 0), (255, 255, 255)], np.uint8)
-    decoded, times, facts = video_of(write(tmp_path / "a.mp4", frames, palette, fps, hold_last_seconds=hold))
-    assert [int(frame.mean(axis=(0, 2)).argmax()) // 2 for frame in decoded] == [*range(24), *[24] * shown]
-    assert rate in facts["rates"]  # the other is a mean, which a shorter last frame changes
-    assert max(facts["rates"]) == pytest.approx(float(rate), rel=1e-3)
-    assert times == pytest.approx([float(k / Fraction(rate)) for k in range(len(decoded))], abs=1e-4)
-    assert facts["seconds"] == pytest.approx(float(24 / Fraction(rate) + max(hold, 1 / Fraction(rate))), abs=1e-4)
-    assert facts["codec"] == "h264"
-    assert decoded.shape[1:] == (48, 50, 3)
-
-
-@NEEDS_AV
-def test_a_video_has_the_colours_of_its_palette(tmp_path):
-    # Red, green, blue as BT.709 in limited range has them; BT.601's would be 81 90 240, 145 54 34, 41 240 110.
-    exact = {
-        (255, 0, 0): (63, 102, 240),
-        (0, 255, 0): (173, 42, 26),
-        (0, 0, 255): (32, 240, 118),
-        (255, 255, 255): (235, 128, 128),
-        (0, 0, 0): (16, 128, 128),
-    }
-    writer = open_writer(tmp_path / "a.mp4", np.array(list(exact), np.uint8), (4, 4), 10)
-    assert [tuple(table[k] for table in writer._tables) for k in range(len(exact))] == list(exact.values())
-
-    palette = np.vstack([list(exact), np.random.default_rng(0).integers(0, 256, (59, 3))]).astype(np.uint8)
-    frames = np.stack([np.roll(np.arange(64, dtype=np.uint8), k).reshape(8, 8) for k in range(3)])
-    frames = frames.repeat(24, axis=1).repeat(24, axis=2)
-    decoded, _, facts = video_of(write(tmp_path / "a.mp4", frames, palette))
-    assert facts["colours"] == (1, 1, 1, 1)  # BT.709 three times, limited range
-    # Rounding Y, Cb and Cr costs up to two levels, the encoder some more near the borders of a colour.
-    for frame, indices in zip(decoded, frames, strict=False):
-        error = np.abs(frame - palette[indices]).reshape(8, 24, 8, 24, 3)[:, 6:-6, :, 6:-6]
-        assert error.mean() < 1.5
-        assert np.percentile(error, 99) < 6
-
-
-@NEEDS_AV
-def test_a_video_begins_before_it_is_loaded_and_can_be_scrubbed(tmp_path):
-    import av
-
-    frames = np.random.default_rng(0).integers(0, 2, (40, 32, 48)).astype(np.uint8)
-    path = write(tmp_path / "a.mp4", frames, fps=8, hold_last_seconds=0)
-    written = path.read_bytes()
-    assert written.index(b"ftyp") < written.index(b"moov") < written.index(b"mdat")
-    created = written[written.index(b"mvhd") + 8 :][:8]  # and when it was changed
-    assert created == bytes(8)
-    with av.open(str(path)) as container:
-        key = [frame.time for frame in container.decode(video=0) if frame.key_frame]
-    assert np.diff([*key, 5.0]).max() <= 1.0 + 1e-6
-
-
 def test_half_a_file_has_another_name_that_a_run_folder_sweeps(tmp_path):
     with open_writer(tmp_path / "a.gif", np.zeros((2, 3), np.uint8), (4, 3), 10) as writer:
         writer.append(np.zeros((3, 4), np.uint8))
@@ -473,72 +339,3 @@ def test_half_a_file_has_another_name_that_a_run_folder_sweeps(tmp_path):
         RunFolder(tmp_path / "killed").sweep()
         assert not list((tmp_path / "killed").iterdir())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "killed"]
-
-
-# --- a sequence for LaTeX -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("colours", [2, 100, 256])
-def test_a_path_without_a_suffix_is_a_folder_of_frames_without_gaps(tmp_path, colours):
-    palette = np.random.default_rng(1).integers(0, 256, (colours, 3)).astype(np.uint8)
-    frames = scenes(colours)
-    folder = write(tmp_path / "a", frames, palette)
-    assert sorted(p.name for p in folder.iterdir()) == sorted(sequence_files(len(frames)))
-    assert sequence_files(3) == ["0000.png", "0001.png", "0002.png", "timeline.txt"]
-    for k, frame in enumerate(frames):
-        np.testing.assert_array_equal(iio.imread(folder / f"{k:04d}.png", mode="RGB"), palette[frame])
-
-
-def test_the_line_to_paste_shows_every_frame_at_its_rate(tmp_path):
-    folder = write(tmp_path / "density-frames", numbered(11), fps=12.5, hold_last_seconds=4)
-    line = animate_line(folder, "one/density-frames")
-    assert line == (
-        r"\animategraphics[width=\linewidth,loop,autoplay,controls,poster=last,timeline=one/density-frames/timeline.txt]"
-        r"{12.5}{one/density-frames/}{0000}{0010}"
-    )
-    # a line a frame: its rate where that changes, and which of the pictures it is
-    assert (folder / "timeline.txt").read_text() == ":12.5:0\n" + "".join(
-        f"::{k}\n" for k in range(1, 10)
-    ) + ":0.25:10\n"
-
-
-def test_a_shorter_sequence_leaves_nothing_of_a_longer_one_and_nothing_else_goes(tmp_path):
-    folder = write(tmp_path / "a", numbered(30))
-    (folder / "mine.png").touch()
-    (folder / "0040.png").touch()  # after a gap: not of the sequence
-    write(folder, numbered(20))
-    assert sorted(p.name for p in folder.iterdir()) == sorted([*sequence_files(20), "mine.png", "0040.png"])
-    assert "{0000}{0019}" in (animate_line(folder, "a") or "")
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_an_exception_leaves_the_sequence_before_or_none(tmp_path, error):
-    def interrupted(folder):
-        with open_writer(folder, np.zeros((2, 3), np.uint8), (4, 6), 10) as writer:
-            for _ in range(5):
-                writer.append(np.zeros((6, 4), np.uint8))
-            raise error
-
-    with pytest.raises(error):
-        interrupted(tmp_path / "a")
-    assert not list(tmp_path.iterdir())
-    folder = write(tmp_path / "b", numbered(3))
-    before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    with pytest.raises(error):
-        interrupted(folder)
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    "timeline", [None, "", "\n", ":12:0\n::1\n::2\n", ":}\\input{x}{:0\n", ":12:1\n", "\u00e9:12:0", ":12:0\n" * 10**6]
-)
-def test_a_folder_that_holds_no_sequence_has_no_line(tmp_path, timeline):
-    (tmp_path / "0000.png").touch()
-    if timeline is not None:
-        (tmp_path / "timeline.txt").write_text(timeline, encoding="utf-8")
-    assert animate_line(tmp_path, "a") is None
-
-
-def test_equal_frames_give_an_equal_sequence(tmp_path):
-    one, two = (write(tmp_path / name, scenes(100)) for name in "ab")
-    assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in two.iterdir()}

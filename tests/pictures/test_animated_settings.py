@@ -100,7 +100,7 @@ def test_each_frame_says_its_step(tmp_path, clock):
     frames, _ = frames_of(tmp_path / "a.gif")
     sheet = Sheet(scenes, *SINGLE, [7, 80, 900], clock=clock)
     for frame, step in zip(frames, (7, 80, 900), strict=True):
-        word = sheet.palette[pixel_text.written(f"{clock} {step}", sheet.font, bold=True)]
+        word = sheet.palette[pixel_text.text_pixels(f"{clock} {step}", sheet.font, bold=True)]
         left, top = sheet.left, sheet.step_top
         np.testing.assert_array_equal(frame[top : top + word.shape[0], left : left + word.shape[1]], word)
 
@@ -213,8 +213,8 @@ def test_verdicts_titles_and_notes_stand_in_every_frame():
             x, y = sheet.at[r, c][0]
             over = frame[y - sheet.head : y, x : x + sheet.side]
             for text, bold in ((f"seed {c}", True), (note, False), (f"ends: {scene.verdict}", False)):
-                assert holds(over, pixel_text.written(text, sheet.over_font, bold)), text
-        assert holds(frame[: sheet.top], pixel_text.written("all seeds", sheet.font, True))
+                assert holds(over, pixel_text.text_pixels(text, sheet.over_font, bold)), text
+        assert holds(frame[: sheet.top], pixel_text.text_pixels("all seeds", sheet.font, True))
 
 
 def test_small_multiples_waste_little():
