@@ -155,10 +155,12 @@ def list_names(
     as_json: Annotated[bool, typer.Option("--json", help="as one JSON object")] = False,
 ) -> None:
     """Show every target, loss, penalty, update rule, optimiser, preset, study and whatever else has a name."""
+    from dynamics.games.initial_weights import INITS
     from dynamics.games.losses import LOSSES
-    from dynamics.games.networks import ACTIVATIONS, INITS
+    from dynamics.games.networks import ACTIVATIONS
+    from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
-    from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.games.update_rules import UPDATES
     from dynamics.settings.presets import PRESETS
     from dynamics.settings.setting import SCORE_GROUPS, USUAL_WEIGHTS
     from dynamics.studies import questions

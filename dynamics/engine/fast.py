@@ -31,7 +31,7 @@ from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
 from dynamics.games.losses import make_loss
 from dynamics.games.networks import MLP, make_pair
-from dynamics.games.updates import make_optimizer
+from dynamics.games.optimizers import make_optimizer
 from dynamics.settings.setting import Setting
 from dynamics.targets.sampling import draw_real, target_for
 

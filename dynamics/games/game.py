@@ -2,7 +2,7 @@
 
 Losses are functions of both players' parameters (M, P) and of a batch, so that update rules can look at parameters
 other than the present ones, differentiate through steps, and be tried on games of two numbers with a known answer
-(verify.py). A player is anything with parameters `flat` (M, P) and outputs `at(flat, x)`: `GAN.MLP`, or less.
+(theory/). A player is anything with parameters `flat` (M, P) and outputs `at(flat, x)`: `networks.MLP`, or less.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from dynamics.games.losses import make_loss
+from dynamics.games.optimizers import State, make_optimizer
 from dynamics.games.penalties import PENALTIES, Judge, Points, clip, consensus, label_smoothing, noise_std
-from dynamics.games.updates import UPDATES, Alternating, State, make_optimizer
+from dynamics.games.update_rules import UPDATES, Alternating
 from dynamics.settings.setting import Setting
 
 
@@ -248,7 +249,7 @@ class Game:
 
     @property
     def directions(self) -> State:
-        """By which D's weights are normalised (see GAN.py); none where they are not."""
+        """By which D's weights are normalised (see networks.py); none where they are not."""
         return tuple(vector for pair in getattr(self.D, "directions", ()) for vector in pair)
 
     @contextlib.contextmanager

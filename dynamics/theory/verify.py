@@ -23,8 +23,8 @@ from dynamics.games import penalties
 from dynamics.games.game import Game
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import MLP
+from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.games.penalties import PENALTIES, Points
-from dynamics.games.updates import OPTIMIZERS
 from dynamics.settings.setting import Setting
 from dynamics.theory import exact
 from dynamics.theory.diracgame import METHODS, SCHEDULES, Tick, Walk, dirac, losses, more, verdict_of, walks

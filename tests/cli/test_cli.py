@@ -1102,10 +1102,12 @@ def test_a_run_interrupted_while_drawing_can_be_rendered(tmp_path, monkeypatch, 
 
 
 def test_list_shows_every_name_of_every_registry(capsys):
+    from dynamics.games.initial_weights import INITS
     from dynamics.games.losses import LOSSES
-    from dynamics.games.networks import ACTIVATIONS, INITS
+    from dynamics.games.networks import ACTIVATIONS
+    from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
-    from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.games.update_rules import UPDATES
     from dynamics.settings.presets import PRESETS
     from dynamics.settings.setting import SCORE_GROUPS
     from dynamics.studies import questions

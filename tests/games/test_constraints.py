@@ -10,7 +10,7 @@ from dynamics.base.curves import Curves
 from dynamics.engine.reference import AutogradStack
 from dynamics.engine.training import train_stack
 from dynamics.games.networks import MLP, discriminators
-from dynamics.games.updates import UPDATES
+from dynamics.games.update_rules import UPDATES
 from dynamics.settings.setting import OptionError, Setting
 from dynamics.theory.minigames import make_game, plain, play
 

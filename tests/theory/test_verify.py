@@ -13,11 +13,12 @@ from PIL import Image
 
 from dynamics.cli import app as command_line
 from dynamics.engine.reference import AutogradStack
-from dynamics.games import game, losses, penalties, updates
+from dynamics.games import game, losses, optimizers, penalties, update_rules
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import MLP
+from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.games.penalties import PENALTIES
-from dynamics.games.updates import OPTIMIZERS, UPDATES
+from dynamics.games.update_rules import UPDATES
 from dynamics.theory import diracgame, exact, minigames, verify
 from dynamics.theory.diracgame import METHODS
 from dynamics.theory.minigames import Row
@@ -304,7 +305,7 @@ def broken_unrolled(self):  # does not differentiate through D's steps
 
 
 def broken_lookahead(self):  # goes all the way back
-    updates.Alternating.step(self)
+    update_rules.Alternating.step(self)
     self.steps += 1
     if int(self.steps) % self.game.lookahead_k == 0:
         for player, slow in self.slow.items():
@@ -319,12 +320,12 @@ def broken_momentum(self, flat, gradient, state):  # an average instead of a sum
 @pytest.mark.parametrize(
     ("names", "kind", "method", "instead"),
     [
-        (("simultaneous",), updates.Simultaneous, "descend_g", updates.Alternating.descend_g),
-        (("optimistic",), updates.Optimistic, "_descend", broken_optimistic),
-        (("extragradient",), updates.Extragradient, "step", broken_extragradient),
-        (("unrolled, 5 steps",), updates.Unrolled, "descend_g", broken_unrolled),
-        (("lookahead, k 5, α 0.5",), updates.Lookahead, "step", broken_lookahead),
-        (("momentum 0.5, alternating", "momentum −0.5, simultaneous"), updates.Momentum, "ahead", broken_momentum),
+        (("simultaneous",), update_rules.Simultaneous, "descend_g", update_rules.Alternating.descend_g),
+        (("optimistic",), update_rules.Optimistic, "_descend", broken_optimistic),
+        (("extragradient",), update_rules.Extragradient, "step", broken_extragradient),
+        (("unrolled, 5 steps",), update_rules.Unrolled, "descend_g", broken_unrolled),
+        (("lookahead, k 5, α 0.5",), update_rules.Lookahead, "step", broken_lookahead),
+        (("momentum 0.5, alternating", "momentum −0.5, simultaneous"), optimizers.Momentum, "ahead", broken_momentum),
     ],
 )
 def test_a_broken_rule_fails(names, kind, method, instead, monkeypatch):
@@ -337,9 +338,9 @@ def test_a_broken_rule_fails(names, kind, method, instead, monkeypatch):
 
 
 def test_players_that_alternate_the_other_way_round_fail(monkeypatch):
-    begin, step = updates.Alternating.begin, updates.Alternating.step
-    monkeypatch.setattr(updates.Alternating, "begin", step)
-    monkeypatch.setattr(updates.Alternating, "step", begin)
+    begin, step = update_rules.Alternating.begin, update_rules.Alternating.step
+    monkeypatch.setattr(update_rules.Alternating, "begin", step)
+    monkeypatch.setattr(update_rules.Alternating, "step", begin)
     assert "alternating" in failed(verify.conserved())
 
 
@@ -352,7 +353,7 @@ def test_optimisers_and_averages_that_are_broken_fail(monkeypatch):
         self.average.lerp_(self.G.flat, float(self.decay))
         return seen
 
-    monkeypatch.setattr(updates.Momentum, "ahead", broken_momentum)
+    monkeypatch.setattr(optimizers.Momentum, "ahead", broken_momentum)
     monkeypatch.setattr(AutogradStack, "generator_step", newest)
     assert failed(verify.optimisers()) == {"momentum", "ema"}
 
@@ -438,7 +439,7 @@ def test_players_at_once_that_alternate_fail_on_the_dirac_game(monkeypatch):
         diracgame, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)}
     )
     monkeypatch.setattr(diracgame, "ROUNDS", 200)
-    monkeypatch.setattr(updates.Simultaneous, "descend_g", updates.Alternating.descend_g)
+    monkeypatch.setattr(update_rules.Simultaneous, "descend_g", update_rules.Alternating.descend_g)
     rows = diracgame.dirac(diracgame.walks(("R1 0.3",)))
     assert {row.what.partition(":")[0] for row in rows if not row.passed} >= {"area a round", "radius a round"}
 
