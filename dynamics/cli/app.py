@@ -164,7 +164,7 @@ def list_names(
     from dynamics.settings.presets import PRESETS
     from dynamics.settings.setting import SCORE_GROUPS, USUAL_WEIGHTS
     from dynamics.studies import questions
-    from dynamics.targets.sampling import TARGETS
+    from dynamics.targets.registry import TARGETS
 
     def first_line(function: Any) -> str:
         return (inspect.getdoc(function) or "").partition("\n")[0].rstrip(".")
@@ -374,7 +374,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             asked.out = str(next(path for path in numbered(dated) if not path.exists()))
         _print_plan(asked)
         return
-    from dynamics.targets.userdata import notes_of
+    from dynamics.targets.user_files import notes_of
 
     for name, note in notes_of(asked.study.settings).items() if not asked.quiet else ():
         _note(f"{name}: {note}")
@@ -423,7 +423,7 @@ def _print_lines(path: Path) -> None:
 def _print_plan(asked: Asked) -> None:
     from dynamics.runner.results import manifest, setting_names
     from dynamics.runner.running import plan
-    from dynamics.targets.userdata import notes_of
+    from dynamics.targets.user_files import notes_of
 
     members, stacks = plan(asked.study)
     if asked.json:

@@ -30,8 +30,8 @@ from dynamics.games.losses import make_loss
 from dynamics.games.penalties import noise_std
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Mixture, Target
-from dynamics.targets.owntargets import OwnMixture, Raster, Scatter
-from dynamics.targets.sampling import Checkerboard, Circles, Curve
+from dynamics.targets.file_targets import GeneralMixture, Raster, Scatter
+from dynamics.targets.toy_shapes import Checkerboard, Circles, Curve
 
 _BLURRED = (Mixture, Curve, Circles, Checkerboard, Scatter, Raster)  # targets that are something blurred by their std
 
@@ -68,7 +68,7 @@ def blurred(target: Target, deviation: float) -> Target | None:
     if deviation == 0:
         return target
     std = math.hypot(target.std, deviation)
-    if isinstance(target, OwnMixture):
+    if isinstance(target, GeneralMixture):
         return dataclasses.replace(target, std=std, covariances=target.covariances + deviation**2 * np.eye(2))
     return dataclasses.replace(target, std=std) if type(target) in _BLURRED else None
 

@@ -101,7 +101,8 @@ from dynamics.games.networks import MLP
 from dynamics.games.penalties import label_smoothing
 from dynamics.games.played import blurred, log_ratio, noise, smoothing, spread_of
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import Target, target_for
+from dynamics.targets.densities import Target
+from dynamics.targets.registry import target_for
 
 _COARSEST, _FINEST = 5, 11  # levels of the quadtree: 2^level cells a side
 _MASS, _LOSS = 1 / 400, 2e-5  # a cell is cut above either

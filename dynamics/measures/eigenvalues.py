@@ -59,7 +59,8 @@ from dynamics.games.game import Batch, Game
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.penalties import consensus
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import draw_real, target_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.sampling import draw_real
 
 SCORES = ("spectrum_rotation", "spectrum_contraction", "spectrum_period", "spectrum_expansion")
 PROBE = 512

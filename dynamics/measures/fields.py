@@ -61,7 +61,8 @@ from dynamics.games.losses import Loss, make_loss
 from dynamics.games.networks import MLP, plain_pair
 from dynamics.games.played import blurred, noise, smoothing
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import Target, target_for
+from dynamics.targets.densities import Target
+from dynamics.targets.registry import target_for
 
 _CHUNK = 2048  # points a call: activations stay in the cache
 _AMONG = 9  # 2^9 points of each kind, beside which a Wasserstein critic is read

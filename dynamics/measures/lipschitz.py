@@ -44,7 +44,7 @@ from torch.func import functional_call
 from dynamics.games.networks import MLP
 from dynamics.measures.transport import w1_between
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import target_for
+from dynamics.targets.registry import target_for
 
 # Largest |slope| of each activation. Maxout's is the largest of each unit's pieces, which changes no more than they do.
 # The slope of silu, x σ(x), is largest where x tanh(x / 2) = 2, x = 2y with y the root of y tanh y = 1: (1 + y) / 2

@@ -39,7 +39,7 @@ import torch
 from scipy import special
 
 from dynamics.base.streams import Streams
-from dynamics.targets.sampling import Target
+from dynamics.targets.densities import Target
 
 SCORES: dict[str, str] = {
     "modes_covered": "modes covered",

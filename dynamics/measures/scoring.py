@@ -21,7 +21,9 @@ from dynamics.measures.critic import critic_scores, slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import Target, draw_real, target_for
+from dynamics.targets.densities import Target
+from dynamics.targets.registry import target_for
+from dynamics.targets.sampling import draw_real
 
 SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores; "" is always measured
     "": tuple(metrics.SCORES),

@@ -32,7 +32,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from dynamics.targets.sampling import Target
+from dynamics.targets.densities import Target
 
 EXACT = 256  # samples of a member that w2 assigns: its time grows almost as their cube
 # A prime: with 32 the rule would see a ring of 8 modes from 4 different sides only, and be 1 % off; with 31, 0.1 %

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dynamics.measures.metrics import EVALUATION, target_mean, total_variance
-from dynamics.targets.sampling import Target
+from dynamics.targets.densities import Target
 
 VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "lost", "still learning")
 

@@ -27,9 +27,9 @@ from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights
 from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, is_file
 from dynamics.store.checkpoints import DONE, Place, newest
 from dynamics.store.folder import RunFolder
-from dynamics.targets.placing import four_digits
-from dynamics.targets.sampling import target_for
-from dynamics.targets.userdata import placing_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.user_files import placing_for
+from dynamics.targets.user_units import four_digits
 
 STACK = 8  # members a task on the general path of a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows

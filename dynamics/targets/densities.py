@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dynamics.base.streams import Streams
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.targets.user_units import PLANE, Placing
 
 
 class Modes(NamedTuple):

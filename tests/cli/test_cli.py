@@ -181,7 +181,7 @@ def test_a_spread_that_is_none(option, value, refused):
 
 @pytest.mark.parametrize(("option", "value", "std"), [("--std", "0.009", "0.009"), ("--variance", "1.1e6", "1049")])
 def test_a_spread_that_no_built_in_mode_takes(option, value, std, refused):
-    """A user's file has its own units: there, as much may be little (tests/test_userdata.py)."""
+    """A user's file has its own units: there, as much may be little (tests/test_user_files.py)."""
     words = f"a standard deviation must be at least 0.01 and at most 1000, not {std}"
     refused(["--mode", "ring_8", option, value], f"{option} with --mode ring_8: {words}")
 
@@ -1111,7 +1111,7 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from dynamics.settings.presets import PRESETS
     from dynamics.settings.setting import SCORE_GROUPS
     from dynamics.studies import questions
-    from dynamics.targets.sampling import TARGETS
+    from dynamics.targets.registry import TARGETS
 
     registries = {
         "targets": [*TARGETS, "NAME.csv", "NAME.png", "NAME.toml"],

@@ -47,7 +47,7 @@ from dynamics.settings.setting import (
 )
 from dynamics.settings.toml_files import MOST_DOTS
 from dynamics.studies import questions
-from dynamics.targets.sampling import target_for
+from dynamics.targets.registry import target_for
 
 EXAMPLES = int(os.environ.get("FUZZ", "100"))
 many = settings(

@@ -11,7 +11,7 @@ from dynamics.games.game import Batch, Game
 from dynamics.games.losses import LOSSES, make_loss
 from dynamics.games.played import blurred, equilibrium, log_ratio, noise, smoothing, spread_of
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import TARGETS, make_target
+from dynamics.targets.registry import TARGETS, make_target
 from dynamics.theory.minigames import Fixed
 
 LABELLED = ["nonsaturating", "minimax", "lsgan", "alpha", "alpha_minimax"]

@@ -13,7 +13,7 @@ from dynamics.games.losses import LOSSES
 from dynamics.games.networks import discriminators, generators
 from dynamics.measures.critic import Cells, _cut_to, _ratio_slopes, cells, critic_scores, generated_masses, slope_scores
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 LOGARITHMIC = ["nonsaturating", "minimax"]
 WITH_OPTIMUM = [name for name in LOSSES if LOSSES[name].optimal_logit]

@@ -15,7 +15,7 @@ from dynamics.measures import fields
 from dynamics.measures.fields import as_probability, discriminator_field, latent_map, optimal_field, pull, stack_of
 from dynamics.pictures.plates import grid_points
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 DETERMINED = ["nonsaturating", "minimax", "lsgan"]  # the optimal output tells p / (p + g)
 POINTS = grid_points(6.0, 48)

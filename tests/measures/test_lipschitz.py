@@ -11,7 +11,7 @@ from dynamics.games.networks import ACTIVATIONS, MLP, discriminators, generators
 from dynamics.measures.lipschitz import STEEPEST, critic_distance, lipschitz_bounds, lipschitz_scores
 from dynamics.measures.transport import w1_between
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 GRID, SECANT, UPPER = BOUNDS = ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper")
 DISTANCES = ("w1", "w1_critic", "w1_lower")

@@ -18,7 +18,8 @@ from dynamics.reports.tables import columns_of, text_table
 from dynamics.runner.results import summary_rows
 from dynamics.runner.running import resolve, run_study
 from dynamics.settings.setting import SCORE_GROUPS, Setting, Study
-from dynamics.targets.sampling import draw_real, make_target
+from dynamics.targets.registry import make_target
+from dynamics.targets.sampling import draw_real
 
 BASE = Setting(hidden=4, batch_size=16)
 SETTINGS = [dataclasses.replace(BASE, mode=mode, std=0.3) for mode in ("ring_8", "mixture", "swiss_roll", "mixture")]

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from dynamics.base.streams import Streams
 from dynamics.measures import transport
 from dynamics.measures.transport import DIRECTIONS, EXACT, sliced_w2, w1, w1_between, w2
-from dynamics.targets.sampling import TARGETS, make_target
+from dynamics.targets.registry import TARGETS, make_target
 
 GAUSSIAN = make_target("gaussian")
 CENTRE, STD = np.array([2.0, 2.0]), 1.2

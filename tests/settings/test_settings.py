@@ -24,12 +24,12 @@ from dynamics.settings.setting import (
     parse,
     parse_several,
 )
-from dynamics.targets import sampling
+from dynamics.targets.registry import TARGETS
 
 
 def test_names_are_those_of_the_registries():
     registries = {
-        "mode": sampling.TARGETS,
+        "mode": TARGETS,
         "loss": losses.LOSSES,
         "penalty": penalties.PENALTIES,
         "optimizer": optimizers.OPTIMIZERS,

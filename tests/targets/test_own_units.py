@@ -19,8 +19,8 @@ from dynamics.pictures.plates import axis_ticks, plane_ticks
 from dynamics.runner.results import load, setting_labels, setting_names
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
-from dynamics.targets.placing import PLANE, Placing, four_digits
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
+from dynamics.targets.user_units import PLANE, Placing, four_digits
 
 ROOT = Path(__file__).parents[2]
 SCALE, MIDDLE = 0.125, (60.0, -50.0)  # binary numbers, so that both ways are exact

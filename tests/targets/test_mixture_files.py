@@ -19,13 +19,13 @@ from dynamics.measures import metrics
 from dynamics.measures.metrics import measure, null_scores, score, total_variance
 from dynamics.measures.transport import w2
 from dynamics.settings.setting import OptionError, Setting
-from dynamics.targets import userdata
+from dynamics.targets import user_files
 from dynamics.targets.densities import Mixture
-from dynamics.targets.mixtures import MOST_MODES, Blend
-from dynamics.targets.owntargets import OwnMixture
-from dynamics.targets.placing import PLANE, DataError
-from dynamics.targets.sampling import TARGETS, make_target, target_for
-from dynamics.targets.userdata import read
+from dynamics.targets.file_targets import GeneralMixture
+from dynamics.targets.mixture_files import MOST_MODES, Blend
+from dynamics.targets.registry import TARGETS, make_target, target_for
+from dynamics.targets.user_files import read
+from dynamics.targets.user_units import PLANE, DataError
 
 BUILT_IN = [mode for mode in TARGETS if isinstance(make_target(mode), Mixture)]
 CENTRES = np.array([[3.0, 3.0], [-3.0, 2.0], [0.0, -3.5]])
@@ -38,7 +38,7 @@ def toml(tmp_path: Path) -> Callable[[str | bytes], str]:
     def write(text: str | bytes) -> str:
         path = tmp_path / "mine.toml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        userdata._read.cache_clear()  # a clock may not tell two writes apart
+        user_files._read.cache_clear()  # a clock may not tell two writes apart
         return str(path)
 
     return write
@@ -96,7 +96,7 @@ def test_a_built_in_mixture_written_down_is_that_mixture(toml: Any, mode: str, g
     }
     text = written(np.array(built_in.centres), **rest[given])
     own = make_target(toml(text), std if given == "--std" else None)
-    assert isinstance(own, OwnMixture)
+    assert isinstance(own, GeneralMixture)
     if mode == "gaussian" and given != "--std":
         assert own.placing.stays
     if own.placing.stays:
@@ -371,7 +371,7 @@ many = hypothesis.settings(
 
 def holds_or_is_refused(path: Path, content: bytes) -> Blend | None:
     path.write_bytes(content)
-    userdata._read.cache_clear()
+    user_files._read.cache_clear()
     try:
         data = read(str(path))
     except DataError as error:

@@ -19,7 +19,7 @@ import numpy as np
 
 from dynamics.settings.setting import LEAST_STD, MOST_STD, near, quoted, shown
 from dynamics.settings.toml_files import TomlError, read_toml
-from dynamics.targets.placing import HALF, LARGEST, NARROW, PLANE, Placing, placing_of, refused
+from dynamics.targets.user_units import HALF, LARGEST, NARROW, PLANE, Placing, placing_of, refused
 
 MOST_MODES = 1000
 LEAST_WEIGHT = 1e-9  # of a mode, of all

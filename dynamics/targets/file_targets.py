@@ -1,6 +1,6 @@
 """Targets from a user's own files: points, a picture, a mixture of Gaussians.
 
-What `userdata` reads becomes a distribution here: a Gaussian about each point or cell, or the mixture as it is given.
+What `user_files` reads becomes a distribution here: a Gaussian about each point or cell, or the mixture as it is given.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dynamics.targets.cell_grid import Grid
 from dynamics.targets.densities import Copies, Modes, Target, index_of, log_gaussians, logsumexp, round_up
-from dynamics.targets.mixtures import Blend
-from dynamics.targets.placing import Placing
-from dynamics.targets.userdata import Grid, Points
+from dynamics.targets.mixture_files import Blend
+from dynamics.targets.point_files import PointCloud
+from dynamics.targets.user_units import Placing
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Scatter(Target):
     It has no modes: a point is not a peak.
     """
 
-    points: Points
+    points: PointCloud
 
     @property
     def placing(self) -> Placing:
@@ -179,7 +180,7 @@ class Raster(Target):
 
 
 @dataclass(frozen=True, eq=False)
-class OwnMixture(Target):
+class GeneralMixture(Target):
     """Gaussians, each of a weight and covariance of its own: p(x) = Σ_k w_k N(x; μ_k, Σ_k).
 
     With Σ_k = L_k L_kᵀ, L_k lower triangular, a point is μ_k + L_k noise. ``std`` is the least standard deviation of
