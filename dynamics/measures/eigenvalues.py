@@ -71,12 +71,12 @@ _TURNS = 1e-6  # radians a round: less is rounding
 _TOLERANCE = 1e-4
 _BASIS, _RESTARTS = 40, 6  # vectors that ARPACK works with, and how often it begins again
 
-Pair = tuple[Tensor, Tensor]  # of G's numbers and of D's
+PerPlayer = tuple[Tensor, Tensor]  # of G's numbers and of D's
 State = dict[str, Tensor]
 
 
 def spectrum_scores(
-    players: tuple[MLP, MLP], rates: Pair, settings: Sequence[Setting], seeds: Sequence[int], step: int
+    players: tuple[MLP, MLP], rates: PerPlayer, settings: Sequence[Setting], seeds: Sequence[int], step: int
 ) -> dict[str, np.ndarray]:
     """The `SCORES` of the M pairs of two stacks, each (M,).
 
@@ -89,11 +89,11 @@ def spectrum_scores(
         if setting.rule != "unrolled":
             game = member_game(players, m, setting, seed, step)
             own = (_row(rates[0], m), _row(rates[1], m))
-            found[:, m] = told(*multipliers(game, own))
+            found[:, m] = scores_of(*multipliers(game, own))
     return dict(zip(SCORES, found, strict=True))
 
 
-def told(turning: np.ndarray, largest: np.ndarray) -> tuple[float, float, float, float]:
+def scores_of(turning: np.ndarray, largest: np.ndarray) -> tuple[float, float, float, float]:
     """The `SCORES`, from `multipliers`."""
     sizes = np.abs(np.concatenate([turning, largest]))
     expansion = float(sizes.max() - 1) if len(sizes) else np.nan
@@ -104,7 +104,7 @@ def told(turning: np.ndarray, largest: np.ndarray) -> tuple[float, float, float,
     return float(np.angle(pair)), float(np.abs(pair)), float(2 * np.pi / np.angle(pair)), expansion
 
 
-def multipliers(game: Game, rates: Pair) -> tuple[np.ndarray, np.ndarray]:
+def multipliers(game: Game, rates: PerPlayer) -> tuple[np.ndarray, np.ndarray]:
     """Complex multipliers a round of a game of one pair, float64 throughout, about its present parameters.
 
     First those of the five pairs of largest imaginary part, one of each, at most 5; then the largest, at most 2.
@@ -170,7 +170,7 @@ class Round:
     ``FloatingPointError``.
     """
 
-    def __init__(self, game: Game, rates: Pair) -> None:
+    def __init__(self, game: Game, rates: PerPlayer) -> None:
         self.game, self.rule, self.learners = game, game.setting.rule, [p for p in "gd" if game.plays(p)]
         self.rates = dict(zip("gd", rates, strict=True))
         g, d = (flat.detach().clone().requires_grad_() for flat in (game.g, game.d))

@@ -57,9 +57,9 @@ import torch
 from scipy import special
 from torch import Tensor
 
+from dynamics.games.best_answer import blurred, noise_stds, smoothing
 from dynamics.games.losses import Loss, make_loss
 from dynamics.games.networks import MLP, plain_pair
-from dynamics.games.played import blurred, noise, smoothing
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Target
 from dynamics.targets.registry import target_for
@@ -129,7 +129,7 @@ def optimal_field(
     negligible = 2 * (_NEGLIGIBLE if mesh else _NEGLIGIBLE_SOBOL) / (side * len(points)) ** 2
     cells = np.arange(len(points))
     wider = np.maximum(0, 1 - np.abs(cells[:, None] - cells) / _WIDER) / _WIDER
-    noises = [noise([s], step).item() for s, step in zip(settings, steps or [0] * len(settings), strict=True)]
+    noises = [noise_stds([s], step).item() for s, step in zip(settings, steps or [0] * len(settings), strict=True)]
     labels, images = smoothing(settings).numpy(), _images(G, mesh)
     for field, setting, own, label, image in zip(fields, settings, noises, labels, images, strict=True):
         # so many cells beyond the grid, from which noise brings points to it; halves of cells where it is less than one

@@ -1,9 +1,9 @@
 """A stack looked at: every score that is asked for, of all its members at one snapshot.
 
 metrics.py scores samples by the modes and density that they should have, transport.py by how far they would have to be
-moved, critic.py the discriminator by the best one, lipschitz.py how steep it is, spectrum.py how the game turns. They
-come together here, by the groups of `settings.SCORE_GROUPS`, and "ema": the samples' scores of the average of G's
-weights, where a setting keeps one.
+moved, critic_gap.py and critic_slopes.py the discriminator by the best one, lipschitz.py how steep it is,
+eigenvalues.py how the game turns. They come together here, by the groups of `settings.SCORE_GROUPS`, and "ema": the
+samples' scores of the average of G's weights, where a setting keeps one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import torch
 from dynamics.base.streams import Streams
 from dynamics.engine.training import Snapshot
 from dynamics.measures import eigenvalues, metrics
-from dynamics.measures.critic import critic_scores, slope_scores
+from dynamics.measures.critic_gap import critic_scores
+from dynamics.measures.critic_slopes import slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.settings.setting import Setting

@@ -1,4 +1,4 @@
-"""The game as it is played: what a setting's options make of the two densities before D answers, and of its answer.
+"""D's best answer in the game as it is played: what a setting's options make of both densities, and of the answer.
 
 D's best answer to a G follows from the real density p and the generated one q, but not all games give it those:
 
@@ -41,7 +41,7 @@ def smoothing(settings: Sequence[Setting]) -> Tensor:
     return torch.tensor([s.penalties.get("label_smoothing", 0.0) for s in settings], dtype=torch.float64)
 
 
-def noise(settings: Sequence[Setting], step: int) -> np.ndarray:
+def noise_stds(settings: Sequence[Setting], step: int) -> np.ndarray:
     """Standard deviation of the noise on all that D judges after `step` generator steps, (M,), data units."""
     weights = torch.tensor([s.penalties.get("instance_noise", 0.0) for s in settings], dtype=torch.float64)
     return noise_std(weights, step, settings[0].anneal).numpy()
@@ -73,7 +73,7 @@ def blurred(target: Target, deviation: float) -> Target | None:
     return dataclasses.replace(target, std=std) if type(target) in _BLURRED else None
 
 
-def spread_of(frequency: np.ndarray, variance: float) -> np.ndarray:
+def noise_transform(frequency: np.ndarray, variance: float) -> np.ndarray:
     """Fourier transform of noise on a grid, of a variance in squares of its side: at radians a side, the same shape.
 
     From two sides on that of N(0, variance). Below, where a Gaussian is too narrow for the grid, that of the discrete
