@@ -398,7 +398,7 @@ def _print_outcome(results: Any, path: Path, as_json: bool) -> None:
     """A finished run's outcome on stdout. Raises `RunFailed` where members have none."""
     from dynamics.reports.comparisons import comparison_rows
     from dynamics.reports.tables import text_table
-    from dynamics.store.folder import strict
+    from dynamics.store.json_values import strict
 
     if as_json:
         outcome = {"run": str(path), "comparison": comparison_rows(results), "failures": results.failures}

@@ -26,7 +26,8 @@ from dynamics.base.files import NotARun
 from dynamics.base.intervals import REAL, Estimate, Range, mean_interval, share_interval
 from dynamics.settings.budget import CURVE_POINTS, steps_of
 from dynamics.settings.setting import FIELDS, Look, OptionError, Setting, Study, default, is_file, is_mixture
-from dynamics.store.folder import MANIFEST, RunFolder, is_inside, printable, reason
+from dynamics.store.folder import MANIFEST, RunFolder
+from dynamics.store.foreign_text import is_inside, printable, reason
 from dynamics.targets.file_copies import copy_into_run, same_contents
 from dynamics.targets.file_names import KEPT, copy_path, mode_in_run, safe_name
 from dynamics.targets.user_files import notes_of, placing_for, target_title

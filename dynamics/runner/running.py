@@ -25,7 +25,7 @@ from dynamics.runner.results import Member, Results, clash, load, options_told, 
 from dynamics.runner.tasks import Stack, about, check_checkpoint, train_task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
 from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, is_file
-from dynamics.store.checkpoints import DONE, Place, newest
+from dynamics.store.checkpoints import DONE, CheckpointPlace, newest
 from dynamics.store.folder import RunFolder
 from dynamics.targets.registry import target_for
 from dynamics.targets.user_files import placing_for
@@ -240,7 +240,7 @@ def run_study(
         if keep is None:
             missing.append(stack)
             continue
-        place = Place(keep, index, study.checkpoint, about(stack))
+        place = CheckpointPlace(keep, index, study.checkpoint, about(stack))
         start, arrays = newest(place, functools.partial(check_checkpoint, stack), tell)
         if start == place.path(DONE):
             enter(stack, arrays)
