@@ -291,7 +291,8 @@ def verify_methods(
     from dynamics.base.files import new_file
     from dynamics.base.progress import progress_on
     from dynamics.runner.running import usable_cores
-    from dynamics.theory.verify import TICKS, as_record, check, draw, table
+    from dynamics.theory.verify import TICKS, check
+    from dynamics.theory.verify_output import as_record, draw, table
 
     with progress_on(sys.stderr, quiet)("verifying", TICKS) as advance:
         found = check(advance, usable_cores())

@@ -2,8 +2,8 @@
 
 A checkpoint is arrays by name in a `.npz` that anything reads, stored as they are, closed by the SHA-256 of all that
 comes before it: one flipped bit, and it is refused. Nothing in it can be executed, and nothing is allocated on the word
-of the file alone (`safe_arrays.read_arrays`). Beside the arrays it says what it is of. The last two of a task are kept; when
-the task ends, what it came to takes their place.
+of the file alone (`safe_arrays.read_arrays`). Beside the arrays it says what it is of. The last two of a task are kept;
+when the task ends, what it came to takes their place.
 """
 
 from __future__ import annotations

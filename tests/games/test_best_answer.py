@@ -12,7 +12,7 @@ from dynamics.games.game import Batch, Game
 from dynamics.games.losses import LOSSES, make_loss
 from dynamics.settings.setting import Setting
 from dynamics.targets.registry import TARGETS, make_target
-from dynamics.theory.minigames import Fixed
+from dynamics.theory.two_number_games import FixedSource
 
 LABELLED = ["nonsaturating", "minimax", "lsgan", "alpha", "alpha_minimax"]
 ONE = torch.ones(1, 1, dtype=torch.float64)
@@ -144,7 +144,7 @@ class Copies:
 
 def games(setting, D):
     """As many games as D has members, and a batch in which real and generated points are the same 64."""
-    source = Fixed(2, 64)
+    source = FixedSource(2, 64)
     game = Game(Copies(len(D.flat)), D, [setting] * len(D.flat), source)
     x = torch.randn(1, 64, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x = x.expand(len(D.flat), -1, -1)
