@@ -92,8 +92,14 @@ class Game:
     def state(self) -> dict[str, State]:
         """Everything that a step changes: what a game is resumed from, beside its random numbers."""
         means = (self.d_means, self.g_mean)
-        own = {"g": (self.g,), "d": (self.d,), "directions": self.directions, "rule": self.rule.state, "means": means}
-        return own | {f"optimizer_{player}": optimizer.state for player, optimizer in self.optimizers.items()}
+        tensors = {
+            "g": (self.g,),
+            "d": (self.d,),
+            "directions": self.directions,
+            "rule": self.rule.state,
+            "means": means,
+        }
+        return tensors | {f"optimizer_{player}": optimizer.state for player, optimizer in self.optimizers.items()}
 
     # --- batches -----------------------------------------------------------------------------------------------------
 
@@ -191,8 +197,8 @@ class Game:
         g, d = (flat.detach().requires_grad_() for flat in (g, d))
         of_d, of_g = self.field(g, d, batch, record=record)
         together = (self.penalties["consensus"] * consensus(of_g, of_d)).sum()
-        own, flat = (of_d, d) if player == "d" else (of_g, g)
-        return own.detach() + torch.autograd.grad(together, flat)[0]
+        descended, flat = (of_d, d) if player == "d" else (of_g, g)
+        return descended.detach() + torch.autograd.grad(together, flat)[0]
 
     def field(self, g: Tensor, d: Tensor, batch: Batch, *, record: bool = False) -> tuple[Tensor, Tensor]:
         """Slopes of D's loss in d and of G's in g, without consensus, as functions of both: they can be differentiated.
@@ -256,12 +262,12 @@ class Game:
     def elsewhere(self, directions: State = ()) -> Iterator[None]:
         """For looks at D where it is not: its weights are normalised by these directions, if any, and by those of
         where it is `reach`ed; in the end by its own again."""
-        own = self.directions
+        present = self.directions
         self._direct(directions)
         try:
             yield
         finally:
-            self._direct(own)
+            self._direct(present)
 
     def reach(self, d: Tensor) -> Tensor:
         """Where D comes to be if it is moved to d, differentiable; only within `elsewhere`, where it is then looked

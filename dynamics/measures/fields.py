@@ -131,20 +131,20 @@ def optimal_field(
     wider = np.maximum(0, 1 - np.abs(cells[:, None] - cells) / _WIDER) / _WIDER
     noises = [noise_stds([s], step).item() for s, step in zip(settings, steps or [0] * len(settings), strict=True)]
     labels, images = smoothing(settings).numpy(), _images(G, mesh)
-    for field, setting, own, label, image in zip(fields, settings, noises, labels, images, strict=True):
+    for field, setting, deviation, label, image in zip(fields, settings, noises, labels, images, strict=True):
         # so many cells beyond the grid, from which noise brings points to it; halves of cells where it is less than one
-        margin = min(math.ceil(_FAR * own / side), _BEYOND * len(points))
-        parts = 2 if 0 < own < side else 1
+        margin = min(math.ceil(_FAR * deviation / side), _BEYOND * len(points))
+        parts = 2 if 0 < deviation < side else 1
         count, fine = (len(points) + 2 * margin) * parts, side / parts
         first = tuple(c - margin * side + (fine - side) / 2 for c in corner)
         target = target_for(setting)
         g = _generated(image, mesh, first, fine, count)
-        if (exact := blurred(target, own)) is not None:
+        if (exact := blurred(target, deviation)) is not None:
             p = _real(exact, corner, side, len(points))
         else:
-            p = _noisy(_real(target, first, fine, count), len(points), parts, margin, own / side)
-        if own > 0:
-            g = _noisy(g, len(points), parts, margin, own / side)
+            p = _noisy(_real(target, first, fine, count), len(points), parts, margin, deviation / side)
+        if deviation > 0:
+            g = _noisy(g, len(points), parts, margin, deviation / side)
         if not mesh:
             p, g = wider @ p @ wider, wider @ g @ wider
         total = p + g

@@ -158,15 +158,17 @@ class Cells:
         cells = [slice(*ends) for ends in itertools.pairwise(sizes)]
         both = np.stack([counts, mass], 1)
         wholes = [np.zeros((0, 2))]  # of the squares that are cut at each level, from the finest
-        for (of_cut, of_cells), (wider, _), here in zip(self.tree[:0:-1], self.tree[-2::-1], cells[:0:-1], strict=True):
-            parts = (np.concatenate([of_cut, of_cells]), np.concatenate([wholes[-1], both[here]]))
+        for (of_cut, of_cells), (wider, _), level_cells in zip(
+            self.tree[:0:-1], self.tree[-2::-1], cells[:0:-1], strict=True
+        ):
+            parts = (np.concatenate([of_cut, of_cells]), np.concatenate([wholes[-1], both[level_cells]]))
             wholes.append(np.stack([np.bincount(parts[0], v, len(wider)) for v in parts[1].T], 1))
         density = np.zeros(0)  # of the squares cut at a level, where it is to be even; else NaN
         even = np.full(len(mass), np.nan)
         side = 2 * self.half_width / 2**_COARSEST
-        for (of_cut, of_cells), whole, here in zip(self.tree, wholes[::-1], cells, strict=True):
+        for (of_cut, of_cells), whole, level_cells in zip(self.tree, wholes[::-1], cells, strict=True):
             wider = np.append(density, np.nan)  # at -1: what has no parent
-            even[here] = wider[of_cells]
+            even[level_cells] = wider[of_cells]
             spread = np.where(whole[:, 0] < _FEW, whole[:, 1] / side**2, np.nan)
             density = np.where(np.isnan(wider[of_cut]), spread, wider[of_cut])
             side /= 2
@@ -232,13 +234,13 @@ def _beyond(target: Target, centre: np.ndarray, side: np.ndarray, way: np.ndarra
 
     `way` (C, 2) is -1 or 1 where a square's strip goes outward in x or y, 0 where it is as wide as the square.
     """
-    far, share = np.polynomial.legendre.leggauss(6)
+    strip_nodes, share = np.polynomial.legendre.leggauss(6)
     outward = 3 * target.std  # from more than 3 std off all that is blurred by them; little of that is farther yet
     nodes, log_weights = [], []
     for axis in (0, 1):
         if way[:, axis].any():
             edge = centre[:, axis] + way[:, axis] * side / 2
-            nodes.append(edge[:, None] + way[:, axis, None] * outward * (1 + far) / 2)
+            nodes.append(edge[:, None] + way[:, axis, None] * outward * (1 + strip_nodes) / 2)
             log_weights.append(np.broadcast_to(np.log(share * outward / 2), nodes[-1].shape))
         else:
             nodes.append(centre[:, axis, None] + side[:, None] / 2 * _NODES3)

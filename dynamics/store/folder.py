@@ -162,7 +162,8 @@ class RunFolder:
         text = io.StringIO()
         names = list(columns or rows[0])
         writer, quoting = (
-            csv.DictWriter(text, names, lineterminator="\n", quoting=how) for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+            csv.DictWriter(text, names, lineterminator="\n", quoting=quotes)
+            for quotes in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
         )
         writer.writeheader()
         for row in rows:

@@ -105,11 +105,11 @@ class Raster(Target):
         mass, *lines = self._support
         (across, a), (up, b) = (self._bells(x[:, k : k + 1], line) for k, line in enumerate(lines))
         total = ((across @ mass) * up).sum(-1)
-        far = total <= math.exp(-300)
-        if not far.any():
+        beyond = total <= math.exp(-300)
+        if not beyond.any():
             return total.log() + a + b
-        log_sum = torch.where(far, 1.0, total).log() + a + b
-        return log_sum.index_put((far.nonzero().squeeze(-1),), self._log_far(x[far]))
+        log_sum = torch.where(beyond, 1.0, total).log() + a + b
+        return log_sum.index_put((beyond.nonzero().squeeze(-1),), self._log_far(x[beyond]))
 
     def _bells(self, x: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
         """exp(−(x − c)² / 2 std²) at x (n, 1) for each c of a line (I,), over e^top: (n, I), and top ≤ 0, (n,)."""
@@ -144,13 +144,13 @@ class Raster(Target):
         sums = []
         for start in range(0, len(at), 32):  # few at a time: each may have all cells as neighbours
             part = slice(start, start + 32)
-            found = tree.query_ball_point(at[part], reach[part])
-            found = [near or [k] for near, k in zip(found, nearest[part], strict=True)]
-            owner = torch.arange(len(found)).repeat_interleave(torch.tensor([len(near) for near in found]))
-            cell = torch.from_numpy(np.concatenate(found).astype(np.int64))
+            neighbours = tree.query_ball_point(at[part], reach[part])
+            neighbours = [near or [k] for near, k in zip(neighbours, nearest[part], strict=True)]
+            owner = torch.arange(len(neighbours)).repeat_interleave(torch.tensor([len(near) for near in neighbours]))
+            cell = torch.from_numpy(np.concatenate(neighbours).astype(np.int64))
             squares = (x[part][owner] - centres[cell]).square().sum(-1)
             terms = log_mass[cell] - squares / (2 * self.std**2)
-            top = torch.full((len(found),), -math.inf, dtype=terms.dtype)
+            top = torch.full((len(neighbours),), -math.inf, dtype=terms.dtype)
             top = top.scatter_reduce(0, owner, terms.detach(), "amax")
             total = torch.zeros_like(top).index_add(0, owner, (terms - top[owner]).exp())
             sums.append(total.log() + top)

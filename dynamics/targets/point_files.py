@@ -165,8 +165,8 @@ def _parsed(path: str, number: int, lines: list[str], separator: str | None) -> 
     except (ValueError, UserWarning):
         pass
     # slowly, to say which line is wrong, or to find that none is
-    found = [_pair(path, n, line, separator) for n, line in enumerate(lines, number) if line.strip()]
-    return np.array(found, np.float64).reshape(-1, 2)
+    pairs = [_pair(path, n, line, separator) for n, line in enumerate(lines, number) if line.strip()]
+    return np.array(pairs, np.float64).reshape(-1, 2)
 
 
 def _pair(path: str, number: int, line: str, separator: str | None) -> tuple[float, float]:

@@ -89,19 +89,19 @@ def _build(mode: str, std: float) -> Target:
     return TARGETS[mode].factory(std)
 
 
-def _of_file(path: str, own: float | None, invert: bool) -> Target:
+def _of_file(path: str, user_std: float | None, invert: bool) -> Target:
     data = read(path, invert=invert)
     if isinstance(data, Blend):
-        if data.covariances is not None and own is not None:
-            raise ValueError(f"{named(path)} says how wide its modes are; leave --std {own:.4g} out")
-        if data.covariances is None and own is None:
+        if data.covariances is not None and user_std is not None:
+            raise ValueError(f"{named(path)} says how wide its modes are; leave --std {user_std:.4g} out")
+        if data.covariances is None and user_std is None:
             raise refused(path, "has neither stds nor covariances; give a std, nothing else says how wide it is")
-    elif own is None and data.std is None:
+    elif user_std is None and data.std is None:
         raise refused(path, "all points are at one place; give a std, nothing else says how wide they are")
-    if own is None:
+    if user_std is None:
         return _build_from(path, data, None)
-    check_std(path, own, data.placing, SMOOTH * data.side if isinstance(data, Grid) else LEAST_STD)
-    return _build_from(path, data, float(own) * data.placing.scale)
+    check_std(path, user_std, data.placing, SMOOTH * data.side if isinstance(data, Grid) else LEAST_STD)
+    return _build_from(path, data, float(user_std) * data.placing.scale)
 
 
 @lru_cache(maxsize=64)

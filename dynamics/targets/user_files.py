@@ -29,16 +29,16 @@ def stamp(path: str) -> tuple[int, int]:
     Raises `DataError` for what is missing, not a file (a folder, a pipe), empty, or larger than `MOST_BYTES`.
     """
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError) as error:  # a name may hold what no file system takes
         raise refused(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a plain file"
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a plain file"
         raise refused(path, f"is {kind}; a file of points, a picture or a mixture is needed")
-    if not 0 < found.st_size <= MOST_BYTES:
-        size = f"has {found.st_size / 1e6:.0f} MB" if found.st_size else "is empty"
+    if not 0 < status.st_size <= MOST_BYTES:
+        size = f"has {status.st_size / 1e6:.0f} MB" if status.st_size else "is empty"
         raise refused(path, f"{size}; 1 byte to {MOST_BYTES // 10**6} MB can be read")
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def read(path: str, *, invert: bool = False) -> PointCloud | Grid | Blend:
@@ -58,13 +58,13 @@ def placing_for(setting: Setting) -> Placing:
 
 def notes_of(settings: Iterable[Setting]) -> dict[str, str]:
     """Of every user's file in settings, by what it is called: what has become of it, in words. Raises `DataError`."""
-    found = {}
+    notes = {}
     for s in settings:
         if is_file(s.mode):
             data = read(s.mode, invert=bool(s.invert))
             units = "" if data.placing.stays else "; shown, and asked for, in the file's own units"
-            found[target_title(s)] = f"{data.note}{units}"
-    return found
+            notes[target_title(s)] = f"{data.note}{units}"
+    return notes
 
 
 def target_title(setting: Setting) -> str:

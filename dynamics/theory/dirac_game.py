@@ -133,9 +133,9 @@ def _walk(task: tuple[tuple[str, ...], str], report: Tick) -> list[Walk]:
     starts = np.concatenate([_starts(METHODS[name]) for name in together])
     game = make_game(settings, starts, batch=METHODS[together[0]].batch)
     path = play(game, ROUNDS, generator_first=update == "alternating")
-    own = [path[:, 5 * k : 5 * k + 5] for k in range(len(together))]
+    paths = [path[:, 5 * k : 5 * k + 5] for k in range(len(together))]
     return [
-        Walk(p[:, 0], p[:, 1], p[:, 2:4] - METHODS[name].at, p[:, 4]) for p, name in zip(own, together, strict=True)
+        Walk(p[:, 0], p[:, 1], p[:, 2:4] - METHODS[name].at, p[:, 4]) for p, name in zip(paths, together, strict=True)
     ]
 
 

@@ -71,12 +71,12 @@ def jacobian_rows(
     expected: NDArray[np.complex128],
     setting: Setting,
     at: Sequence[float],
-    **how: Any,
+    **options: Any,
 ) -> list[Prediction]:
     """J's eigenvalues at a state, and that the field is 0 there: two rows, by differences and by autograd."""
 
     def make(starts: Array) -> Game:
-        return make_game([setting] * len(starts), np.asarray(starts), **how)
+        return make_game([setting] * len(starts), np.asarray(starts), **options)
 
     rows = []
     for by, jacobian, tolerance in (
@@ -185,9 +185,11 @@ def _courses(rounds: Mapping[str, Mapping[str, Walk]]) -> list[Prediction]:
         known = (closed_forms.gp_amplitude(1.0, 0.7),) * len(ends)
         rows.append(Prediction(SECTION, "WGAN-GP 1", "end radius: 2wk", known, ends, 1e-6))
     if "WGAN-GP 0.3" in rounds:
-        far = float(np.abs(rounds["WGAN-GP 0.3"]["alternating"].slow[-250:, 0]).max())
+        farthest = float(np.abs(rounds["WGAN-GP 0.3"]["alternating"].slow[-250:, 0]).max())
         known = (closed_forms.gp_amplitude(0.3, 0.7),)
-        rows.append(Prediction(SECTION, "WGAN-GP 0.3", "largest |θ|: 2wk(1 + q)/(1 − q), h 0.05", known, (far,), 0.02))
+        rows.append(
+            Prediction(SECTION, "WGAN-GP 0.3", "largest |θ|: 2wk(1 + q)/(1 − q), h 0.05", known, (farthest,), 0.02)
+        )
     return rows
 
 
@@ -248,6 +250,6 @@ def further_jacobians() -> list[Prediction]:
         ("consensus", "wasserstein: −γ ± i", {"loss": "wasserstein", "penalty": "consensus:0.2"}, (0, 0),
          closed_forms.of_consensus(0.2, 1), {}),
     )  # fmt: skip
-    for name, what, setting, at, expected, how in cases:
-        rows += jacobian_rows(section, name, what, expected, plain(**setting), at, **how)
+    for name, what, setting, at, expected, options in cases:
+        rows += jacobian_rows(section, name, what, expected, plain(**setting), at, **options)
     return rows

@@ -177,14 +177,16 @@ def eigenvalues(matrix: Array) -> list[complex]:
     return np.linalg.eigvals(matrix).astype(complex).tolist() if np.isfinite(matrix).all() else [math.nan, math.nan]
 
 
-def nearest(expected: Sequence[complex], found: Sequence[complex]) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
+def nearest(
+    expected: Sequence[complex], measured: Sequence[complex]
+) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
     """Two pairs of eigenvalues, the second in the order that is closer to the first."""
-    e, f = tuple(map(complex, expected)), tuple(map(complex, found))
+    e, f = tuple(map(complex, expected)), tuple(map(complex, measured))
     straight, crossed = (max(abs(e[0] - x), abs(e[1] - y)) for x, y in (f, f[::-1]))
     return e, f if straight <= crossed else f[::-1]
 
 
-def plain(loss: str, **how: Any) -> Setting:
+def plain(loss: str, **options: Any) -> Setting:
     """A game's setting: gradient descent, one step of either player, one point a batch, but for what is said."""
-    own: dict[str, Any] = {"loss": loss, "optimizer": "sgd", "d_steps": 1, "batch_size": 1, "lr": STEP}
-    return Setting(**own | how)
+    usual: dict[str, Any] = {"loss": loss, "optimizer": "sgd", "d_steps": 1, "batch_size": 1, "lr": STEP}
+    return Setting(**usual | options)

@@ -4,6 +4,7 @@ import cmath
 import dataclasses
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from scipy.stats import spearmanr
 
 from dynamics.engine.training import train_stack
 from dynamics.games.game import Game
+from dynamics.games.update_rules import UPDATES
 from dynamics.measures import eigenvalues
-from dynamics.measures.eigenvalues import Probe, Round, member_game, multipliers, scores_of, spectrum_scores
+from dynamics.measures.eigenvalues import LINEARISED, Probe, Round, member_game, multipliers, scores_of, spectrum_scores
 from dynamics.pictures.eigenvalue_charts import multipliers_figure, periods_figure
 from dynamics.runner.results import Member, Results
 from dynamics.settings.setting import Setting, Study
@@ -348,6 +350,14 @@ def test_unrolled_play_has_none():
     assert all(np.isnan(values).all() for values in found.values())
     with pytest.raises(ValueError, match="unrolled"):
         multipliers(member_game(last.players, 0, setting, 0, 20), rates())
+
+
+def test_a_rule_that_is_not_known_is_refused_and_every_known_one_is_of_the_registry():
+    setting = dataclasses.replace(SMALL)
+    object.__setattr__(setting, "update", "of tomorrow")
+    with pytest.raises(ValueError, match="of tomorrow play is not linearised"):
+        multipliers(SimpleNamespace(setting=setting), rates())
+    assert {*LINEARISED, "unrolled"} == set(UPDATES)
 
 
 def test_the_probe_is_the_same_at_every_look_and_fills_packs():
