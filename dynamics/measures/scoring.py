@@ -79,7 +79,7 @@ class Scorer:
             rows = [m for m, t in enumerate(self.targets) if t is target]
             samples = snapshot.samples[rows]
             measured = metrics.measure(samples, target)
-            every_score["sample_mean"][rows] = target.placing.own(measured.mean)
+            every_score["sample_mean"][rows] = target.placing.to_user(measured.mean)
             every_score["on_data"][rows], every_score["far_off"][rows] = measured.on_data, measured.far_off
             if measured.mass is not None and measured.shape is not None:
                 count = measured.mass.shape[1]

@@ -542,14 +542,14 @@ def _own_samples(results: Results) -> np.ndarray:
         return results.samples
     samples = results.samples.astype(np.float64)
     for m, placing in placings.items():
-        samples[:, m] = placing.own(samples[:, m])
+        samples[:, m] = placing.to_user(samples[:, m])
     return samples
 
 
 def _plane_samples(samples: np.ndarray, placings: Mapping[int, Placing]) -> np.ndarray:
     """`_own_samples` undone."""
     for m, placing in placings.items():
-        samples[:, m] = placing.inside(samples[:, m])
+        samples[:, m] = placing.to_plane(samples[:, m])
     with np.errstate(over="ignore"):
         return samples.astype(np.float16)
 

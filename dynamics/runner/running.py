@@ -55,7 +55,7 @@ def resolve(study: Study) -> Study:
 
 def _std(setting: Setting) -> float | None:
     """A setting's std, own units; what a user's file makes of it has four digits. None where a mixture has its own."""
-    own = target_for(setting).own_std
+    own = target_for(setting).user_std
     if setting.std is not None or own is None or not is_file(setting.mode):
         return own if setting.std is None else setting.std
     try:
@@ -321,7 +321,7 @@ def _course(results: Results, m: int) -> Course:
     return Course(
         steps=results.snapshot_steps[index],
         **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
-        mean=placing_for(results.study.settings[index]).inside(results.measures["sample_mean"][m]),
+        mean=placing_for(results.study.settings[index]).to_plane(results.measures["sample_mean"][m]),
         on_data=results.measures["on_data"][m],
         far_off=results.measures["far_off"][m],
         mass=results.measures["mode_mass"][m, :, :modes] if modes else None,

@@ -49,7 +49,7 @@ class Target:
         return PLANE
 
     @property
-    def own_std(self) -> float | None:
+    def user_std(self) -> float | None:
         """What ``--std`` is, own units; None where the widths are not its affair."""
         return self.std / self.placing.scale
 

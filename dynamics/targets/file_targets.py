@@ -195,8 +195,8 @@ class GeneralMixture(Target):
         return self.blend.placing
 
     @property
-    def own_std(self) -> float | None:
-        return super().own_std if self.blend.covariances is None else None
+    def user_std(self) -> float | None:
+        return super().user_std if self.blend.covariances is None else None
 
     @property
     def note(self) -> str:

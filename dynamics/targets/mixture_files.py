@@ -76,7 +76,7 @@ def read_mixture(path: str) -> Blend:
     if user_covariances is not None and covariances is not None:
         _check_widths(path, user_covariances, covariances, placing)
     modes = f"{count} mode{'s' if count > 1 else ''}"
-    return Blend(placing.inside(centres), weights / weights.sum(), covariances, placing, f"{modes}, {placing.words}")
+    return Blend(placing.to_plane(centres), weights / weights.sum(), covariances, placing, f"{modes}, {placing.words}")
 
 
 def _placing(path: str, centres: np.ndarray, low: np.ndarray, high: np.ndarray, wide: bool) -> Placing:

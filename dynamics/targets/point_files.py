@@ -67,7 +67,7 @@ def _placing(path: str, low: np.ndarray, high: np.ndarray) -> Placing:
 
 
 def _placed(points: np.ndarray, placing: Placing) -> np.ndarray:
-    return points if placing.stays else placing.inside(points).clip(-HALF, HALF)
+    return points if placing.stays else placing.to_plane(points).clip(-HALF, HALF)
 
 
 def _counted(path: str, placing: Placing, low: np.ndarray, high: np.ndarray, note: str) -> PointCloud | Grid:

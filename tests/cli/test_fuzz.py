@@ -369,7 +369,7 @@ def is_target(path: Path, content: bytes) -> bool:
         return False
     (setting,) = study.settings
     target = target_for(setting)
-    assert (setting.std is None) == (target.own_std is None)
+    assert (setting.std is None) == (target.user_std is None)
     assert 0.0099 < target.std < 10
     points = target.sample(16, Streams([0], "choice"), Streams([0], "noise"))
     assert points.shape == (1, 16, 2)

@@ -77,7 +77,7 @@ def test_the_density_is_the_mixture_s_in_its_own_units(toml: Any, factor: float,
     assert target.placing.stays == (factor == 1.0)
     rng = np.random.default_rng(0)
     own = centres[rng.integers(0, 3, 300)] + factor * rng.normal(0, 2, (300, 2))
-    found = target.log_prob(torch.from_numpy(target.placing.inside(own))).numpy() + 2 * math.log(target.placing.scale)
+    found = target.log_prob(torch.from_numpy(target.placing.to_plane(own))).numpy() + 2 * math.log(target.placing.scale)
     np.testing.assert_allclose(found, exact(own, centres, WEIGHTS, covariances), rtol=1e-9, atol=1e-9)
 
 
@@ -259,7 +259,7 @@ def test_what_stays_and_what_is_scaled(toml: Any) -> None:
     assert data.placing.scale == pytest.approx(8 / side)
     assert data.covariances is not None
     np.testing.assert_allclose(np.sqrt(data.covariances[:, 0, 0]), np.array([2, 4]) * 8 / side)
-    np.testing.assert_allclose(data.placing.own(data.centres), [[20, 0], [100, 100]])
+    np.testing.assert_allclose(data.placing.to_user(data.centres), [[20, 0], [100, 100]])
     assert data.note == "2 modes, moved by (-63, -53) and scaled by 0.0677966"
     for centres, stds, stays in (
         ([[4, 4], [-4, 4]], 1.2, True),
@@ -281,7 +281,7 @@ def test_std_is_asked_for_where_the_file_says_none(toml: Any) -> None:
     with pytest.raises(DataError, match="neither stds nor covariances; give a std"):
         make_target(wide)
     target = make_target(wide, 20)
-    assert target.own_std == pytest.approx(20)
+    assert target.user_std == pytest.approx(20)
     assert target.std == pytest.approx(20 * 8 / 650)
     assert target.modes is not None
     np.testing.assert_allclose(target.modes.stds, target.std)
@@ -289,7 +289,7 @@ def test_std_is_asked_for_where_the_file_says_none(toml: Any) -> None:
     with pytest.raises(ValueError, match=r"must be at least 0\.8125, not 0\.8"):
         make_target(wide, 0.8)
     said = toml(UNEQUAL)
-    assert make_target(said).own_std is None
+    assert make_target(said).user_std is None
     with pytest.raises(ValueError, match=r"says how wide its modes are; leave --std 0\.2 out"):
         make_target(said, 0.2)
     assert target_for(Setting(mode=said)) is make_target(said)
@@ -438,7 +438,7 @@ def test_any_numbers_hold_or_are_refused_in_one_line(tmp_path: Path, modes: list
     data = holds_or_is_refused(tmp_path / "any.toml", written(centres, weight, std).encode())
     if data is not None:
         size = max(np.abs(centres).max(), max(std))
-        assert data.placing.own(data.centres) == pytest.approx(centres, abs=1e-9 * size)
+        assert data.placing.to_user(data.centres) == pytest.approx(centres, abs=1e-9 * size)
 
 
 @many

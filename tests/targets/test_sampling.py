@@ -45,7 +45,7 @@ def pair(*seeds: int) -> tuple[Streams, Streams]:
 def at(mode: str, std: float | None = None) -> Target:
     """A target at a std of the plane; of a mixture that says how wide it is, at its own."""
     target = make_target(mode)
-    if std is None or target.own_std is None:
+    if std is None or target.user_std is None:
         return target
     return make_target(mode, std / target.placing.scale)
 
