@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.path import Path as Outline
 
 from dynamics.pictures.figure_style import Array
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.targets.user_units import PLANE, Placing
 
 Cell = tuple[int, int]  # (row, column) of a comparison
 # Contour levels as log(density / peak): the 3, 2 and 1 standard deviation circles of a Gaussian mode.

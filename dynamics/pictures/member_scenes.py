@@ -17,7 +17,7 @@ import numpy as np
 from dynamics.base.streams import Streams
 from dynamics.pictures.target_densities import outlines, real_density, smoothing_bandwidth, target_of
 from dynamics.settings.setting import Setting
-from dynamics.targets.userdata import placing_for
+from dynamics.targets.user_files import placing_for
 
 if TYPE_CHECKING:
     from dynamics.pictures.animation.curve_strips import Strip

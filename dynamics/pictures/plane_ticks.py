@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dynamics.pictures.density_maps import Plane
-from dynamics.targets.placing import Placing
+from dynamics.targets.user_units import Placing
 
 
 def plane_ticks(half_width: float, planes: Iterable[Plane] = ()) -> list[float]:

@@ -16,7 +16,7 @@ from dynamics.pictures.density_axes import draw_contours
 from dynamics.pictures.density_maps import contour_lines, grid_points
 from dynamics.pictures.figure_style import STYLE, Array, axes_at, new_figure, words_at
 from dynamics.pictures.plane_ticks import set_ticks
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.targets.user_units import PLANE, Placing
 
 SHADES = 33  # of D on a plane; the middle one, 1/2, is white
 

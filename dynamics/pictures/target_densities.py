@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def target_of(setting: Setting) -> Any:
-    from dynamics.targets.sampling import target_for
+    from dynamics.targets.registry import target_for
 
     try:
         return target_for(setting)

@@ -9,7 +9,7 @@ from dynamics.pictures import (
     moments_figure,
     plane_ticks,
 )
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 
 @pytest.mark.parametrize(
