@@ -15,7 +15,6 @@ import keyword
 import logging
 import os
 import re
-import shlex
 import signal
 import sys
 import threading
@@ -27,6 +26,7 @@ from typing import Annotated, Any
 import typer
 
 from dynamics.base.interrupts import SIGNALS, Stopped, stop
+from dynamics.base.program import CHECKOUT, command_line, program_name
 from dynamics.cli.options import Asked, read_options
 from dynamics.settings.setting import (
     FIELDS,
@@ -317,11 +317,15 @@ def benchmark(
     as_json: Annotated[bool, typer.Option("--json", help="the JSON on stdout instead of the table")] = False,
 ) -> None:
     """Measure speed and memory, beside a plain PyTorch loop, JAX, busy neighbours and the machine's own products."""
+    if not (CHECKOUT / "benchmarks" / "bench.py").is_file() or not (CHECKOUT / "pyproject.toml").is_file():
+        raise OptionError("bench: needs a checkout of the project, as benchmarks/ is not installed with the package")
+    if str(CHECKOUT) not in sys.path:  # installed from a checkout to be worked on (pip install -e)
+        sys.path.insert(0, str(CHECKOUT))
     from benchmarks.bench import PARTS, as_record, measure, table, ticks
     from dynamics.base.files import atomic, new_file
     from dynamics.base.progress import progress_on
     from dynamics.runner.running import usable_cores
-    from dynamics.settings.setting import OptionError, not_one_of
+    from dynamics.settings.setting import not_one_of
 
     dated = _dated("runs/bench", ".json")
     names = list(PARTS) if only is None else only.split(",")
@@ -385,7 +389,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             home,
             force=asked.force,
             look=None if asked.no_figures else asked.look,
-            command=shlex.join(["python", "main.py", *sys.argv[1:]]),
+            command=command_line(*sys.argv[1:]),
             progress=progress_on(sys.stderr, asked.quiet),
             tell=_note,
         )
@@ -488,7 +492,7 @@ def _resumable(path: Path) -> Iterator[None]:
 
 
 def _again(path: Path) -> str:
-    return shlex.join(["python", "main.py", "resume", str(path)])
+    return command_line("resume", str(path))
 
 
 def _note(words: str) -> None:
@@ -523,7 +527,7 @@ def main(arguments: list[str] | None = None) -> int:
         with _stopping():
             try:
                 given = _spelled_out(sys.argv[1:] if arguments is None else arguments)
-                with command.make_context("main.py", given) as context:
+                with command.make_context(program_name(), given) as context:
                     command.invoke(context)
             except typer.Exit as error:
                 status = error.exit_code

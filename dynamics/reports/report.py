@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import re
-import shlex
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from dynamics.base.program import command_line
 from dynamics.pictures.animation.film import animate_line
 from dynamics.pictures.parts import Part
 from dynamics.pictures.render import MANY, SEQUENCE, grid
@@ -238,11 +238,11 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
         "missing": sum(missing),
         "expected": len(missing),
         "most": f"{MOST / 1e6:g} MB",
-        "whole": None if joint else f"python main.py report {shlex.quote(folder.path.as_posix())} --embed all",
+        "whole": None if joint else command_line("report", folder.path.as_posix(), "--embed", "all"),
         "sequences": [
             line for told in runs for line in animate_lines(told.folder, told.results.names, told.facts, folder)
         ],
-        "renders": [f"python main.py render {shlex.quote(told.folder.path.as_posix())}" for told in runs],
+        "renders": [command_line("render", told.folder.path.as_posix()) for told in runs],
         "scores": [
             (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
         ],
