@@ -24,14 +24,14 @@ from dynamics.runner.results import (
     Results,
     check_targets,
     keep_targets,
-    load,
     manifest,
     save,
     setting_names,
     study_of,
     thinned,
 )
-from dynamics.runner.running import beginnings, run_study, usable_cores
+from dynamics.runner.results import load as load_folder
+from dynamics.runner.running import beginnings, resolve, run_study, usable_cores
 from dynamics.runner.tasks import circumstances
 from dynamics.settings.setting import VERSION, Look, Study
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
@@ -59,6 +59,7 @@ RECORD = (
 )
 BEGUN = "beginnings.npz"  # the players of another run that this one begins with
 Tell = Callable[[str], None]
+AnyPath = str | os.PathLike[str]
 
 
 def _nobody(words: str) -> None:
@@ -67,7 +68,7 @@ def _nobody(words: str) -> None:
 
 def run(
     study: Study,
-    path: Path,
+    path: AnyPath,
     *,
     force: bool = False,
     look: Look | None = Look(),  # noqa: B008 - frozen
@@ -75,13 +76,15 @@ def run(
     progress: Progress = silent,
     tell: Tell = _nobody,
 ) -> tuple[Results, RunFolder]:
-    """Carry out a resolved study into the folder `path`; returns what was measured and the folder.
+    """Carry out a study into the folder `path`; returns what was measured and the folder.
 
+    What the study leaves open (std, device, workers) is filled in as `running.resolve` does.
     `look` is how it is drawn; None draws nothing. `tell` is told, in a line each, what the user should know and is no
-    error. Raises `settings.OptionError` for a look that this study cannot have,
+    error. Raises `settings.OptionError` for a study that cannot be carried out here or a look that it cannot have,
     `files.FolderInUse` for a folder that holds something (unless `force`) or that somebody is at work in, and
     ``OSError`` where the file system does. An exception on the way leaves run.json saying so, and what `resume` needs.
     """
+    study, path = resolve(study), Path(path)
     if look is not None:
         check(study, look)
     RunFolder(path).check_free(force=force)
@@ -108,7 +111,12 @@ def run(
         return _carry_out(study, folder, facts, look, progress, tell), folder
 
 
-def resume(path: Path, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
+def load(path: AnyPath) -> Results:
+    """What a finished run has measured, from its folder. Raises `files.NotARun` for a folder that is none."""
+    return load_folder(RunFolder.open(path))
+
+
+def resume(path: AnyPath, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
     """Go on with a run that was stopped, or train again what failed in it, to the files that it would have come to.
 
     What was asked, and how it is drawn, stands in the folder. Of a run that is done nothing is done again. Raises
@@ -122,7 +130,7 @@ def resume(path: Path, progress: Progress = silent, tell: Tell = _nobody) -> tup
         study, look = study_of(folder, facts), _look(folder, facts, {})
         if facts.get("status") == "done":
             remove(folder.path / CHECKPOINTS)
-            return load(folder), folder
+            return load_folder(folder), folder
         if different := differences(facts.get("circumstances"), circumstances(study.device), "circumstances"):
             raise NotARun(f"{path}: begun otherwise, so its numbers would not be the same: {'; '.join(different)}")
         facts = {name: facts[name] for name in facts if name not in OUTCOME}
@@ -177,7 +185,7 @@ def _carry_out(
 
 
 def redraw(
-    path: Path,
+    path: AnyPath,
     changes: Mapping[str, Any] | None = None,
     frames: int | None = None,
     workers: str = "auto",
@@ -191,7 +199,7 @@ def redraw(
     """
     folder = RunFolder.open(path)
     with held(path):
-        results, facts = load(folder), folder.read_json(MANIFEST)
+        results, facts = load_folder(folder), folder.read_json(MANIFEST)
         look = _look(folder, facts, changes or {})
         dataclasses.replace(results.study, workers=workers)  # checked
         parts = _parts(results)  # of all frames
@@ -207,7 +215,7 @@ def redraw(
         _rewrite(folder)
 
 
-def rewrite_report(path: Path, changes: Mapping[str, Any] | None = None) -> None:
+def rewrite_report(path: AnyPath, changes: Mapping[str, Any] | None = None) -> None:
     """Write a finished run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
 
     Raises `files.NotARun`, `files.FolderInUse`.
@@ -217,7 +225,7 @@ def rewrite_report(path: Path, changes: Mapping[str, Any] | None = None) -> None
         if changes:
             facts = folder.read_json(MANIFEST)
             look = _look(folder, facts, changes)
-            load(folder)  # whole, before anything is written
+            load_folder(folder)  # whole, before anything is written
             folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         _rewrite(folder)
 
@@ -230,7 +238,7 @@ def latex_lines(path: Path) -> list[str]:
 
 
 def _rewrite(folder: RunFolder) -> None:
-    results, facts = load(folder), folder.read_json(MANIFEST)
+    results, facts = load_folder(folder), folder.read_json(MANIFEST)
     how = _look(folder, facts, {}).embed
     write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], how)
     folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
@@ -243,7 +251,12 @@ def _parts(results: Results) -> list[Part]:
 
 
 def joint_report(
-    paths: Sequence[Path], out: Path, *, force: bool = False, how: str = "auto", progress: Progress = silent
+    paths: Sequence[AnyPath],
+    out: AnyPath,
+    *,
+    force: bool = False,
+    how: str = "auto",
+    progress: Progress = silent,
 ) -> None:
     """Report on several finished runs as one, in the folder `out`: settings beside one another, seeds of one pooled.
 
@@ -252,9 +265,10 @@ def joint_report(
     Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), and `files.FolderInUse` for an `out`
     that holds something (unless `force`).
     """
+    out = Path(out)
     folders = [RunFolder.open(path) for path in paths]
-    names = _distinct(paths)
-    found = [load(folder) for folder in folders]
+    names = _distinct([folder.path for folder in folders])
+    found = [load_folder(folder) for folder in folders]
     joint, sources, places = join(found, names)
     runs = [
         Told(name, folder, results, folder.read_json(MANIFEST), _parts(results), own)
