@@ -13,7 +13,7 @@ from dynamics.base.files import NotARun
 from dynamics.runner.results import Member, Results, same_targets, setting_names, summary_rows
 from dynamics.settings.budget import BUDGETS
 from dynamics.settings.setting import Setting, Study
-from dynamics.store.folder import cell
+from dynamics.store.table_cells import cell
 
 Source = tuple[Results, int]  # a run's results, and a member's place in them
 _ROUNDING = 1e-6  # by which two processors may differ in a perfect generator's scores

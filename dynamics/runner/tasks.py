@@ -24,7 +24,7 @@ from dynamics.measures.metrics import EVALUATION
 from dynamics.measures.scoring import Scorer, measured_shapes
 from dynamics.settings.setting import VERSION, Setting, is_file
 from dynamics.store import checkpoints
-from dynamics.store.checkpoints import DONE, Place, Saver
+from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver
 
 FORMAT = 2  # of checkpoints, and of what a stack computes, bit for bit
 
@@ -46,7 +46,7 @@ class Stack:
     weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
     # G's and D's parameters (members, P) to begin with
     start: tuple[np.ndarray | None, np.ndarray | None]
-    place: Place | None = None  # of its checkpoints
+    place: CheckpointPlace | None = None  # of its checkpoints
 
 
 def circumstances(device: str) -> dict[str, Any]:
