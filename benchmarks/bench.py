@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from dynamics.base.curves import Curves
+from dynamics.base.text_tables import aligned
 from dynamics.base.workers import run_tasks
 from dynamics.engine.captured import CapturedStack
 from dynamics.engine.training import train_stack
@@ -485,9 +486,9 @@ def table(parts: dict[str, Part], repeats: int, workers: int) -> str:
     for row in rows:
         sign = "≥" if row.more else "≤"
         lines.append([row.work, _spread(row.values), f"{sign} {row.asked:g}", row.unit, "" if row.holds else "short"])
-    text = _aligned(lines)
+    text = aligned(lines)
     if times:
-        text += "\n\n" + _aligned(
+        text += "\n\n" + aligned(
             [["milliseconds a generator step and GAN", ""]] + [[t.work, _spread(t.values)] for t in times]
         )
     for name, why in (("jax", "JAX is not installed: pip install jax"), ("cuda", "no CUDA device: not measured")):
@@ -502,11 +503,6 @@ def table(parts: dict[str, Part], repeats: int, workers: int) -> str:
 def _spread(values: Sequence[float]) -> str:
     middle = f"{statistics.median(values):.2f}"
     return middle if len(values) == 1 else f"{middle} ({min(values):.2f}–{max(values):.2f})"
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def as_record(parts: dict[str, Part], steps: int, workers: int) -> dict[str, Any]:
