@@ -168,8 +168,7 @@ def _carry_out(
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        how = (look or Look()).embed
-        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)], how)
+        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)], (look or Look()).embed)
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=_own(folder)))
     except BaseException as error:
@@ -239,8 +238,8 @@ def latex_lines(path: Path) -> list[str]:
 
 def _rewrite(folder: RunFolder) -> None:
     results, facts = load_folder(folder), folder.read_json(MANIFEST)
-    how = _look(folder, facts, {}).embed
-    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], how)
+    embed = _look(folder, facts, {}).embed
+    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], embed)
     folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
 
 
@@ -255,12 +254,12 @@ def joint_report(
     out: AnyPath,
     *,
     force: bool = False,
-    how: str = "auto",
+    embed: str = "auto",
     progress: Progress = silent,
 ) -> None:
     """Report on several finished runs as one, in the folder `out`: settings beside one another, seeds of one pooled.
 
-    `how` is that of `write_report`.
+    `embed` is that of `write_report`.
 
     Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), and `files.FolderInUse` for an `out`
     that holds something (unless `force`).
@@ -283,7 +282,7 @@ def joint_report(
             pictures = plan_joint(joint, sources, Look())
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, home.path, usable_cores(), advance)
-            write_report(joint, home, runs, how)
+            write_report(joint, home, runs, embed)
         finally:
             home.sweep()
             # what makes it a folder that --force may replace, and no run

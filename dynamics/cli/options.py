@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynamics.settings.presets import PRESETS, preset_options
 from dynamics.settings.setting import (
@@ -33,7 +33,22 @@ from dynamics.settings.setting import (
 from dynamics.settings.toml_files import TomlError, read_toml
 from dynamics.studies import get_study, questions
 
-SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
+
+class OutputOption(NamedTuple):
+    kind: type  # str, or bool of a switch
+    help: str
+
+
+OUTPUT = {  # what is done with a study's results, in the order of --help
+    "out": OutputOption(str, "run folder (runs/NAME-DATE)"),
+    "force": OutputOption(bool, "replace the run in a folder that is not empty"),
+    "config": OutputOption(str, "the same options from a TOML file; flags win over it"),
+    "no_figures": OutputOption(bool, "train and measure only"),
+    "dry_run": OutputOption(bool, "print the resolved study and write nothing"),
+    "quiet": OutputOption(bool, "errors and results only"),
+    "json": OutputOption(bool, "results as one JSON object on stdout"),
+}
+SWITCHES = tuple(name for name, option in OUTPUT.items() if option.kind is bool)
 MOST_BYTES = 2**16  # of a configuration file
 _VARIANCE = "above 0 and at most 1e+300: the square of a standard deviation"
 
