@@ -18,7 +18,7 @@ from dynamics.base.progress import Progress, silent
 from dynamics.pictures.parts import Part
 from dynamics.pictures.render import check, plan, plan_joint, remarks, render
 from dynamics.reports.comparisons import write_tables
-from dynamics.reports.report import Told, animate_lines, write_report
+from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.joint import join
 from dynamics.runner.results import (
     Results,
@@ -146,7 +146,7 @@ def _carry_out(
     known: Study | Results = study
     folder.sweep()
     # files that it may come to, so that --force removes what it leaves if it is killed
-    folder.write_json(MANIFEST, manifest(study, **facts, files=sorted({*_own(folder), *RECORD})))
+    folder.write_json(MANIFEST, manifest(study, **facts, files=sorted({*_made(folder), *RECORD})))
     try:
         total = study.steps * study.seeds * len(study.settings)
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
@@ -162,21 +162,23 @@ def _carry_out(
             for words in remarks(look):
                 tell(words)
             pictures = plan(results, look, parts)
-            names = sorted({*_own(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
+            names = sorted({*_made(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)], (look or Look()).embed)
+        write_report(
+            results, folder, [ReportedRun(folder.path.name, folder, results, facts, parts)], (look or Look()).embed
+        )
         folder.sweep()
-        folder.write_json(MANIFEST, manifest(results, **facts, files=_own(folder)))
+        folder.write_json(MANIFEST, manifest(results, **facts, files=_made(folder)))
     except BaseException as error:
         facts["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         facts["spent"] = round(time.monotonic() - started, 1)
         with contextlib.suppress(OSError):  # on a full disk the one before stays, which says that it is running
             folder.sweep()
-            folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=_own(folder)))
+            folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=_made(folder)))
         raise
     if not results.failures:
         remove(folder.path / CHECKPOINTS)
@@ -239,8 +241,8 @@ def latex_lines(path: Path) -> list[str]:
 def _rewrite(folder: RunFolder) -> None:
     results, facts = load_folder(folder), folder.read_json(MANIFEST)
     embed = _look(folder, facts, {}).embed
-    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], embed)
-    folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
+    write_report(results, folder, [ReportedRun(folder.path.name, folder, results, facts, _parts(results))], embed)
+    folder.write_json(MANIFEST, {**facts, "files": _made(folder)})
 
 
 def _parts(results: Results) -> list[Part]:
@@ -267,11 +269,11 @@ def joint_report(
     out = Path(out)
     folders = [RunFolder.open(path) for path in paths]
     names = _distinct([folder.path for folder in folders])
-    found = [load_folder(folder) for folder in folders]
-    joint, sources, places = join(found, names)
+    several = [load_folder(folder) for folder in folders]
+    joint, sources, places = join(several, names)
     runs = [
-        Told(name, folder, results, folder.read_json(MANIFEST), _parts(results), own)
-        for name, folder, results, own in zip(names, folders, found, places, strict=True)
+        ReportedRun(name, folder, results, folder.read_json(MANIFEST), _parts(results), setting_places)
+        for name, folder, results, setting_places in zip(names, folders, several, places, strict=True)
     ]
     RunFolder(out).check_free(force=force)
     out.mkdir(parents=True, exist_ok=True)
@@ -286,7 +288,7 @@ def joint_report(
         finally:
             home.sweep()
             # what makes it a folder that --force may replace, and no run
-            home.write_json(MANIFEST, {"report": names, "files": _own(home)})
+            home.write_json(MANIFEST, {"report": names, "files": _made(home)})
 
 
 def _distinct(paths: Sequence[Path]) -> list[str]:
@@ -312,7 +314,7 @@ def _processes(workers: str) -> int:
     return usable_cores() if workers == "auto" else int(workers)
 
 
-def _own(folder: RunFolder) -> list[str]:
+def _made(folder: RunFolder) -> list[str]:
     """The run's own files that are there to stay."""
     return [name for name in folder.made() if not name.startswith(f"{CHECKPOINTS}/")]
 
