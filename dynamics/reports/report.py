@@ -20,6 +20,7 @@ from dynamics.pictures.animation.film import animate_line
 from dynamics.pictures.parts import Part
 from dynamics.pictures.render import MANY, SEQUENCE, grid
 from dynamics.reports.embedding import MOST, PageImage, embed_images
+from dynamics.reports.markdown import Markdown, escaped, fenced
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results, options_told, target_name
@@ -74,8 +75,8 @@ def write_report(results: Results, folder: RunFolder, runs: Sequence[ReportedRun
     # intervals stay whole at the end of a line
     html.filters["whole"] = lambda words: re.sub(r"\[[^]]*\]", lambda bracket: bracket[0].replace(" ", "\u00a0"), words)
     # every value put into the Markdown is escaped, unless it is `Markdown` already
-    markdown = jinja2.Environment(autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared)
-    markdown.filters |= {"fence": _fence, "url": lambda path: Markdown(quote(path))}
+    markdown = jinja2.Environment(autoescape=False, finalize=escaped, trim_blocks=True, lstrip_blocks=True, **shared)
+    markdown.filters |= {"fence": fenced, "url": lambda path: Markdown(quote(path))}
 
     def written() -> str:
         return html.get_template("report.html").render(page | _program(pictures))
@@ -361,31 +362,3 @@ def _machine(run: ReportedRun) -> str:
     elif seconds is not None:
         words.append(f"{seconds:.0f} s")
     return ", ".join(words)
-
-
-# --- Markdown -----------------------------------------------------------------------------------------------
-
-
-class Markdown(str):
-    """Text that is Markdown already: put into a template as it is."""
-
-
-def _markdown(value: Any) -> Markdown:
-    """Any text as Markdown that shows it, on one line: no markup, HTML, link or table border comes of it."""
-    if isinstance(value, Markdown):
-        return value
-    text = " ".join(str(value).split())
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*|~$])", r"\\\1", text)
-    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word it is none
-    text = re.sub(r"\](?=[(\[])", r"\\]", text)  # a link, and only then: [0.1, 0.2] is an interval
-    # what means something at a line's start: a heading, a link's definition, a list
-    text = re.sub(r"^(?=#|\[[^]]*\]:|[-+](\s|$))", r"\\", text)
-    return Markdown(re.sub(r"^(\d+)(?=[.)](\s|$))", r"\1\\", text))
-
-
-def _fence(text: str) -> Markdown:
-    """Text in a code block that it cannot close."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return Markdown(f"{fence}\n{text}\n{fence}")

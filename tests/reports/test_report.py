@@ -20,8 +20,9 @@ from PIL import Image
 from dynamics.base.intervals import paired_difference
 from dynamics.pictures.parts import Part
 from dynamics.reports.comparisons import difference_rows
+from dynamics.reports.markdown import escaped
 from dynamics.reports.observations import observations, observe
-from dynamics.reports.report import ReportedRun, _markdown
+from dynamics.reports.report import ReportedRun
 from dynamics.reports.report import write_report as write
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner.results import SWINGS, Member, Results
@@ -636,7 +637,7 @@ def test_names_stay_text(tmp_path: Path) -> None:
         ("[a]: b", r"\[a]: b"),
         ("[0.1, 0.2]", "[0.1, 0.2]"),
     ):
-        assert _markdown(text) == shown  # a list, a link's definition; an interval is neither
+        assert escaped(text) == shown  # a list, a link's definition; an interval is neither
     assert "````\nx ```\n" in markdown  # a fence longer than any inside
 
 
