@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from dynamics.base.curves import Curves
+from dynamics.base.text_tables import aligned
 from dynamics.base.workers import run_tasks
 from dynamics.engine.captured import CapturedStack
 from dynamics.engine.training import train_stack
@@ -34,7 +35,7 @@ Tick = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Row:
+class Promise:
     """A promise and what was measured of it, a value a repeat. `more`: at least, not at most, what is asked."""
 
     work: str
@@ -61,10 +62,10 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Part:
+class Measured:
     """What one part of the benchmark found."""
 
-    rows: list[Row]
+    rows: list[Promise]
     times: list[Times]
 
 
@@ -107,13 +108,13 @@ def operations(setting: Setting) -> float:
     return 2.0 * setting.batch_size * (setting.d_steps * d_step + g_step)
 
 
-def training(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def training(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """Every case: the plain loop one GAN at a time, then on every core at once; this engine; a bare matrix product."""
-    found = [_training(case, repeats, steps, workers, tick) for case in CASES]
-    return Part([row for part in found for row in part.rows], [t for part in found for t in part.times])
+    cases = [_training(case, repeats, steps, workers, tick) for case in CASES]
+    return Measured([row for part in cases for row in part.rows], [t for part in cases for t in part.times])
 
 
-def _training(case: Case, repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def _training(case: Case, repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     setting = Setting(hidden=case.hidden, **SETTING)
     plain, everywhere, ours, peak = [], [], [], []
     for _ in range(repeats):
@@ -125,15 +126,15 @@ def _training(case: Case, repeats: int, steps: int, workers: int, tick: Tick) ->
         peak.append(sum(_timed([Job("product", setting, 1, 2000)] * used)))
         tick(1)
     gflops = [operations(setting) / (ms * 1e6) for ms in ours]
-    rows = [Row(case.work, "× the plain loop", case.asked, True, _ratios(plain, ours))]
+    rows = [Promise(case.work, "× the plain loop", case.asked, True, _ratios(plain, ours))]
     if case.peak_asked is not None:
-        rows.append(Row(case.work, "of the product peak", case.peak_asked, True, _ratios(gflops, peak)))
+        rows.append(Promise(case.work, "of the product peak", case.peak_asked, True, _ratios(gflops, peak)))
     times = [
         Times(f"{case.work}: plain loop, one at a time", plain),
         Times(f"{case.work}: plain loop, one on every core", everywhere),
         Times(f"{case.work}: ours", ours),
     ]
-    return Part(rows, times)
+    return Measured(rows, times)
 
 
 def _ratios(a: Sequence[float], b: Sequence[float]) -> list[float]:
@@ -150,11 +151,11 @@ def _ours(setting: Setting, members: int, steps: int, workers: int) -> float:
 # --- beside JAX, beside busy neighbours, in company -------------------------------------------------------------------
 
 
-def beside_jax(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def beside_jax(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """64 GANs by JAX's jit + vmap + scan, in one process as it comes, and in one process pinned to every core."""
     if importlib.util.find_spec("jax") is None:
         tick(repeats)
-        return Part([], [])
+        return Measured([], [])
     setting, members = Setting(**SETTING), 64
     whole, pinned, ours = [], [], []
     with (
@@ -168,16 +169,16 @@ def beside_jax(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
             ours.append(_ours(setting, members, steps, workers))
             tick(1)
     work = f"{members} GANs, hidden {setting.hidden}"
-    rows = [Row(work, "× JAX jit + vmap + scan", 2, True, _ratios(whole, ours))]
+    rows = [Promise(work, "× JAX jit + vmap + scan", 2, True, _ratios(whole, ours))]
     times = [
         Times(f"{work}: JAX, one process", whole),
         Times(f"{work}: JAX, a process pinned to every core, stacks of 8", pinned),
         Times(f"{work}: ours, beside them", ours),
     ]
-    return Part(rows, times)
+    return Measured(rows, times)
 
 
-def beside_busy(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def beside_busy(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """64 GANs, quiet and with an endless loop for every core beside them: the system's fair share is a half."""
     setting, members = Setting(**SETTING), 64
     quiet, busy = [], []
@@ -187,27 +188,27 @@ def beside_busy(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
             busy.append(_ours(setting, members, steps, workers))
         tick(1)
     work = f"{members} GANs, hidden {setting.hidden}, a busy loop on every core beside them"
-    return Part([Row(work, "of the quiet throughput", 0.4, True, _ratios(quiet, busy))], [Times(work, busy)])
+    return Measured([Promise(work, "of the quiet throughput", 0.4, True, _ratios(quiet, busy))], [Times(work, busy)])
 
 
 COMPANY = (8, 64, 256, 1024)
 
 
-def in_company(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def in_company(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """Cost per GAN in stacks of ever more members: the dearest over the cheapest, of the medians over the repeats.
 
     A few members train for more steps, so that all take seconds.
     """
     setting = Setting(**SETTING)
-    found: dict[int, list[float]] = {n: [] for n in COMPANY}
+    costs: dict[int, list[float]] = {n: [] for n in COMPANY}
     for _ in range(repeats):
-        for members, values in found.items():
+        for members, values in costs.items():
             values.append(_ours(setting, members, max(1, steps // 4, 64 * steps // members), workers))
         tick(1)
-    medians = [statistics.median(values) for values in found.values()]
+    medians = [statistics.median(values) for values in costs.values()]
     work = f"cost per GAN among {', '.join(map(str, COMPANY))}"
-    row = Row(work, "× the cheapest", 1.15, False, [max(medians) / min(medians)])
-    return Part([row], [Times(f"{n} GANs, hidden {setting.hidden}", values) for n, values in found.items()])
+    row = Promise(work, "× the cheapest", 1.15, False, [max(medians) / min(medians)])
+    return Measured([row], [Times(f"{n} GANs, hidden {setting.hidden}", values) for n, values in costs.items()])
 
 
 # --- a whole run: memory, and what looking costs ----------------------------------------------------------------------
@@ -218,7 +219,7 @@ def _study() -> Study:
     return Study("bench", "", (Setting(**SETTING),))
 
 
-def memory(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def memory(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """The most memory that a study of 1024 GANs holds, training to tables: the sum over its processes, in GB.
 
     Pages that processes share are counted in each. Frames and scores are as many as by default; steps only as many as
@@ -232,7 +233,7 @@ def memory(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
     peak = pipe.recv()
     process.join()
     tick(repeats)
-    return Part([Row(f"{study.seeds} GANs, hidden 64: a run without pictures", "GB", 3.0, False, [peak])], [])
+    return Measured([Promise(f"{study.seeds} GANs, hidden 64: a run without pictures", "GB", 3.0, False, [peak])], [])
 
 
 def _run_and_weigh(study: Study, pipe: Any) -> None:
@@ -243,17 +244,18 @@ def _run_and_weigh(study: Study, pipe: Any) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         run(resolve(study), Path(folder) / "run", look=None)
-    own, workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    parent, workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     # on Linux what the process that started this one held is counted there as well
     with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as lines:
-        own = int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+        parent = int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
     unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KiB
-    pipe.send((own + int(study.workers) * workers) * unit / 1e9)
+    pipe.send((parent + int(study.workers) * workers) * unit / 1e9)
 
 
-def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """Training with the default snapshots, scores and frames, beside training with a look at the end alone."""
-    from dynamics.runner.running import plan, resolve, train_task
+    from dynamics.runner.running import plan, resolve
+    from dynamics.runner.tasks import train_task
 
     default = _study()
     often = -(-default.steps // default.snapshots)  # generator steps between two looks
@@ -272,7 +274,7 @@ def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
             seconds[stack] += time.perf_counter() - start
         values.append(seconds[often_looked] / seconds[once_looked])
         tick(1)
-    return Part([Row("training with default snapshots, scores, frames", "× without", 1.1, False, values)], [])
+    return Measured([Promise("training with default snapshots, scores, frames", "× without", 1.1, False, values)], [])
 
 
 # --- on a GPU --------------------------------------------------------------------------------------------------------
@@ -280,20 +282,20 @@ def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
 CROWDS = (1, 64, 1024, 4096)
 
 
-def on_cuda(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def on_cuda(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """Stacks of ever more members on a CUDA device, beside the plain loop there."""
     if not torch.cuda.is_available():
         tick(repeats)
-        return Part([], [])
+        return Measured([], [])
     from benchmarks import plain
 
     setting, gpu = Setting(**SETTING), torch.device("cuda")
-    how: dict[str, Any] = {"hidden": setting.hidden, "batch_size": setting.batch_size, "d_steps": setting.d_steps}
+    sizes: dict[str, Any] = {"hidden": setting.hidden, "batch_size": setting.batch_size, "d_steps": setting.d_steps}
     alone: list[float] = []
     ours: dict[int, list[float]] = {members: [] for members in CROWDS}
-    plain.train(3, **how, device=gpu)
+    plain.train(3, **sizes, device=gpu)
     for _ in range(repeats):
-        alone.append(_on_gpu(lambda: plain.train(steps, **how, device=gpu)) / steps)
+        alone.append(_on_gpu(lambda: plain.train(steps, **sizes, device=gpu)) / steps)
         for members, values in ours.items():
             stack = CapturedStack(
                 [setting] * members, range(members), Curves(members, range(1, steps + 2)), 1, gpu, torch.float32
@@ -304,11 +306,11 @@ def on_cuda(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
     name = torch.cuda.get_device_name()
     unit = f"× the plain loop on {name}"
     rows = [
-        Row(f"{n} GANs, hidden {setting.hidden}", unit, 100.0 if n == 4096 else 0.0, True, _ratios(alone, values))
+        Promise(f"{n} GANs, hidden {setting.hidden}", unit, 100.0 if n == 4096 else 0.0, True, _ratios(alone, values))
         for n, values in ours.items()
     ]
     times = [Times(f"{name}: plain loop", alone)]
-    return Part(rows, times + [Times(f"{name}: {n} GANs", values) for n, values in ours.items()])
+    return Measured(rows, times + [Times(f"{name}: {n} GANs", values) for n, values in ours.items()])
 
 
 def _on_gpu(carry_out: Callable[[], Any]) -> float:
@@ -320,7 +322,7 @@ def _on_gpu(carry_out: Callable[[], Any]) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
-def drawing(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
+def drawing(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """Animations and figures of the assignment's run, beside a fresh figure a frame."""
     from benchmarks import pictures
 
@@ -335,17 +337,17 @@ def drawing(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
         sizes = [one[1], grid[1]]
         tick(1)
     rows = [
-        Row("a frame, one panel of 640 px", "ms", 5, False, singles),
-        Row("a frame, one panel of 640 px", "× a fresh figure", 20, True, _ratios(fresh, singles)),
-        Row("a frame, 4 × 2 panels, 960 px", "ms", 30, False, grids),
-        Row("all pictures of 8 settings, 100 frames", "s", 15, False, wholes),
-        Row("100 frames, one panel of 640 px", "MB", 2.5, False, sizes[:1]),
-        Row("100 frames, 4 × 2 panels, 960 px", "MB", 8, False, sizes[1:]),
+        Promise("a frame, one panel of 640 px", "ms", 5, False, singles),
+        Promise("a frame, one panel of 640 px", "× a fresh figure", 20, True, _ratios(fresh, singles)),
+        Promise("a frame, 4 × 2 panels, 960 px", "ms", 30, False, grids),
+        Promise("all pictures of 8 settings, 100 frames", "s", 15, False, wholes),
+        Promise("100 frames, one panel of 640 px", "MB", 2.5, False, sizes[:1]),
+        Promise("100 frames, 4 × 2 panels, 960 px", "MB", 8, False, sizes[1:]),
     ]
-    return Part(rows, [])
+    return Measured(rows, [])
 
 
-PARTS: dict[str, Callable[[int, int, int, Tick], Part]] = {
+PARTS: dict[str, Callable[[int, int, int, Tick], Measured]] = {
     "training": training,
     "jax": beside_jax,
     "busy": beside_busy,
@@ -409,19 +411,19 @@ def work(job: Job, report: Tick) -> float:
 def _prepared(job: Job) -> Callable[[], Any]:
     """The job as a function without arguments, after its first call."""
     setting, h = job.setting, job.setting.hidden
-    how: dict[str, Any] = {"hidden": h, "batch_size": setting.batch_size, "d_steps": setting.d_steps}
+    sizes: dict[str, Any] = {"hidden": h, "batch_size": setting.batch_size, "d_steps": setting.d_steps}
     if job.kind == "plain":
         from benchmarks import plain
 
-        plain.train(2, **how)
-        return lambda: plain.train(job.steps, **how)
+        plain.train(2, **sizes)
+        return lambda: plain.train(job.steps, **sizes)
     if job.kind == "ours":
         list(train_stack([setting] * job.members, range(job.members), 2, [2]))
         return lambda: list(train_stack([setting] * job.members, range(job.members), job.steps, [job.steps]))
     if job.kind == "jax":
         from benchmarks import jax_stack
 
-        stack = jax_stack.Stack(job.members, **how)
+        stack = jax_stack.Stack(job.members, **sizes)
         stack.train(job.steps)
         return lambda: stack.train(job.steps)
     if job.kind == "product":
@@ -468,7 +470,7 @@ def _environment(**variables: str) -> Iterator[None]:
 # --- what it prints --------------------------------------------------------------------------------------------------
 
 
-def measure(names: Sequence[str], repeats: int, steps: int, workers: int, tick: Tick) -> dict[str, Part]:
+def measure(names: Sequence[str], repeats: int, steps: int, workers: int, tick: Tick) -> dict[str, Measured]:
     """The named parts, one after another; `tick` is told `ticks(names, repeats)` in all."""
     return {name: PARTS[name](repeats, steps, workers, tick) for name in names}
 
@@ -477,7 +479,7 @@ def ticks(names: Sequence[str], repeats: int) -> int:
     return sum(repeats * (len(CASES) if name == "training" else 1) for name in names)
 
 
-def table(parts: dict[str, Part], repeats: int, workers: int) -> str:
+def table(parts: dict[str, Measured], repeats: int, workers: int) -> str:
     """The parts as aligned text: what was asked and what was measured, then the times behind it."""
     rows = [row for part in parts.values() for row in part.rows]
     times = [t for part in parts.values() for t in part.times]
@@ -485,9 +487,9 @@ def table(parts: dict[str, Part], repeats: int, workers: int) -> str:
     for row in rows:
         sign = "≥" if row.more else "≤"
         lines.append([row.work, _spread(row.values), f"{sign} {row.asked:g}", row.unit, "" if row.holds else "short"])
-    text = _aligned(lines)
+    text = aligned(lines)
     if times:
-        text += "\n\n" + _aligned(
+        text += "\n\n" + aligned(
             [["milliseconds a generator step and GAN", ""]] + [[t.work, _spread(t.values)] for t in times]
         )
     for name, why in (("jax", "JAX is not installed: pip install jax"), ("cuda", "no CUDA device: not measured")):
@@ -504,12 +506,7 @@ def _spread(values: Sequence[float]) -> str:
     return middle if len(values) == 1 else f"{middle} ({min(values):.2f}–{max(values):.2f})"
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
-
-
-def as_record(parts: dict[str, Part], steps: int, workers: int) -> dict[str, Any]:
+def as_record(parts: dict[str, Measured], steps: int, workers: int) -> dict[str, Any]:
     """The parts as plain values, with the machine that they hold for."""
     return {
         "setting": SETTING,

@@ -42,16 +42,16 @@ MEASURED = re.compile(rb"training [\d.]+ s, all [\d.]+ s|data:image/[a-z]+;base6
 
 def compared(tree: Path, other: Path) -> list[str]:
     """What differs between the runs of two trees, in words; an empty list where nothing does."""
-    found = []
+    unequal = []
     for name in RUNS:
         with tempfile.TemporaryDirectory() as place:
             ours, theirs = (_sums(_run(name, t, Path(place) / side)) for t, side in ((tree, "a"), (other, "b")))
         for path in sorted(ours.keys() | theirs.keys()):
             if ours.get(path) != theirs.get(path):
                 kind = "differs" if path in ours and path in theirs else "is in one alone"
-                found.append(f"{name}: {path} {kind}")
+                unequal.append(f"{name}: {path} {kind}")
         print(f"{name}: {len(ours)} parts of files compared", file=sys.stderr)
-    return found
+    return unequal
 
 
 def _run(name: str, tree: Path, home: Path) -> Path:
@@ -87,14 +87,14 @@ def _interrupted(command: list[str], home: Path, environment: dict[str, str]) ->
 
 def _sums(folder: Path) -> dict[str, str]:
     """SHA-256 of every part of a run's files, by name; of what was measured in seconds, none."""
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = str(path.relative_to(folder))
         if path.name.startswith("curves-"):
             continue  # one of its axes is seconds
         for part, data in READERS.get(path.suffix, _whole)(path).items():
-            found[f"{name} {part}".strip()] = hashlib.sha256(data).hexdigest()
-    return found
+            hashes[f"{name} {part}".strip()] = hashlib.sha256(data).hexdigest()
+    return hashes
 
 
 def _whole(path: Path) -> dict[str, bytes]:
@@ -129,11 +129,11 @@ READERS: dict[str, Callable[[Path], dict[str, bytes]]] = {
 def main() -> None:
     if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
-    own = Path(sys.argv[2]) if len(sys.argv) == 3 else Path(__file__).parent.parent
-    found = compared(own.resolve(), Path(sys.argv[1]).resolve())
-    for line in found:
+    ours = Path(sys.argv[2]) if len(sys.argv) == 3 else Path(__file__).parent.parent
+    unequal = compared(ours.resolve(), Path(sys.argv[1]).resolve())
+    for line in unequal:
         print(line)
-    raise SystemExit(1 if found else 0)
+    raise SystemExit(1 if unequal else 0)
 
 
 if __name__ == "__main__":

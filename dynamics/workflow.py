@@ -19,20 +19,20 @@ from dynamics.pictures.picture_drawing import render
 from dynamics.pictures.picture_plan import check, plan, plan_joint, remarks
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import write_tables
-from dynamics.reports.report import Told, animate_lines, write_report
+from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.joint import join
 from dynamics.runner.results import (
     Results,
     check_targets,
     keep_targets,
-    load,
     manifest,
     save,
     setting_names,
     study_of,
     thinned,
 )
-from dynamics.runner.running import beginnings, run_study, usable_cores
+from dynamics.runner.results import load as load_folder
+from dynamics.runner.running import beginnings, resolve, run_study, usable_cores
 from dynamics.runner.tasks import circumstances
 from dynamics.settings.setting import VERSION, Look, Study
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
@@ -60,6 +60,7 @@ RECORD = (
 )
 BEGUN = "beginnings.npz"  # the players of another run that this one begins with
 Tell = Callable[[str], None]
+AnyPath = str | os.PathLike[str]
 
 
 def _nobody(words: str) -> None:
@@ -68,7 +69,7 @@ def _nobody(words: str) -> None:
 
 def run(
     study: Study,
-    path: Path,
+    path: AnyPath,
     *,
     force: bool = False,
     look: Look | None = Look(),  # noqa: B008 - frozen
@@ -76,13 +77,15 @@ def run(
     progress: Progress = silent,
     tell: Tell = _nobody,
 ) -> tuple[Results, RunFolder]:
-    """Carry out a resolved study into the folder `path`; returns what was measured and the folder.
+    """Carry out a study into the folder `path`; returns what was measured and the folder.
 
+    What the study leaves open (std, device, workers) is filled in as `running.resolve` does.
     `look` is how it is drawn; None draws nothing. `tell` is told, in a line each, what the user should know and is no
-    error. Raises `settings.OptionError` for a look that this study cannot have,
+    error. Raises `settings.OptionError` for a study that cannot be carried out here or a look that it cannot have,
     `files.FolderInUse` for a folder that holds something (unless `force`) or that somebody is at work in, and
     ``OSError`` where the file system does. An exception on the way leaves run.json saying so, and what `resume` needs.
     """
+    study, path = resolve(study), Path(path)
     if look is not None:
         check(study, look)
     RunFolder(path).check_free(force=force)
@@ -109,7 +112,12 @@ def run(
         return _carry_out(study, folder, facts, look, progress, tell), folder
 
 
-def resume(path: Path, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
+def load(path: AnyPath) -> Results:
+    """What a finished run has measured, from its folder. Raises `files.NotARun` for a folder that is none."""
+    return load_folder(RunFolder.open(path))
+
+
+def resume(path: AnyPath, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
     """Go on with a run that was stopped, or train again what failed in it, to the files that it would have come to.
 
     What was asked, and how it is drawn, stands in the folder. Of a run that is done nothing is done again. Raises
@@ -123,7 +131,7 @@ def resume(path: Path, progress: Progress = silent, tell: Tell = _nobody) -> tup
         study, look = study_of(folder, facts), _look(folder, facts, {})
         if facts.get("status") == "done":
             remove(folder.path / CHECKPOINTS)
-            return load(folder), folder
+            return load_folder(folder), folder
         if different := differences(facts.get("circumstances"), circumstances(study.device), "circumstances"):
             raise NotARun(f"{path}: begun otherwise, so its numbers would not be the same: {'; '.join(different)}")
         facts = {name: facts[name] for name in facts if name not in OUTCOME}
@@ -139,7 +147,7 @@ def _carry_out(
     known: Study | Results = study
     folder.sweep()
     # files that it may come to, so that --force removes what it leaves if it is killed
-    folder.write_json(MANIFEST, manifest(study, **facts, files=sorted({*_own(folder), *RECORD})))
+    folder.write_json(MANIFEST, manifest(study, **facts, files=sorted({*_made(folder), *RECORD})))
     try:
         total = study.steps * study.seeds * len(study.settings)
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
@@ -155,22 +163,23 @@ def _carry_out(
             for words in remarks(look):
                 tell(words)
             pictures = plan(results, look, parts)
-            names = sorted({*_own(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
+            names = sorted({*_made(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, int(study.workers), advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        how = (look or Look()).embed
-        write_report(results, folder, [Told(folder.path.name, folder, results, facts, parts)], how)
+        write_report(
+            results, folder, [ReportedRun(folder.path.name, folder, results, facts, parts)], (look or Look()).embed
+        )
         folder.sweep()
-        folder.write_json(MANIFEST, manifest(results, **facts, files=_own(folder)))
+        folder.write_json(MANIFEST, manifest(results, **facts, files=_made(folder)))
     except BaseException as error:
         facts["status"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         facts["spent"] = round(time.monotonic() - started, 1)
         with contextlib.suppress(OSError):  # on a full disk the one before stays, which says that it is running
             folder.sweep()
-            folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=_own(folder)))
+            folder.write_json(MANIFEST, manifest(known, **facts, error=str(error), files=_made(folder)))
         raise
     if not results.failures:
         remove(folder.path / CHECKPOINTS)
@@ -178,7 +187,7 @@ def _carry_out(
 
 
 def redraw(
-    path: Path,
+    path: AnyPath,
     changes: Mapping[str, Any] | None = None,
     frames: int | None = None,
     workers: str = "auto",
@@ -192,7 +201,7 @@ def redraw(
     """
     folder = RunFolder.open(path)
     with held(path):
-        results, facts = load(folder), folder.read_json(MANIFEST)
+        results, facts = load_folder(folder), folder.read_json(MANIFEST)
         look = _look(folder, facts, changes or {})
         dataclasses.replace(results.study, workers=workers)  # checked
         parts = _parts(results)  # of all frames
@@ -208,7 +217,7 @@ def redraw(
         _rewrite(folder)
 
 
-def rewrite_report(path: Path, changes: Mapping[str, Any] | None = None) -> None:
+def rewrite_report(path: AnyPath, changes: Mapping[str, Any] | None = None) -> None:
     """Write a finished run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
 
     Raises `files.NotARun`, `files.FolderInUse`.
@@ -218,7 +227,7 @@ def rewrite_report(path: Path, changes: Mapping[str, Any] | None = None) -> None
         if changes:
             facts = folder.read_json(MANIFEST)
             look = _look(folder, facts, changes)
-            load(folder)  # whole, before anything is written
+            load_folder(folder)  # whole, before anything is written
             folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         _rewrite(folder)
 
@@ -231,10 +240,10 @@ def latex_lines(path: Path) -> list[str]:
 
 
 def _rewrite(folder: RunFolder) -> None:
-    results, facts = load(folder), folder.read_json(MANIFEST)
-    how = _look(folder, facts, {}).embed
-    write_report(results, folder, [Told(folder.path.name, folder, results, facts, _parts(results))], how)
-    folder.write_json(MANIFEST, {**facts, "files": _own(folder)})
+    results, facts = load_folder(folder), folder.read_json(MANIFEST)
+    embed = _look(folder, facts, {}).embed
+    write_report(results, folder, [ReportedRun(folder.path.name, folder, results, facts, _parts(results))], embed)
+    folder.write_json(MANIFEST, {**facts, "files": _made(folder)})
 
 
 def _parts(results: Results) -> list[StudyPart]:
@@ -244,22 +253,28 @@ def _parts(results: Results) -> list[StudyPart]:
 
 
 def joint_report(
-    paths: Sequence[Path], out: Path, *, force: bool = False, how: str = "auto", progress: Progress = silent
+    paths: Sequence[AnyPath],
+    out: AnyPath,
+    *,
+    force: bool = False,
+    embed: str = "auto",
+    progress: Progress = silent,
 ) -> None:
     """Report on several finished runs as one, in the folder `out`: settings beside one another, seeds of one pooled.
 
-    `how` is that of `write_report`.
+    `embed` is that of `write_report`.
 
     Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), and `files.FolderInUse` for an `out`
     that holds something (unless `force`).
     """
+    out = Path(out)
     folders = [RunFolder.open(path) for path in paths]
-    names = _distinct(paths)
-    found = [load(folder) for folder in folders]
-    joint, sources, places = join(found, names)
+    names = _distinct([folder.path for folder in folders])
+    several = [load_folder(folder) for folder in folders]
+    joint, sources, places = join(several, names)
     runs = [
-        Told(name, folder, results, folder.read_json(MANIFEST), _parts(results), own)
-        for name, folder, results, own in zip(names, folders, found, places, strict=True)
+        ReportedRun(name, folder, results, folder.read_json(MANIFEST), _parts(results), setting_places)
+        for name, folder, results, setting_places in zip(names, folders, several, places, strict=True)
     ]
     RunFolder(out).check_free(force=force)
     out.mkdir(parents=True, exist_ok=True)
@@ -270,11 +285,11 @@ def joint_report(
             pictures = plan_joint(joint, sources, Look())
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, home.path, usable_cores(), advance)
-            write_report(joint, home, runs, how)
+            write_report(joint, home, runs, embed)
         finally:
             home.sweep()
             # what makes it a folder that --force may replace, and no run
-            home.write_json(MANIFEST, {"report": names, "files": _own(home)})
+            home.write_json(MANIFEST, {"report": names, "files": _made(home)})
 
 
 def _distinct(paths: Sequence[Path]) -> list[str]:
@@ -300,7 +315,7 @@ def _processes(workers: str) -> int:
     return usable_cores() if workers == "auto" else int(workers)
 
 
-def _own(folder: RunFolder) -> list[str]:
+def _made(folder: RunFolder) -> list[str]:
     """The run's own files that are there to stay."""
     return [name for name in folder.made() if not name.startswith(f"{CHECKPOINTS}/")]
 

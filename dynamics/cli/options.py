@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynamics.settings.presets import PRESETS, preset_options
 from dynamics.settings.setting import (
@@ -33,7 +33,22 @@ from dynamics.settings.setting import (
 from dynamics.settings.toml_files import TomlError, read_toml
 from dynamics.studies import get_study, questions
 
-SWITCHES = ("force", "no_figures", "dry_run", "quiet", "json")
+
+class OutputOption(NamedTuple):
+    kind: type  # str, or bool of a switch
+    help: str
+
+
+OUTPUT = {  # what is done with a study's results, in the order of --help
+    "out": OutputOption(str, "run folder (runs/NAME-DATE)"),
+    "force": OutputOption(bool, "replace the run in a folder that is not empty"),
+    "config": OutputOption(str, "the same options from a TOML file; flags win over it"),
+    "no_figures": OutputOption(bool, "train and measure only"),
+    "dry_run": OutputOption(bool, "print the resolved study and write nothing"),
+    "quiet": OutputOption(bool, "errors and results only"),
+    "json": OutputOption(bool, "results as one JSON object on stdout"),
+}
+SWITCHES = tuple(name for name, option in OUTPUT.items() if option.kind is bool)
 MOST_BYTES = 2**16  # of a configuration file
 _VARIANCE = "above 0 and at most 1e+300: the square of a standard deviation"
 
@@ -58,9 +73,11 @@ def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
     An option is given by its name or by an alias of it, n_critic for d_steps; from_ stands for from, a word of
     Python's. Raises `OptionError` for anything that is not allowed, under the name that it was given by.
     """
-    said = {name.removesuffix("_"): value for name, value in given.items() if value is not None and value is not False}
-    config = said.pop("config", None)
-    flags, called = _from_flags(said)
+    by_flag = {
+        name.removesuffix("_"): value for name, value in given.items() if value is not None and value is not False
+    }
+    config = by_flag.pop("config", None)
+    flags, called = _from_flags(by_flag)
     values = flags
     if config is not None:
         of_file, keys = _from_file(config)
@@ -95,9 +112,9 @@ def _as_called(complaint: str, called: Mapping[str, str], config: str | None) ->
     """A complaint with every option under the name that it was given by, and its file where it is from there."""
     from_file = False
     for name, written in called.items():
-        told = re.sub(rf"{flag(name)}(?![\w-])", written, complaint)
-        from_file |= told != complaint and not written.startswith("--")
-        complaint = told
+        renamed = re.sub(rf"{flag(name)}(?![\w-])", written, complaint)
+        from_file |= renamed != complaint and not written.startswith("--")
+        complaint = renamed
     return f"{_of_config(config)}: {complaint}" if config is not None and from_file else complaint
 
 
@@ -106,11 +123,11 @@ def _name(written: str) -> str:
     return "std" if written == "variance" else ALIASES.get(written, written)
 
 
-def _from_flags(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _from_flags(by_flag: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Option -> its value, or its list of values, and option -> the flag that it was given by."""
     values: dict[str, Any] = {}
     called: dict[str, str] = {}
-    for written, value in said.items():
+    for written, value in by_flag.items():
         name, by = _name(written), flag(written)
         if name in values:
             why = ", a variance is the square of a std" if name == "std" else ""
@@ -129,13 +146,13 @@ def _from_flags(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
     return values, called
 
 
-def _std(variance: Any, told: Callable[[Any], str]) -> float:
+def _std(variance: Any, quote: Callable[[Any], str]) -> float:
     try:
         number = float(variance) if not isinstance(variance, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 < number <= 1e300:
-        raise OptionError(f"{told(variance)}: must be a finite number {_VARIANCE}")
+        raise OptionError(f"{quote(variance)}: must be a finite number {_VARIANCE}")
     return math.sqrt(number)
 
 
@@ -154,7 +171,7 @@ def _from_file(path: str) -> tuple[dict[str, Any], dict[str, str]]:
     for key, value in _table(path).items():
         written = key.replace("-", "_")
         name, by = _name(written), f"{_of_config(path)}: {shown(key)}"
-        told = functools.partial(_assigned, by)
+        quote = functools.partial(_assigned, by)
         if written not in known:
             raise OptionError(f"{by}: no such option{near(written, known)}")
         if name in values:
@@ -163,22 +180,22 @@ def _from_file(path: str) -> tuple[dict[str, Any], dict[str, str]]:
         several = value if isinstance(value, list) else [value]
         if written == "variance":
             if not several or any(isinstance(v, str) for v in several):
-                raise OptionError(f"{told(value)}: must be a finite number {_VARIANCE}, or a list of such")
-            values[name] = [_std(v, told) for v in several]
+                raise OptionError(f"{quote(value)}: must be a finite number {_VARIANCE}, or a list of such")
+            values[name] = [_std(v, quote) for v in several]
         elif name in FIELDS[Setting]:
             if not several:
-                raise OptionError(f"{told(value)}: must be {allowed(Setting, name)}, or a list of such")
-            values[name] = list(dict.fromkeys(_checked(Setting, name, v, told) for v in several))
+                raise OptionError(f"{quote(value)}: must be {allowed(Setting, name)}, or a list of such")
+            values[name] = list(dict.fromkeys(_checked(Setting, name, v, quote) for v in several))
         elif (cls := _class_of(name)) is not None:
-            values[name] = _checked(cls, name, value, told)
+            values[name] = _checked(cls, name, value, quote)
         elif name in SWITCHES and not isinstance(value, bool):
-            raise OptionError(f"{told(value)}: must be true or false")
+            raise OptionError(f"{quote(value)}: must be true or false")
         elif name in ("out", "preset") and not isinstance(value, str):
-            raise OptionError(f"{told(value)}: must be a {'path' if name == 'out' else 'name'}, in quotes")
+            raise OptionError(f"{quote(value)}: must be a {'path' if name == 'out' else 'name'}, in quotes")
         elif name == "out" and not is_path(value):
-            raise OptionError(f"{told(value)}: must be a path")
+            raise OptionError(f"{quote(value)}: must be a path")
         elif name == "preset" and value not in PRESETS:
-            raise OptionError(f"{told(value)}: must be one of {', '.join(PRESETS)}{near(value, PRESETS)}")
+            raise OptionError(f"{quote(value)}: must be one of {', '.join(PRESETS)}{near(value, PRESETS)}")
         else:
             values[name] = value
     return values, called
@@ -204,8 +221,8 @@ def _class_of(name: str) -> type | None:
     return next((cls for cls in (Study, Look) if name in FIELDS[cls]), None)
 
 
-def _checked(cls: type, name: str, value: Any, told: Callable[[Any], str]) -> Any:
+def _checked(cls: type, name: str, value: Any, quote: Callable[[Any], str]) -> Any:
     if name == "workers" and type(value) is int and 1 <= value <= MOST_WORKERS:  # a number, as the option's help says
         value = str(value)
-    check(cls, name, value, told)
+    check(cls, name, value, quote)
     return float(value) if FIELDS[cls][name] is float else value

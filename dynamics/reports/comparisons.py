@@ -122,7 +122,7 @@ def setting_pairs(settings: Sequence[Setting], apart: Sequence[Mapping[str, Any]
 
 def differences(results: Results) -> list[Compared]:
     """Every pair of settings in every score of `COMPARED` that both can have, corrected for together."""
-    found, by_seed = [], []
+    compared, by_seed = [], []
     places = {seed: place for place, seed in enumerate(sorted({m.seed for m in results.members}))}
     for pair in setting_pairs(results.study.settings, results.apart):
         first, second = ({results.members[m].seed: m for m in results.of_setting(i)} for i in pair[:2])
@@ -140,14 +140,14 @@ def differences(results: Results) -> list[Compared]:
             means = (mean_interval(a[both]).value, mean_interval(b[both]).value)
             within = difference_range(results.range(score, pair.first), results.range(score, pair.second))
             difference = paired_difference(a, b, within)
-            found.append(Compared(pair, score, len(seeds), means, difference, np.nan))
+            compared.append(Compared(pair, score, len(seeds), means, difference, np.nan))
             row = np.full(len(places), np.nan)
             # halves: their difference is finite
             row[[places[s] for s in seeds]] = np.subtract(a / 2, b / 2, out=np.full(len(seeds), np.nan), where=both)
             by_seed.append(row)
-    corrected = max_t(np.array(by_seed).reshape(len(found), len(places)))
+    corrected = max_t(np.array(by_seed).reshape(len(compared), len(places)))
     # beyond 20 seeds both are drawn, each by itself
-    return [c._replace(p_corrected=float(np.fmax(p, c.difference.p))) for c, p in zip(found, corrected, strict=True)]
+    return [c._replace(p_corrected=float(np.fmax(p, c.difference.p))) for c, p in zip(compared, corrected, strict=True)]
 
 
 def _comparable(results: Results, score: str, pair: Pair) -> bool:

@@ -27,7 +27,7 @@ TYPES = {".png": "image/png", ".gif": "image/gif"}
 
 
 @dataclass(eq=False)
-class Picture:
+class PageImage:
     """An image file of a run folder, what it shows in words, and how the page has it."""
 
     path: str  # relative to the report's folder, forward slashes
@@ -36,7 +36,7 @@ class Picture:
     height: int
     alt: str
     uri: str = ""  # what the page shows: data, or a relative address
-    told: str = ""  # how that is not the whole picture; "" where it is
+    caveat: str = ""  # how that is not the whole picture; "" where it is
     still: bool = False  # `uri` is the last frame of an animation
 
     @property
@@ -66,17 +66,17 @@ class Picture:
         return TYPES[self.file.suffix]
 
 
-def embed(pictures: Sequence[Picture], how: str, length: Callable[[], int]) -> None:
+def embed_images(pictures: Sequence[PageImage], choice: str, length: Callable[[], int]) -> None:
     """Decide how a page has its pictures, in its order: `all` inside, `none`, or `auto`.
 
     `length` says how many bytes the page has as they are. Raises ``OSError`` where the file system does.
     """
     for picture in pictures:
-        if how == "all":
+        if choice == "all":
             _put(picture, picture.file.read_bytes(), picture.kind)
         else:
-            picture.uri, picture.told, picture.still = picture.url, "Linked, not inside this page", False
-    if how == "auto":
+            picture.uri, picture.caveat, picture.still = picture.url, "Linked, not inside this page", False
+    if choice == "auto":
         _embed_what_fits(pictures, MOST - length())
 
 
@@ -85,12 +85,12 @@ def cost(count: int) -> int:
     return 4 * -(-count // 3) + WORDS
 
 
-def _put(picture: Picture, data: bytes, kind: str, told: str = "", still: bool = False) -> None:
+def _put(picture: PageImage, data: bytes, kind: str, caveat: str = "", still: bool = False) -> None:
     picture.uri = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    picture.told, picture.still = told, still
+    picture.caveat, picture.still = caveat, still
 
 
-def _embed_what_fits(pictures: Sequence[Picture], room: int) -> None:
+def _embed_what_fits(pictures: Sequence[PageImage], room: int) -> None:
     if sum(cost(picture.length) for picture in pictures) <= room:
         for picture in pictures:
             _put(picture, picture.file.read_bytes(), picture.kind)
@@ -110,15 +110,15 @@ def _embed_what_fits(pictures: Sequence[Picture], room: int) -> None:
     looked_at = films if len(films) <= MANY else []
     kept = int(FILMS * room) if looked_at else 0
     inside = []
-    for picture, (data, told) in zip(figures, copies, strict=False):
+    for picture, (data, caveat) in zip(figures, copies, strict=False):
         if cost(len(data)) <= room - kept:
-            _put(picture, data, picture.kind, told)
+            _put(picture, data, picture.kind, caveat)
             room -= cost(len(data))
             inside.append((picture, cost(len(data))))
     if looked_at:
         room -= _films(looked_at, room)
     for picture, spent in inside:  # what is left makes them whole again
-        if picture.told and cost(picture.length) - spent <= room:
+        if picture.caveat and cost(picture.length) - spent <= room:
             _put(picture, picture.file.read_bytes(), picture.kind)
             room -= cost(picture.length) - spent
 
@@ -127,7 +127,7 @@ def _rank(name: str) -> int:
     return ORDER.index(name) + 1 if name in ORDER else 0
 
 
-def _few_colours(picture: Picture) -> tuple[bytes, str]:
+def _few_colours(picture: PageImage) -> tuple[bytes, str]:
     """A figure's data, the smaller of its file's and of its copy's, and what is told of it."""
     whole = picture.file.read_bytes()
     try:
@@ -137,7 +137,7 @@ def _few_colours(picture: Picture) -> tuple[bytes, str]:
     return (few, "Smaller copy, of fewer colours; whole") if len(few) < len(whole) else (whole, "")
 
 
-def _lead(picture: Picture, room: int) -> int:
+def _lead(picture: PageImage, room: int) -> int:
     """Put an animation in, whole or with as many frames as fit, in fewer pixels if need be; what that costs."""
     whole = picture.file.read_bytes()
     if cost(len(whole)) <= room:
@@ -155,7 +155,7 @@ def _lead(picture: Picture, room: int) -> int:
     return 0
 
 
-def _films(films: Sequence[Picture], room: int) -> int:
+def _films(films: Sequence[PageImage], room: int) -> int:
     """Put animations in, all whole, or all in half their size with the same share of their frames, or else their last
     frames; what that costs."""
     whole, spent = sum(cost(picture.length) for picture in films), 0

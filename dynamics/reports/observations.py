@@ -23,7 +23,7 @@ GONE = ("diverged", "lost")  # verdicts that leave nothing to collapse
 LEVEL = 0.05  # a difference is shown where its corrected p-value is below
 MOST = 24  # pairs of settings told one by one, those that differ first; differences.csv has all
 SWINGS_OF = {"jsd_swing": "JSD", "d_loss_swing": "D's loss", "g_loss_swing": "G's loss"}
-TOLD = 4  # shown differences of one aspect that a summary tells one by one
+LISTED = 4  # shown differences of one aspect that a summary tells one by one
 ASPECTS = {  # of what an option changes -> the scores that tell of it
     "Generator performance": ("modes_covered", "high_quality", "jsd"),
     "Stability": ("jsd_swing",),
@@ -39,7 +39,7 @@ _BECAME = {  # verdict -> of one GAN, of several
 BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
 
 
-class Part(NamedTuple):
+class Answer(NamedTuple):
     """The answer to one question: a paragraph, then setting by setting or pair by pair (heading, paragraph)."""
 
     heading: str
@@ -47,7 +47,7 @@ class Part(NamedTuple):
     entries: list[tuple[str, str]]
 
 
-def observe(results: Results) -> list[Part]:
+def observe(results: Results) -> list[Answer]:
     """How each target is captured, then what each option changes in which settings of the study differ."""
     headings = {"": "How each target is captured", **results.study.headings}
     entries = []
@@ -55,7 +55,7 @@ def observe(results: Results) -> list[Part]:
         for i in indices:
             words = f"{_capture(results, i)} {_judged(results, i)}".strip()
             entries.append((f"{target}: {results.labels[i][1]}", words))
-    parts = [Part(headings[""], _captures(results), entries)]
+    parts = [Answer(headings[""], _captures(results), entries)]
     family = differences(results)
     options = dict.fromkeys(compared.pair.option for compared in family)
     for option in sorted(options, key=lambda o: list(headings).index(o) if o in headings else len(headings)):
@@ -63,10 +63,10 @@ def observe(results: Results) -> list[Part]:
         pairs: dict[Pair, list[Compared]] = {}
         for compared in chosen:
             pairs.setdefault(compared.pair, []).append(compared)
-        told = sorted(pairs, key=lambda pair: min(_level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
-        entries = [(_heading(results, pair), _pair(results, pair, pairs[pair])) for pair in pairs if pair in told]
+        listed = sorted(pairs, key=lambda pair: min(_level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
+        entries = [(_heading(results, pair), _pair(results, pair, pairs[pair])) for pair in pairs if pair in listed]
         heading = headings.get(option) or BETWEEN.get(option) or f"What {flag(option)} changes"
-        parts.append(Part(heading, _summary(results, chosen, len(pairs) - len(entries)), entries))
+        parts.append(Answer(heading, _summary(results, chosen, len(pairs) - len(entries)), entries))
     return parts
 
 
@@ -80,7 +80,7 @@ def observations(results: Results) -> list[tuple[str, str]]:
 
 def _captures(results: Results) -> str:
     """How the GANs on each target ended."""
-    said = []
+    sentences = []
     for target, indices in results.targets.items():
         counts: dict[str, int] = {}
         for word in (results.verdicts[m] for i in indices for m in results.of_setting(i)):
@@ -97,33 +97,33 @@ def _captures(results: Results) -> str:
             full = sum(int((values == modes).sum()) for values in scored)
             every = "both" if modes == 2 else f"all {modes}"
             held = f"; {full} {'holds' if full == 1 else 'hold'} {every} modes at the end"
-        said.append(f"{target}: of {counted(n, 'GAN')} {listed}{held}.")
-    return " ".join(said)
+        sentences.append(f"{target}: of {counted(n, 'GAN')} {listed}{held}.")
+    return " ".join(sentences)
 
 
 def _summary(results: Results, chosen: list[Compared], untold: int) -> str:
     """What settings that differ in one option show, aspect by aspect."""
     most = max(c.difference.n for c in chosen)
-    said = [_few()] if smallest_p(most) >= LEVEL else []
+    sentences = [_few()] if smallest_p(most) >= LEVEL else []
     for aspect, scores in ASPECTS.items():
         family = [c for c in chosen if c.score in scores]
         if not family:
             continue
         shown = [c for c in family if _level(c) < LEVEL]
-        words = [_shown(results, c) for c in shown[:TOLD]]
-        if len(shown) > TOLD:
-            words.append(f"{len(shown) - TOLD} more differences, in differences.csv")
+        words = [_shown(results, c) for c in shown[:LISTED]]
+        if len(shown) > LISTED:
+            words.append(f"{len(shown) - LISTED} more differences, in differences.csv")
         rest = len(family) - len(shown)
         if rest:
             which = counted(rest, "comparison") if not shown else f"the other {rest}" if rest > 1 else "the other one"
             words.append(f"no difference is shown in {which}")
         if aspect == "Collapse":
             words.insert(0, _collapsed(results, chosen))
-        said.append(f"{aspect}: {'; '.join(words)}.")
+        sentences.append(f"{aspect}: {'; '.join(words)}.")
     if untold:
         more = "1 more pair of settings is" if untold == 1 else f"{untold} more pairs of settings are"
-        said.append(f"{more} in differences.csv alone.")
-    return " ".join(said)
+        sentences.append(f"{more} in differences.csv alone.")
+    return " ".join(sentences)
 
 
 def _shown(results: Results, c: Compared) -> str:
@@ -196,7 +196,7 @@ def _capture(results: Results, index: int) -> str:
     seeds, modes = len(results.of_setting(index)), results.modes[index]
     if not scored:
         return f"None of {counted(seeds, 'seed')} has a score at the last snapshot."
-    said, lacking = [], []
+    sentences, lacking = [], []
     for name in names:
         e, null, score = results.estimate(name, index), results.null[index][name][0], SCORES[name]
         if e.n == 0:
@@ -206,9 +206,9 @@ def _capture(results: Results, index: int) -> str:
         if name == "modes_covered" and modes:
             full = int((results.final(name, index) == modes).sum())
             if modes == 1:
-                said.append(f"G covers the target's one mode in {full} of {counted(e.n, 'seed')}.")
+                sentences.append(f"G covers the target's one mode in {full} of {counted(e.n, 'seed')}.")
             else:
-                said.append(
+                sentences.append(
                     f"G covers {mean_words(e)} of {modes} modes, all of them in {full} of {counted(e.n, 'seed')}."
                 )
             continue
@@ -217,33 +217,33 @@ def _capture(results: Results, index: int) -> str:
         unit = (f" {score.unit}" if score.unit else "") + (f" ({e.n} of {seeds} seeds)" if e.n < scored else "")
         title = score.title[0].upper() + score.title[1:]
         if e.n == 1:
-            said.append(f"{title} is {value}{unit}, against {perfect}.")
+            sentences.append(f"{title} is {value}{unit}, against {perfect}.")
         elif e.low <= null <= e.high:
-            said.append(f"{title} is {value}{unit}: no difference from {perfect} is shown.")
+            sentences.append(f"{title} is {value}{unit}: no difference from {perfect} is shown.")
         elif e.high < null:
-            said.append(f"{title} is {value}{unit}, below {perfect}.")
+            sentences.append(f"{title} is {value}{unit}, below {perfect}.")
         elif name == "high_quality":
-            said.append(
+            sentences.append(
                 f"{title} is {value}, above {perfect}: too many samples lie near a centre,"
                 " which is under-dispersion, not excellence."
             )
         else:
-            said.append(f"{title} is {value}{unit}, above {perfect}.")
+            sentences.append(f"{title} is {value}{unit}, above {perfect}.")
     if lacking:
-        said.append(f"No seed has {' or '.join(lacking)} at the last snapshot.")
+        sentences.append(f"No seed has {' or '.join(lacking)} at the last snapshot.")
     if scored < seeds:
         have = "has" if scored == 1 else "have"
-        said.append(f"Only {scored} of {seeds} seeds {have} scores, and the means are over those.")
+        sentences.append(f"Only {scored} of {seeds} seeds {have} scores, and the means are over those.")
     if scored == 1:
-        said.append("From one seed there is no interval: another seed may do otherwise.")
-    return " ".join(said)
+        sentences.append("From one seed there is no interval: another seed may do otherwise.")
+    return " ".join(sentences)
 
 
 def _judged(results: Results, index: int) -> str:
     """The verdicts on a setting's seeds, each share with Wilson's interval."""
     counts = verdict_counts(results, index)
     failed = counts.pop("failed", 0)
-    said = []
+    sentences = []
     swings = {n: e for n in SWINGS if (e := results.estimate(n, index)).n}
     if swings:
         every, least = len(results.of_setting(index)), min(e.n for e in swings.values())
@@ -252,32 +252,32 @@ def _judged(results: Results, index: int) -> str:
             + (f" ({e.n} of {every} seeds)" if least < every else "")
             for n, e in swings.items()
         ]
-        said.append(f"Swing over the last half: {', '.join(words)}.")
+        sentences.append(f"Swing over the last half: {', '.join(words)}.")
     if counts:
         n = sum(counts.values())
         shares = [f"{count} {word} ({mean_words(results.share(word, index))})" for word, count in counts.items()]
-        said.append(f"Verdicts on {counted(n, 'seed')}, as shares [95 % interval]: {', '.join(shares)}.")
+        sentences.append(f"Verdicts on {counted(n, 'seed')}, as shares [95 % interval]: {', '.join(shares)}.")
     why: dict[str, list[str]] = {}  # word -> seeds and reasons
     for m in results.of_setting(index):
         if results.verdicts[m] in REASONED and results.details[m]:
             why.setdefault(results.verdicts[m], []).append(f"seed {results.members[m].seed}: {results.details[m]}")
     for word, reasons in why.items():
         more = f"; and {len(reasons) - 3} more, see summary.csv" if len(reasons) > 3 else ""
-        said.append(f"{word[0].upper() + word[1:]}: {'; '.join(reasons[:3])}{more}.")
+        sentences.append(f"{word[0].upper() + word[1:]}: {'; '.join(reasons[:3])}{more}.")
     steps = [at for m in results.of_setting(index) if (at := results.diverged_at[m]) is not None]
     if steps:
-        said.append(f"The earliest divergence was seen at step {min(steps)}.")
+        sentences.append(f"The earliest divergence was seen at step {min(steps)}.")
     if failed:
-        said.append(f"{counted(failed, 'seed')} failed to run and {'is' if failed == 1 else 'are'} left out.")
-    return " ".join(said)
+        sentences.append(f"{counted(failed, 'seed')} failed to run and {'is' if failed == 1 else 'are'} left out.")
+    return " ".join(sentences)
 
 
 def _intro(shared: int) -> str:
     """What a pair's paragraph is made from, and whether so few seeds can show a difference at all."""
     if shared == 1:
         return "One shared seed, so a difference has no interval."
-    said = f"Differences within a seed, mean [95 % interval] over {counted(shared, 'shared seed')}."
-    return said if smallest_p(shared) < LEVEL else f"{said} {_few()}"
+    sentence = f"Differences within a seed, mean [95 % interval] over {counted(shared, 'shared seed')}."
+    return sentence if smallest_p(shared) < LEVEL else f"{sentence} {_few()}"
 
 
 def _few() -> str:
@@ -328,24 +328,30 @@ def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
     if np.isclose(e.low, e.high, rtol=1e-9, atol=0):
         left_out += "; every seed differs by the same, so the interval has no width"
     upward, corrected = e.value > 0, f"corrected p {_p_words(compared.p_corrected)}"
-    said = f"{title}: {_more(name, e.value)} with {x} than with {y}, by {_by(compared)}, {corrected}{left_out}"
+    sentence = f"{title}: {_more(name, e.value)} with {x} than with {y}, by {_by(compared)}, {corrected}{left_out}"
     if name in SWINGS:
-        return f"{said}; {y if upward else x} is the steadier."
+        return f"{sentence}; {y if upward else x} is the steadier."
     if name in VERDICTS:
-        return f"{said}."
+        return f"{sentence}."
     nulls = [results.null[i][name][0] for i in compared.pair[:2]]
     if name == "high_quality":  # more is not better: nearer to a perfect generator's is
-        far = [abs(mean - null) for mean, null in zip(compared.means, nulls, strict=True)]
+        distances = [abs(mean - null) for mean, null in zip(compared.means, nulls, strict=True)]
         if option == "std":  # two targets, each with its own
-            place = f"{x} is the nearer" if far[0] < far[1] else f"{y} is the nearer"
-            if far[0] == far[1]:
+            place = f"{x} is the nearer" if distances[0] < distances[1] else f"{y} is the nearer"
+            if distances[0] == distances[1]:
                 place = "both are as near"
-            there = " and ".join(number(null, score.digits) for null in nulls)
-            return f"{said}; to a perfect generator's {there}, {place}."
-        place = "nearer to" if far[0] < far[1] else "further from" if far[0] > far[1] else "as far from"
-        return f"{said}; the mean with {x} is {place} a perfect generator's {number(nulls[0], score.digits)}."
+            perfect = " and ".join(number(null, score.digits) for null in nulls)
+            return f"{sentence}; to a perfect generator's {perfect}, {place}."
+        place = (
+            "nearer to"
+            if distances[0] < distances[1]
+            else "further from"
+            if distances[0] > distances[1]
+            else "as far from"
+        )
+        return f"{sentence}; the mean with {x} is {place} a perfect generator's {number(nulls[0], score.digits)}."
     better = x if upward == (name == "modes_covered") else y
-    return f"{said}; {better} is {'captured the better' if option == 'std' else 'the better'}."
+    return f"{sentence}; {better} is {'captured the better' if option == 'std' else 'the better'}."
 
 
 def _more(name: str, difference: float) -> str:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import re
-import shlex
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,12 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from dynamics.base.program import command_line
 from dynamics.pictures.animation.png_sequence import animate_line
 from dynamics.pictures.picture_plan import MANY, SEQUENCE, grid
 from dynamics.pictures.study_parts import StudyPart
-from dynamics.reports.embedding import MOST, Picture, embed
+from dynamics.reports.embedding import MOST, PageImage, embed_images
+from dynamics.reports.markdown import Markdown, escaped, fenced
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results, options_told, target_name
@@ -27,7 +28,7 @@ from dynamics.settings.setting import FIELDS, Setting
 from dynamics.store.folder import RunFolder
 
 
-class Told(NamedTuple):
+class ReportedRun(NamedTuple):
     """A run as a report tells of it: its folder, its results, and what run.json says of how it went.
 
     The facts: command, versions, device, threads, seconds; what is missing is left out. `parts` are its study's own.
@@ -42,27 +43,27 @@ class Told(NamedTuple):
     places: Sequence[int] = ()
 
 
-class Shelf(NamedTuple):
+class SettingFolder(NamedTuple):
     """Where the pictures of a setting of the report are: in a run, under the setting's name there."""
 
-    told: Told
+    run: ReportedRun
     name: str
     seeds: str  # in words
 
     @property
     def path(self) -> Path:
-        return self.told.folder.path / self.name
+        return self.run.folder.path / self.name
 
 
-def write_report(results: Results, folder: RunFolder, runs: Sequence[Told], how: str = "auto") -> None:
+def write_report(results: Results, folder: RunFolder, runs: Sequence[ReportedRun], embed: str = "auto") -> None:
     """Write report.html, report.md (relative links) and comparison.tex into a folder.
 
     `results` are those of `runs`: of the one, or of several joined, each of which says in `places` where its settings
-    are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `how` says which of
+    are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `embed` says which of
     them stand inside report.html (see `embedding`), which with `all` needs nothing beside it. Raises ``OSError`` where
     the file system does.
     """
-    pictures: list[Picture] = []
+    pictures: list[PageImage] = []
     page = _page(results, folder, runs, pictures)
     templates = jinja2.FileSystemLoader(TEMPLATES)
     shared: dict[str, Any] = {
@@ -72,15 +73,15 @@ def write_report(results: Results, folder: RunFolder, runs: Sequence[Told], how:
     }
     html = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, **shared)
     # intervals stay whole at the end of a line
-    html.filters["whole"] = lambda words: re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\u00a0"), words)
+    html.filters["whole"] = lambda words: re.sub(r"\[[^]]*\]", lambda bracket: bracket[0].replace(" ", "\u00a0"), words)
     # every value put into the Markdown is escaped, unless it is `Markdown` already
-    markdown = jinja2.Environment(autoescape=False, finalize=_markdown, trim_blocks=True, lstrip_blocks=True, **shared)
-    markdown.filters |= {"fence": _fence, "url": lambda path: Markdown(quote(path))}
+    markdown = jinja2.Environment(autoescape=False, finalize=escaped, trim_blocks=True, lstrip_blocks=True, **shared)
+    markdown.filters |= {"fence": fenced, "url": lambda path: Markdown(quote(path))}
 
     def written() -> str:
         return html.get_template("report.html").render(page | _program(pictures))
 
-    embed(pictures, how, lambda: len(written().encode()))
+    embed_images(pictures, embed, lambda: len(written().encode()))
     folder.write_text("report.html", written())
     folder.write_text("comparison.tex", tex_table(results))
     folder.write_text("report.md", markdown.get_template("report.md").render(page))
@@ -132,7 +133,7 @@ COMPARISONS = {
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _program(pictures: Sequence[Picture]) -> dict[str, Any]:
+def _program(pictures: Sequence[PageImage]) -> dict[str, Any]:
     """The page's program, if it has anything to play, and the policy that lets nothing else run or be loaded."""
     program = (TEMPLATES / "player.js").read_text(encoding="utf-8") if any(p.moves for p in pictures) else ""
     images = "data: 'self' file:" if any(p.still or not p.uri.startswith("data:") for p in pictures) else "data:"
@@ -140,47 +141,49 @@ def _program(pictures: Sequence[Picture]) -> dict[str, Any]:
     if program:
         digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
         policy += f"; script-src 'sha256-{digest}'"
-    return {"program": Markup(program), "policy": Markup(policy), "elsewhere": any(p.told for p in pictures)}
+    return {"program": Markup(program), "policy": Markup(policy), "elsewhere": any(p.caveat for p in pictures)}
 
 
-def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: list[Picture]) -> dict[str, Any]:
+def _page(
+    results: Results, folder: RunFolder, runs: Sequence[ReportedRun], pictures: list[PageImage]
+) -> dict[str, Any]:
     """Everything that the templates show, in plain values; every picture of the page is put into `pictures`."""
     study, labels, joint = results.study, results.labels, len(runs) > 1
-    shelves: list[list[Shelf]] = [[] for _ in labels]
-    for told in runs:
-        for own, (index, name) in enumerate(zip(told.places or range(len(labels)), told.results.names, strict=True)):
-            seeds = [told.results.members[m].seed for m in told.results.of_setting(own)]
-            shelves[index].append(Shelf(told, name, _seed_words(seeds)))
+    shelves: list[list[SettingFolder]] = [[] for _ in labels]
+    for run in runs:
+        for place, (index, name) in enumerate(zip(run.places or range(len(labels)), run.results.names, strict=True)):
+            seeds = [run.results.members[m].seed for m in run.results.of_setting(place)]
+            shelves[index].append(SettingFolder(run, name, _seed_words(seeds)))
     missing: list[bool] = []
 
-    def picture(home: RunFolder, path: str, alt: str, needed: bool = True) -> Picture | None:
-        found = _picture(folder, home, path, alt)
+    def picture(home: RunFolder, path: str, alt: str, needed: bool = True) -> PageImage | None:
+        image = _picture(folder, home, path, alt)
         if needed:
-            missing.append(found is None)
-        if found is not None:
-            pictures.append(found)
-        return found
+            missing.append(image is None)
+        if image is not None:
+            pictures.append(image)
+        return image
 
     leads = []
-    for told in runs:
+    for run in runs:
         # one moment is no animation, and very many settings have none side by side
-        moves = told.results.frame_steps.shape[1] > 1 and not _many(told.results)
-        if moves and (lead := picture(told.folder, "comparison.gif", COMPARISONS["comparison.gif"])):
-            leads.append((told.name if joint else "", lead))
+        moves = run.results.frame_steps.shape[1] > 1 and not _many(run.results)
+        if moves and (lead := picture(run.folder, "comparison.gif", COMPARISONS["comparison.gif"])):
+            leads.append((run.name if joint else "", lead))
     many = _many(results)
     comparison = picture(folder, "comparison.png", COMPARISONS["many" if many else "comparison.png"])
     if not leads and comparison:
         leads, comparison = [("", comparison)], None
-    own_parts = [
+    study_parts = [
         {
-            "title": f"{told.name}, {part.title}" if joint else part.title,
+            "title": f"{run.name}, {part.title}" if joint else part.title,
             "sentence": part.sentence,
-            "picture": picture(told.folder, part.picture, part.shows or part.title),
+            "picture": picture(run.folder, part.picture, part.shows or part.title),
             "columns": list(part.table[0]) if part.table else [],
             "rows": [[str(value) for value in row.values()] for row in part.table],
         }
-        for told in runs
-        for part in told.parts
+        for run in runs
+        for part in run.parts
     ]
     targets = []
     for target, indices in results.targets.items():
@@ -190,21 +193,21 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
             folder,
             path,
             f"{CURVES[1]}: {target}",
-            all(shelf.told.results.snapshot_steps.shape[1] > 1 for i in indices for shelf in shelves[i]),
+            all(shelf.run.results.snapshot_steps.shape[1] > 1 for i in indices for shelf in shelves[i]),
         ):
             kinds.append(_kind(CURVES[0], CURVES[2], [("", curves)], "plates"))
         shelved = [(i, shelf) for i in indices for shelf in shelves[i]]
         for file, (heading, alt, caption) in KINDS.items():
             shown = []
             for i, shelf in shelved:
-                if file.endswith(".gif") and shelf.told.results.frame_steps.shape[1] == 1:
+                if file.endswith(".gif") and shelf.run.results.frame_steps.shape[1] == 1:
                     continue
                 # a setting's pictures are those of its runs, each with its own seeds
-                where = f"{shelf.told.name}, {shelf.seeds}" if len(shelves[i]) > 1 else ""
+                where = f"{shelf.run.name}, {shelf.seeds}" if len(shelves[i]) > 1 else ""
                 words = " · ".join(filter(None, (*labels[i], where)))
-                found = picture(shelf.told.folder, f"{shelf.name}/{file}", f"{alt}: {words}", file != REQUESTED)
-                if found:
-                    shown.append((" · ".join(filter(None, (labels[i][1], where))), found))
+                image = picture(shelf.run.folder, f"{shelf.name}/{file}", f"{alt}: {words}", file != REQUESTED)
+                if image:
+                    shown.append((" · ".join(filter(None, (labels[i][1], where))), image))
             if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for _, shelf in shelved):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
             ended = {results.verdicts[m] for i in indices for m in results.of_setting(i)}
@@ -220,7 +223,7 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
                 )
         targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
     options = [options_told(setting) for setting in study.settings]
-    differing = [n for n in FIELDS[Setting] if len({said[n] for said in options}) > 1]
+    differing = [n for n in FIELDS[Setting] if len({chosen[n] for chosen in options}) > 1]
     alike = [n for n in FIELDS[Setting] if n not in differing and options[0][n] is not None]
     apart = list(results.apart[0]) if results.apart else []
     return {
@@ -231,41 +234,39 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
         "legend": legend(results, "perfect generator"),
         "leads": leads,
         "comparison": comparison,
-        "own_parts": own_parts,
+        "own_parts": study_parts,
         "many": many,
         "parts": observe(results),
         "targets": targets,
         "missing": sum(missing),
         "expected": len(missing),
         "most": f"{MOST / 1e6:g} MB",
-        "whole": None if joint else f"python main.py report {shlex.quote(folder.path.as_posix())} --embed all",
-        "sequences": [
-            line for told in runs for line in animate_lines(told.folder, told.results.names, told.facts, folder)
-        ],
-        "renders": [f"python main.py render {shlex.quote(told.folder.path.as_posix())}" for told in runs],
+        "whole": None if joint else command_line("report", folder.path.as_posix(), "--embed", "all"),
+        "sequences": [line for run in runs for line in animate_lines(run.folder, run.results.names, run.facts, folder)],
+        "renders": [command_line("render", run.folder.path.as_posix()) for run in runs],
         "scores": [
             (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
         ],
         "samples": results.samples.shape[2],
-        "snapshots": " or ".join(dict.fromkeys(str(told.results.snapshot_steps.shape[1]) for told in runs)),
+        "snapshots": " or ".join(dict.fromkeys(str(run.results.snapshot_steps.shape[1]) for run in runs)),
         "budget": budget_words(results),
         "spent": study.budget,
         "differing": [n.replace("_", " ") for n in (*differing, *apart)],
         "settings": [
-            (name, [*(_plain(said[n]) for n in differing), *(_plain(value) for value in more.values())])
-            for name, said, more in zip(results.names, options, results.apart or [{}] * len(labels), strict=True)
+            (name, [*(_plain(chosen[n]) for n in differing), *(_plain(value) for value in more.values())])
+            for name, chosen, more in zip(results.names, options, results.apart or [{}] * len(labels), strict=True)
         ],
         "alike": ", ".join(f"{n.replace('_', ' ')} {_plain(options[0][n])}" for n in alike),
         "seeds": _seed_words([m.seed for m in results.members]),
         "failures": [_failure(results, failure) for failure in results.failures],
         "runs": [
             {
-                "name": told.name,
-                "command": str(told.facts.get("command") or ""),
-                "versions": ", ".join(f"{n} {value}" for n, value in dict(told.facts.get("versions") or {}).items()),
-                "machine": _machine(told),
+                "name": run.name,
+                "command": str(run.facts.get("command") or ""),
+                "versions": ", ".join(f"{n} {value}" for n, value in dict(run.facts.get("versions") or {}).items()),
+                "machine": _machine(run),
             }
-            for told in runs
+            for run in runs
         ],
     }
 
@@ -275,13 +276,13 @@ def _many(results: Results) -> bool:
     return len(grid(results.labels)[1]) > MANY
 
 
-def _kind(heading: str, caption: str, pictures: list[tuple[str, Picture]], layout: str) -> dict[str, Any]:
+def _kind(heading: str, caption: str, pictures: list[tuple[str, PageImage]], layout: str) -> dict[str, Any]:
     """Pictures of one sort, each with what it is called."""
     moves = any(picture.moves for _, picture in pictures)
     return {"heading": heading, "caption": caption, "pictures": pictures, "moves": moves, "layout": layout}
 
 
-def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> Picture | None:
+def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> PageImage | None:
     """A picture of the folder `home` with its size, pixels; None where it is not there, or is none."""
     file = home.path / path
     if not file.is_file():
@@ -296,7 +297,7 @@ def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> Picture
         return None
     if home is not folder:
         path = Path(os.path.relpath(file.resolve(), folder.path.resolve())).as_posix()
-    return Picture(path, file, width, height, alt)
+    return PageImage(path, file, width, height, alt)
 
 
 def animate_lines(
@@ -349,10 +350,10 @@ def _failure(results: Results, failure: Mapping[str, Any]) -> tuple[str, str]:
     return "; ".join(words), str(failure["error"])
 
 
-def _machine(told: Told) -> str:
+def _machine(run: ReportedRun) -> str:
     """Where it ran and how long that took, as far as is known."""
-    facts = told.facts
-    words = [f"Device {facts.get('device') or told.results.study.device}"]
+    facts = run.facts
+    words = [f"Device {facts.get('device') or run.results.study.device}"]
     if (threads := facts.get("threads")) is not None:
         words.append(f"{counted(threads, 'thread')} a worker")
     seconds = facts.get("seconds")
@@ -361,31 +362,3 @@ def _machine(told: Told) -> str:
     elif seconds is not None:
         words.append(f"{seconds:.0f} s")
     return ", ".join(words)
-
-
-# --- Markdown -----------------------------------------------------------------------------------------------
-
-
-class Markdown(str):
-    """Text that is Markdown already: put into a template as it is."""
-
-
-def _markdown(value: Any) -> Markdown:
-    """Any text as Markdown that shows it, on one line: no markup, HTML, link or table border comes of it."""
-    if isinstance(value, Markdown):
-        return value
-    text = " ".join(str(value).split())
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*|~$])", r"\\\1", text)
-    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word it is none
-    text = re.sub(r"\](?=[(\[])", r"\\]", text)  # a link, and only then: [0.1, 0.2] is an interval
-    # what means something at a line's start: a heading, a link's definition, a list
-    text = re.sub(r"^(?=#|\[[^]]*\]:|[-+](\s|$))", r"\\", text)
-    return Markdown(re.sub(r"^(\d+)(?=[.)](\s|$))", r"\1\\", text))
-
-
-def _fence(text: str) -> Markdown:
-    """Text in a code block that it cannot close."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return Markdown(f"{fence}\n{text}\n{fence}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynamics.base.intervals import Estimate
+from dynamics.base.text_tables import aligned
 from dynamics.runner.results import Results
 from dynamics.settings.budget import samples_seen, updates
 from dynamics.targets.user_files import notes_of
@@ -160,12 +161,7 @@ def text_table(results: Results) -> str:
             verdicts = row.verdicts or [""]
             lines.append([f" {row.label}", row.seeds, *cells, verdicts[0]])
             lines += [[""] * (len(columns) + 2) + [verdict] for verdict in verdicts[1:]]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    printed = []
-    for number, line in enumerate(lines):
-        printed += [titles[number]] if number in titles else []
-        printed.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    return "\n".join([*printed, "", *textwrap.wrap(legend(results, "perfect G"), WIDTH)])
+    return "\n".join([aligned(lines, titles), "", *textwrap.wrap(legend(results, "perfect G"), WIDTH)])
 
 
 def tex_table(results: Results) -> str:

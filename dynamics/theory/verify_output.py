@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dynamics.base.text_tables import aligned
 from dynamics.theory.bilinear_predictions import RATES
 from dynamics.theory.dirac_game import METHODS, SCHEDULES, verdict_of
 from dynamics.theory.two_number_games import ROUNDS, STEP, Value, descents, make_game, plain
@@ -34,18 +34,9 @@ def table(verification: Verification) -> str:
     failed = sum(not row.passed for row in verification.rows)
     verdict = f"{failed} of {len(verification.rows)} rows FAIL" if failed else f"all {len(verification.rows)} rows hold"
     return (
-        f"{_aligned(lines, titles)}\n\n{_aligned(ends, {})}\n\n{verdict}; rates of the bilinear game "
+        f"{aligned(lines, titles)}\n\n{aligned(ends)}\n\n{verdict}; rates of the bilinear game "
         f"{', '.join(f'{h:g}' for h in RATES)}, of the others {STEP:g} where none is said"
     )
-
-
-def _aligned(lines: Sequence[Sequence[str]], titles: Mapping[int, str]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    printed = []
-    for number, line in enumerate(lines):
-        printed += [titles[number]] if number in titles else []
-        printed.append("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
-    return "\n".join(printed)
 
 
 PANELS = {  # R1's and R2's rounds are the same here, as D's slope is everywhere ψ

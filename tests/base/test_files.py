@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dynamics.base.files import new_file, new_folder, numbered
-from dynamics.cli import app
+from dynamics.cli import app, dated_names
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--mode=gaussian", "--steps=3", "--hidden=4", "--batch-size=8", "--snapshots=2", "--workers=1", "--no-figures"]
@@ -26,7 +26,7 @@ SECOND_WORDS = "20250131-235958"
 def one_second(tmp_path, monkeypatch):
     """Time stands still."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "_now", lambda: SECOND)
+    monkeypatch.setattr(dated_names, "now", lambda: SECOND)
 
 
 def at_once(count, work):
@@ -133,8 +133,8 @@ def test_runs_of_one_second_in_threads(one_second, capsys):
 def test_runs_of_one_second_in_processes(tmp_path):
     code = (
         "import datetime, sys\n"
-        "from dynamics.cli import app\n"
-        f"app._now = lambda: {SECOND!r}\n"
+        "from dynamics.cli import app, dated_names\n"
+        f"dated_names.now = lambda: {SECOND!r}\n"
         "import dynamics.workflow  # all of them wait here until all are there\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"

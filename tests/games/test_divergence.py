@@ -19,7 +19,7 @@ from dynamics.pictures.picture_drawing import draw, render
 from dynamics.pictures.picture_plan import plan, plan_joint
 from dynamics.reports.comparisons import comparison_rows, difference_rows, write_tables
 from dynamics.reports.observations import observations
-from dynamics.reports.report import Told, write_report
+from dynamics.reports.report import ReportedRun, write_report
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner.joint import join
 from dynamics.runner.results import load, manifest, save, summary_rows
@@ -350,7 +350,7 @@ def test_one_bad_snapshot_is_a_gap_and_changes_nothing_else(results, tmp_path):
     folder = RunFolder.create(tmp_path / "run")
     save(gap, folder)
     write_tables(gap, folder)
-    write_report(gap, folder, [Told("run", folder, gap, {})])
+    write_report(gap, folder, [ReportedRun("run", folder, gap, {})])
     folder.write_json("run.json", manifest(gap))
     strictly((folder.path / "run.json").read_text(encoding="utf-8"))
     assert np.isnan(load(folder).scores["jsd"][0, once - 1])

@@ -24,7 +24,7 @@ from dynamics.cli.app import main
 from dynamics.pictures.animation.file_formats import open_writer
 from dynamics.pictures.animation.smaller_copies import Gif, fewer_colours
 from dynamics.reports import embedding
-from dynamics.reports.report import Told, write_report
+from dynamics.reports.report import ReportedRun, write_report
 from dynamics.runner.results import Results, load
 from dynamics.store.folder import RunFolder
 
@@ -138,7 +138,7 @@ def drawn(home: Path, big: int = 60) -> RunFolder:
 
 
 def written(folder: RunFolder, how: str) -> Page:
-    write_report(results(), folder, [Told("run", folder, results(), FACTS)], how)
+    write_report(results(), folder, [ReportedRun("run", folder, results(), FACTS)], how)
     return Page((folder.path / "report.html").read_text(encoding="utf-8"))
 
 
@@ -258,7 +258,7 @@ def test_reports_on_several_runs_link_into_their_folders(tmp_path: Path, monkeyp
     two = made((mixture(1), BAD, ["collapsed"] * 4))
     homes = [drawn(tmp_path / name, 400) for name in ("a", "b c")]
     joint = RunFolder.create(tmp_path / "joint")
-    runs = [Told(*run, FACTS, (), (k,)) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
+    runs = [ReportedRun(*run, FACTS, (), (k,)) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
     for how, most in (("none", 6_000_000), ("auto", 120_000), ("all", 6_000_000)):
         monkeypatch.setattr(embedding, "MOST", most)
         write_report(results(), joint, runs, how)

@@ -20,8 +20,9 @@ from PIL import Image
 from dynamics.base.intervals import paired_difference
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import difference_rows
+from dynamics.reports.markdown import escaped
 from dynamics.reports.observations import observations, observe
-from dynamics.reports.report import Told, _markdown
+from dynamics.reports.report import ReportedRun
 from dynamics.reports.report import write_report as write
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner.results import SWINGS, Member, Results
@@ -115,7 +116,7 @@ def draw(folder: RunFolder, results: Results) -> list[str]:
 
 
 def write_report(results: Results, folder: RunFolder, facts: dict[str, Any]) -> None:
-    write(results, folder, [Told("run", folder, results, facts)])
+    write(results, folder, [ReportedRun("run", folder, results, facts)])
 
 
 def report(
@@ -636,7 +637,7 @@ def test_names_stay_text(tmp_path: Path) -> None:
         ("[a]: b", r"\[a]: b"),
         ("[0.1, 0.2]", "[0.1, 0.2]"),
     ):
-        assert _markdown(text) == shown  # a list, a link's definition; an interval is neither
+        assert escaped(text) == shown  # a list, a link's definition; an interval is neither
     assert "````\nx ```\n" in markdown  # a fence longer than any inside
 
 
@@ -706,7 +707,7 @@ def with_parts(path: Path, parts: Sequence[StudyPart], pictures: Sequence[str]) 
     draw(folder, results)
     for picture in pictures:
         Image.new("RGB", (120, 40)).save(folder.path / picture)
-    write(results, folder, [Told("run", folder, results, FACTS, parts)])
+    write(results, folder, [ReportedRun("run", folder, results, FACTS, parts)])
     return tuple((folder.path / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))  # type: ignore[return-value]
 
 
@@ -769,7 +770,7 @@ def test_runs_beside_one_another_have_their_own_parts(tmp_path: Path) -> None:
     out = RunFolder.create(tmp_path / "joint")
     one = made((mixture(2), GOOD, ["converged"] * 4))
     two = made((mixture(1), BAD, ["collapsed"] * 4))
-    told = [Told(*run, FACTS, OWN[:1], [k]) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
+    told = [ReportedRun(*run, FACTS, OWN[:1], [k]) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
     write(results, out, told)
     markdown = (out.path / "report.md").read_text(encoding="utf-8")
     for name in "ab":

@@ -28,7 +28,7 @@ from dynamics import workflow
 from dynamics.base.files import FolderInUse, NotARun
 from dynamics.cli.app import main
 from dynamics.pictures.picture_plan import plan
-from dynamics.reports.report import Told, write_report
+from dynamics.reports.report import ReportedRun, write_report
 from dynamics.reports.tables import text_table
 from dynamics.runner import results
 from dynamics.runner.running import resolve
@@ -969,7 +969,9 @@ def loads_or_refuses(run):
     with quickly(20):
         assert text_table(found)
         plan(found, Look())
-        write_report(found, RunFolder(run.parent / "told"), [Told("run", folder, found, folder.read_json("run.json"))])
+        write_report(
+            found, RunFolder(run.parent / "told"), [ReportedRun("run", folder, found, folder.read_json("run.json"))]
+        )
     return found
 
 
