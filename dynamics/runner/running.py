@@ -17,7 +17,8 @@ from dynamics.base.curves import CURVES
 from dynamics.base.files import NotARun
 from dynamics.base.intervals import mean_interval
 from dynamics.base.workers import TaskError, run_tasks
-from dynamics.engine.fast import can_be_fast, lanes
+from dynamics.engine.choosing import stack_for
+from dynamics.engine.fast import FastStack, lanes
 from dynamics.measures.metrics import EVALUATION
 from dynamics.measures.scoring import measured_shapes, mode_count, null_scores, score_names
 from dynamics.measures.verdicts import Course, judge, ledger
@@ -183,7 +184,7 @@ def stack_size(setting: Setting, device: str) -> int:
         width = max(setting.hidden * setting.layers, hidden * layers)
         numbers = 3 * rows * width  # with their gradients, and what autograd makes beside
         return max(1, min(CUDA_STACK, torch.cuda.mem_get_info()[0] // 2 // (4 * numbers)))
-    return lanes(setting) if can_be_fast(setting, device) else STACK
+    return lanes(setting) if stack_for(setting, device) is FastStack else STACK
 
 
 def _cost(stack: Stack) -> float:
@@ -193,7 +194,7 @@ def _cost(stack: Stack) -> float:
     rounds = stack.steps / s.g_steps
     # roughly, at hidden 64: the general path takes 2 to 3 times as long as passes written out, gradients of gradients
     # 3 to 5 times that
-    through = 1 if can_be_fast(s, stack.device) else 3
+    through = 1 if stack_for(s, stack.device) is FastStack else 3
     if s.rule == "unrolled" or "consensus" in s.penalties:
         through *= 5
     elif s.penalties:
