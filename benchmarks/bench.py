@@ -238,7 +238,7 @@ def memory(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
 def _run_and_weigh(study: Study, pipe: Any) -> None:
     import resource
 
-    from dynamics.runner.running import resolve
+    from dynamics.runner.resolving import resolve
     from dynamics.workflow import run
 
     with tempfile.TemporaryDirectory() as folder:
@@ -253,7 +253,9 @@ def _run_and_weigh(study: Study, pipe: Any) -> None:
 
 def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Part:
     """Training with the default snapshots, scores and frames, beside training with a look at the end alone."""
-    from dynamics.runner.running import plan, resolve, train_task
+    from dynamics.runner.planning import plan
+    from dynamics.runner.resolving import resolve
+    from dynamics.runner.tasks import train_task
 
     default = _study()
     often = -(-default.steps // default.snapshots)  # generator steps between two looks

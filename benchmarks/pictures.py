@@ -18,7 +18,8 @@ FRESH = 20  # frames of the baseline, whose every one costs the same
 
 def run(steps: int, workers: int) -> Any:
     """The assignment's eight settings, trained for a little while, with 100 frames: a `results.Results`."""
-    from dynamics.runner.running import resolve, run_study
+    from dynamics.runner.resolving import resolve
+    from dynamics.runner.running import run_study
     from dynamics.studies import get_study
 
     study = replace(get_study("homework"), steps=steps, frames=FRAMES, snapshots=FRAMES, workers=str(workers))

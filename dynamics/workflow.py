@@ -15,24 +15,20 @@ from typing import Any
 
 from dynamics.base.files import NotARun, held
 from dynamics.base.progress import Progress, silent
+from dynamics.base.workers import usable_cores
 from dynamics.pictures.parts import Part
 from dynamics.pictures.render import check, plan, plan_joint, remarks, render
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import Told, animate_lines, write_report
 from dynamics.runner.joint import join
-from dynamics.runner.results import (
-    Results,
-    check_targets,
-    keep_targets,
-    load,
-    manifest,
-    save,
-    setting_names,
-    study_of,
-    thinned,
-)
-from dynamics.runner.running import beginnings, run_study, usable_cores
+from dynamics.runner.loading import load, study_of
+from dynamics.runner.planning import beginnings
+from dynamics.runner.results import Results, thinned
+from dynamics.runner.running import run_study
+from dynamics.runner.saving import manifest, save
+from dynamics.runner.setting_names import setting_names
 from dynamics.runner.tasks import circumstances
+from dynamics.runner.users_files import check_targets, keep_targets
 from dynamics.settings.setting import VERSION, Look, Study
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
 from dynamics.store.checkpoints import differences, remove

@@ -288,7 +288,7 @@ def verify_methods(
         raise OptionError(f"--out {out}: a picture is written as .png, .pdf or .svg")
     from dynamics.base.files import new_file
     from dynamics.base.progress import progress_on
-    from dynamics.runner.running import usable_cores
+    from dynamics.base.workers import usable_cores
     from dynamics.theory.verify import TICKS, as_record, check, draw, table
 
     with progress_on(sys.stderr, quiet)("verifying", TICKS) as advance:
@@ -320,7 +320,7 @@ def benchmark(
     from benchmarks.bench import PARTS, as_record, measure, table, ticks
     from dynamics.base.files import atomic, new_file
     from dynamics.base.progress import progress_on
-    from dynamics.runner.running import usable_cores
+    from dynamics.base.workers import usable_cores
     from dynamics.settings.setting import OptionError, not_one_of
 
     dated = _dated("runs/bench", ".json")
@@ -364,7 +364,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
     dated = _dated(f"runs/{asked.study.name}")
     if asked.out is not None and not asked.dry_run:
         RunFolder(asked.out).check_free(force=asked.force)
-    from dynamics.runner.running import resolve
+    from dynamics.runner.resolving import resolve
 
     asked.study = resolve(asked.study)
     if asked.dry_run:
@@ -419,8 +419,9 @@ def _print_lines(path: Path) -> None:
 
 
 def _print_plan(asked: Asked) -> None:
-    from dynamics.runner.results import manifest, setting_names
-    from dynamics.runner.running import plan
+    from dynamics.runner.planning import plan
+    from dynamics.runner.saving import manifest
+    from dynamics.runner.setting_names import setting_names
     from dynamics.targets.userdata import notes_of
 
     members, stacks = plan(asked.study)

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dynamics.base.files import NotARun
-from dynamics.runner.results import Member, Results, same_targets, setting_names, summary_rows
+from dynamics.runner.member_rows import summary_rows
+from dynamics.runner.results import Member, Results
+from dynamics.runner.setting_names import setting_names
+from dynamics.runner.users_files import same_targets
 from dynamics.settings.budget import BUDGETS
 from dynamics.settings.setting import Setting, Study
 from dynamics.store.folder import cell
@@ -84,8 +87,8 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
         failures=_failures(runs, place),
         seconds=[_seconds(runs, one.parts) for one in joined],
         apart=_apart(runs, names, joined),
+        known_swings={name: np.stack([runs[k].swings[name][m] for _, k, m in found]) for name in runs[0].swings},
     )
-    joint.swings = {name: np.stack([runs[k].swings[name][m] for _, k, m in found]) for name in runs[0].swings}
     places = [[0] * len(run.study.settings) for run in runs]
     for index, one in enumerate(joined):
         for k, i in one.parts:

@@ -21,9 +21,11 @@ from dynamics.reports.observations import observations
 from dynamics.reports.report import Told, write_report
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner.joint import join
-from dynamics.runner.results import load, manifest, save, summary_rows
-from dynamics.runner.running import plan as stacks_of
-from dynamics.runner.running import resolve
+from dynamics.runner.loading import load
+from dynamics.runner.member_rows import summary_rows
+from dynamics.runner.planning import plan as stacks_of
+from dynamics.runner.resolving import resolve
+from dynamics.runner.saving import manifest, save
 from dynamics.settings.setting import Look, Setting, Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import rewrite_report, run

@@ -11,8 +11,11 @@ from dynamics.engine.training import train_stack
 from dynamics.pictures.plates import grid_points
 from dynamics.pictures.render import MOMENTS, _moments, check, plan
 from dynamics.pictures.scenes import ARROWS, RESOLUTION, scene, sketch
-from dynamics.runner.results import load, manifest, save, thinned
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.loading import load
+from dynamics.runner.resolving import resolve
+from dynamics.runner.results import thinned
+from dynamics.runner.running import run_study
+from dynamics.runner.saving import manifest, save
 from dynamics.settings.setting import Look, OptionError, Setting, Study
 from dynamics.store.folder import RunFolder
 

@@ -16,8 +16,9 @@ from dynamics.reports.comparisons import (
     write_tables,
 )
 from dynamics.runner.joint import join
+from dynamics.runner.resolving import resolve
 from dynamics.runner.results import swing
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.running import run_study
 from dynamics.settings.setting import FIELDS, Setting, Study
 from dynamics.store.folder import RunFolder
 

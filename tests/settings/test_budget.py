@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.resolving import resolve
+from dynamics.runner.running import run_study
 from dynamics.settings.budget import (
     curve_steps,
     frame_steps,

@@ -1,0 +1,81 @@
+"""What the tasks of a study came to, gathered member by member, and every member's verdict on its course."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dynamics.base.curves import CURVES
+from dynamics.measures.metrics import EVALUATION
+from dynamics.measures.scoring import measured_shapes, mode_count, null_scores, score_names
+from dynamics.measures.verdicts import Course, judge, ledger
+from dynamics.runner.results import Member, Results
+from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
+from dynamics.settings.setting import Study
+from dynamics.targets.sampling import target_for
+from dynamics.targets.userdata import placing_for
+
+
+def empty_results(study: Study, members: list[Member]) -> Results:
+    curves, snapshots, frames = (
+        np.array(of(study), np.int64).reshape(len(study.settings), -1)
+        for of in (curve_steps, snapshot_steps, frame_steps)
+    )
+    targets = [target_for(s) for s in study.settings]
+    count, modes = len(members), mode_count(study.settings)
+    shapes = measured_shapes(study.score_groups, modes)
+    measured = {name: np.full((count, snapshots.shape[1], *shape), np.nan) for name, shape in shapes.items()}
+    scores = score_names(study.score_groups)
+    return Results(
+        study=study,
+        members=members,
+        curve_steps=curves,
+        curves={name: np.full((count, curves.shape[1]), np.nan, np.float32) for name in CURVES},
+        snapshot_steps=snapshots,
+        scores={name: measured[name] for name in scores},
+        measures={name: values for name, values in measured.items() if name not in scores},
+        frame_steps=frames,
+        samples=np.full((frames.shape[1], count, EVALUATION, 2), np.nan, np.float16),
+        null=[dict(null_scores(target, study.score_groups)) for target in targets],
+        modes=[None if target.modes is None else len(target.modes.centres) for target in targets],
+        rarest=[None if target.modes is None else float(target.modes.weights.min()) for target in targets],
+    )
+
+
+def judge_members(results: Results) -> None:
+    """Every member's verdict, why, and the ledger of its modes."""
+    failed = {m for failure in results.failures for m in failure["members"]}
+    for m, member in enumerate(results.members):
+        if m in failed:
+            results.verdicts.append("failed")
+            results.details.append("")
+            results.diverged_at.append(None)
+            continue
+        setting = results.study.settings[member.setting]
+        target = target_for(setting)
+        course = _course(results, m)
+        verdict = judge(course, target, results.null[member.setting])
+        results.verdicts.append(verdict.word)
+        results.details.append(verdict.detail)
+        results.diverged_at.append(verdict.step if verdict.word == "diverged" else None)
+        results.events += [(m, e.step, e.mode, e.what, e.other) for e in ledger(course, target)]
+
+
+def _course(results: Results, m: int) -> Course:
+    """What member m's losses and samples measured, as verdicts are told from it."""
+    index = results.members[m].setting
+    modes = results.modes[index] or None
+    broken = {name: ~np.isfinite(results.curves[name][m]) for name in ("d_loss", "g_loss")}
+    first = {name: int(where.argmax()) for name, where in broken.items() if where.any()}
+    at = min(first.values(), default=None)
+    words = [f"{name[0].upper()}'s" for name, entry in first.items() if entry == at]
+    return Course(
+        steps=results.snapshot_steps[index],
+        **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
+        mean=placing_for(results.study.settings[index]).inside(results.measures["sample_mean"][m]),
+        on_data=results.measures["on_data"][m],
+        far_off=results.measures["far_off"][m],
+        mass=results.measures["mode_mass"][m, :, :modes] if modes else None,
+        shape=results.measures["mode_shape"][m, :, :modes] if modes else None,
+        diverged_at=None if at is None else int(results.curve_steps[index, at]),
+        broken=f"{' and '.join(words)} {'loss' if len(words) == 1 else 'losses'}" if words else None,
+    )
