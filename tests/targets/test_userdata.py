@@ -548,7 +548,8 @@ def test_pictures_that_are_refused(png: Callable[..., str], content: bytes, mess
 PEAK = """
 import resource, sys
 sys.path.insert(0, {root!r})
-import numpy, PIL.Image, PIL.PngImagePlugin, userdata
+import numpy, PIL.Image, PIL.PngImagePlugin
+from dynamics.targets import userdata
 userdata.read({small!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 userdata.read({large!r})
