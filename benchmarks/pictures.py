@@ -53,7 +53,7 @@ def fresh(results: Any) -> float:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    real, generated = results.samples[-1, 0, :1000], results.samples[:FRESH, 0, :1000].astype(float)
+    real, generated = results.samples[0, -1, :1000], results.samples[0, :FRESH, :1000].astype(float)
 
     def draw() -> None:
         frames = []

@@ -19,6 +19,7 @@ from dynamics.engine.training import Snapshot
 from dynamics.measures import eigenvalues, metrics
 from dynamics.measures.critic import critic_scores, slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
+from dynamics.measures.measured import measure_shapes
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.settings.setting import Setting
 from dynamics.targets.sampling import Target, draw_real, target_for
@@ -46,8 +47,7 @@ def score_names(groups: Sequence[str]) -> list[str]:
 def measured_shapes(groups: Sequence[str], modes: int) -> dict[str, tuple[int, ...]]:
     """Everything that `Scorer` measures of one member: name -> shape."""
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(score_names(groups), ())
-    of_samples: dict[str, tuple[int, ...]] = {"sample_mean": (2,), "on_data": (), "far_off": ()}
-    return shapes | of_samples | {"mode_mass": (modes,), "mode_shape": (modes,)}
+    return shapes | measure_shapes(modes)
 
 
 def mode_count(settings: Sequence[Setting]) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dynamics.base.curves import CURVES
 from dynamics.measures.metrics import EVALUATION
-from dynamics.measures.scoring import measured_shapes, mode_count, null_scores, score_names
+from dynamics.measures.scoring import mode_count, null_scores, score_names
 from dynamics.measures.verdicts import Course, judge, ledger
+from dynamics.runner.history import Extent, unmeasured
 from dynamics.runner.results import Member, Results
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
 from dynamics.settings.setting import Study
@@ -21,20 +21,21 @@ def empty_results(study: Study, members: list[Member]) -> Results:
         for of in (curve_steps, snapshot_steps, frame_steps)
     )
     targets = [target_for(s) for s in study.settings]
-    count, modes = len(members), mode_count(study.settings)
-    shapes = measured_shapes(study.score_groups, modes)
-    measured = {name: np.full((count, snapshots.shape[1], *shape), np.nan) for name, shape in shapes.items()}
-    scores = score_names(study.score_groups)
+    extent = Extent(
+        entries=curves.shape[1],
+        looks=snapshots.shape[1],
+        frames=frames.shape[1],
+        samples=EVALUATION,
+        modes=mode_count(study.settings),
+        scores=score_names(study.score_groups),
+    )
     return Results(
+        **vars(unmeasured(len(members), extent)),
         study=study,
         members=members,
         curve_steps=curves,
-        curves={name: np.full((count, curves.shape[1]), np.nan, np.float32) for name in CURVES},
         snapshot_steps=snapshots,
-        scores={name: measured[name] for name in scores},
-        measures={name: values for name, values in measured.items() if name not in scores},
         frame_steps=frames,
-        samples=np.full((frames.shape[1], count, EVALUATION, 2), np.nan, np.float16),
         null=[dict(null_scores(target, study.score_groups)) for target in targets],
         modes=[None if target.modes is None else len(target.modes.centres) for target in targets],
         rarest=[None if target.modes is None else float(target.modes.weights.min()) for target in targets],

@@ -68,7 +68,7 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
         scores={name: np.stack([runs[k].scores[name][m, -1:] for _, k, m in found]) for name in scores},
         measures={},
         frame_steps=np.stack([runs[k].frame_steps[i, -1:] for k, i in first]),
-        samples=np.stack([runs[k].samples[-1, m] for _, k, m in found])[None],
+        samples=np.stack([runs[k].samples[m, -1:] for _, k, m in found]),
         null=[{name: runs[k].null[i][name] for name in scores} for k, i in first],
         modes=[runs[k].modes[i] for k, i in first],
         rarest=[runs[k].rarest[i] for k, i in first],

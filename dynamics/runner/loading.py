@@ -15,9 +15,11 @@ import numpy as np
 from dynamics.base.arrays import fits
 from dynamics.base.curves import CURVES
 from dynamics.base.files import NotARun
+from dynamics.measures.measured import MEASURES
+from dynamics.runner.history import Extent, frames_first, like, members_first, specification
 from dynamics.runner.member_rows import EVENT_COLUMNS, EVENTS
 from dynamics.runner.own_units import placings, plane_samples
-from dynamics.runner.results import FORMAT, MEASURES, SCORES, WORDS, Member, Results
+from dynamics.runner.results import FORMAT, SCORES, WORDS, Member, Results
 from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import kept_mode
 from dynamics.settings.budget import CURVE_POINTS, steps_of
@@ -98,26 +100,23 @@ def _results(
     count, looks, frames = len(members), min(study.snapshots, least) + 1, min(study.frames, least) + 1
     entries = -(-least // -(-least // CURVE_POINTS))
     most = max((n for n in modes if n is not None), default=0)
+    wanted = specification(count, Extent(entries, looks, frames, _MOST_SAMPLES, most, _score_names(study)))
     history = {
         "setting": np.array(names)[place],
         "seed": np.array([m.seed for m in members]),
-        "curve_step": _like(np.int64, count, entries),
-        **{name: _like(np.float32, count, entries) for name in CURVES},
-        "snapshot_step": _like(np.int64, count, looks),
-        **{name: _like(np.float64, count, looks) for name in _score_names(study)},
-        "sample_mean": _like(np.float64, count, looks, 2),
-        "on_data": _like(np.float64, count, looks),
-        "far_off": _like(np.float64, count, looks),
-        "mode_mass": _like(np.float64, count, looks, most),
-        "mode_shape": _like(np.float64, count, looks, most),
+        "curve_step": like(np.int64, count, entries),
+        **wanted.curves,
+        "snapshot_step": like(np.int64, count, looks),
+        **wanted.measured,
     }
     found = _arrays(folder, "history.npz", history)
     for name in ("setting", "seed"):
         expect(np.array_equal(found[name], history[name]), f"history.npz tells of another {name}")
     placed = placings(study, members)
     kind = np.float64 if placed else np.float16
-    samples = {"step": _like(np.int64, count, frames), "samples": _like(kind, frames, count, _MOST_SAMPLES, 2)}
+    samples = {"step": like(np.int64, count, frames), "samples": like(kind, *frames_first(wanted.samples).shape)}
     shown = _arrays(folder, "frames.npz", samples, varies="samples")
+    seen = members_first(shown["samples"])
     return Results(
         study=study,
         members=members,
@@ -127,7 +126,7 @@ def _results(
         scores={name: found[name] for name in _score_names(study)},
         measures={name: found[name] for name in MEASURES},
         frame_steps=_steps(shown["step"], place, last, first=0 if frames > 1 else None),
-        samples=plane_samples(shown["samples"], placed) if placed else shown["samples"],
+        samples=plane_samples(seen, placed) if placed else seen,
         null=null,
         modes=modes,
         rarest=[None if w is None else float(w) for w in rarest],
@@ -142,11 +141,6 @@ def _results(
         weights=_weights(folder, study, members, frames),
         seconds=[np.nan if s is None else float(_number(s)) for s in run["seconds_per_gan"]],
     )
-
-
-def _like(kind: Any, *shape: int) -> np.ndarray:
-    """An array to compare others with, that takes no room."""
-    return np.broadcast_to(np.zeros((), kind), shape)
 
 
 def _arrays(
@@ -239,10 +233,10 @@ def _weights(
     kept = found.get("member", np.zeros(0)).tolist()
     expect(all(type(m) is int and 0 <= m < len(members) for m in kept), "weights.npz is of members that there are not")
     expect(len(set(kept)) == len(kept), "weights.npz has a member twice")
-    wanted = {"member": _like(np.int64, len(kept))}
+    wanted = {"member": like(np.int64, len(kept))}
     for m in kept:
         for player, size in zip("gd", sizes[members[m].setting], strict=True):
-            wanted[f"{player}{m}"] = _like(np.float16, frames, size)
+            wanted[f"{player}{m}"] = like(np.float16, frames, size)
     try:
         fits(found, wanted)
     except ValueError as error:

@@ -19,14 +19,14 @@ def own_samples(results: Results) -> np.ndarray:
         return results.samples
     samples = results.samples.astype(np.float64)
     for m, placing in placed.items():
-        samples[:, m] = placing.own(samples[:, m])
+        samples[m] = placing.own(samples[m])
     return samples
 
 
 def plane_samples(samples: np.ndarray, placed: Mapping[int, Placing]) -> np.ndarray:
     """`own_samples` undone."""
     for m, placing in placed.items():
-        samples[:, m] = placing.inside(samples[:, m])
+        samples[m] = placing.inside(samples[m])
     with np.errstate(over="ignore"):
         return samples.astype(np.float16)
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from dynamics.base.intervals import REAL, Estimate, Range, mean_interval, share_interval
+from dynamics.runner.history import History
 from dynamics.runner.setting_names import setting_labels, setting_names
 from dynamics.settings.setting import Study
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
-MEASURES = ("sample_mean", "on_data", "far_off", "mode_mass", "mode_shape")
 
 
 def _counts(results: Results, index: int) -> Range:
@@ -95,13 +95,13 @@ class Member:
     seed: int
 
 
-@dataclass
-class Results:
-    """Axis 0 of an array is the member, in the order of `members`, unless said otherwise.
+@dataclass(kw_only=True)
+class Results(History):
+    """The `History` of a study's members, in the order of `members`, and how each of them ended.
 
     Steps are generator steps, a row per setting, for settings may spend a budget in different numbers of them.
     `curves[name]` (M, L) at `curve_steps` (settings, L): losses and mean probabilities, each the mean over the
-    generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (F, M, N,
+    generator steps since the entry before. `scores[name]` (M, S) at `snapshot_steps` (settings, S). `samples` (M, F, N,
     2) float16, in the plane (frames.npz: in own units, as lengths in scores are), at `frame_steps` (settings, F): G at
     the evaluation latents. `null[i][name]`: mean and standard deviation of a score of setting i's target's own samples,
     NaN for what is not told from samples. `measures` holds by snapshot `sample_mean` (M, S, 2), own units, `on_data`
@@ -119,12 +119,8 @@ class Results:
     study: Study
     members: list[Member]
     curve_steps: np.ndarray
-    curves: dict[str, np.ndarray]
     snapshot_steps: np.ndarray
-    scores: dict[str, np.ndarray]
-    measures: dict[str, np.ndarray]
     frame_steps: np.ndarray
-    samples: np.ndarray
     null: list[dict[str, tuple[float, float]]]
     modes: list[int | None]  # number of modes of each setting's target
     rarest: list[float | None]  # least weight of those modes
@@ -134,7 +130,6 @@ class Results:
     events: list[tuple[int, int, int, str, int | None]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    weights: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     apart: list[dict[str, Any]] = field(default_factory=list)
     known_swings: dict[str, np.ndarray] | None = None
 
@@ -240,6 +235,6 @@ def thinned(results: Results, frames: int) -> Results:
     return dataclasses.replace(
         results,
         frame_steps=results.frame_steps[:, at],
-        samples=results.samples[at],
+        samples=results.samples[:, at],
         weights={m: (g[at], d[at]) for m, (g, d) in results.weights.items()},
     )

@@ -12,6 +12,7 @@ import numpy as np
 from dynamics.base.intervals import mean_interval
 from dynamics.base.workers import TaskError, run_tasks
 from dynamics.runner.gathering import empty_results, judge_members
+from dynamics.runner.history import from_arrays
 from dynamics.runner.planning import plan
 from dynamics.runner.results import Results
 from dynamics.runner.tasks import Stack, about, check_checkpoint, train_task
@@ -38,20 +39,10 @@ def run_study(
     members, stacks = plan(study, shown, begun)
     results = empty_results(study, members)
     seconds = np.full(len(members), np.nan)
-    weights: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def enter(stack: Stack, arrays: Mapping[str, np.ndarray]) -> None:
-        rows = list(stack.members)
-        for name, values in arrays.items():
-            kind, _, name = name.partition(".")
-            if kind == "curves":
-                results.curves[name][rows] = values
-            elif kind == "measured":
-                (results.scores if name in results.scores else results.measures)[name][rows] = values
-        results.samples[:, rows] = arrays["samples"]
-        seconds[rows] = arrays["seconds"] / len(rows)
-        for k, m in enumerate(m for m, kept in zip(rows, stack.weights, strict=True) if kept):
-            weights[m] = (arrays["weights.g"][:, k], arrays["weights.d"][:, k])
+        results.enter(stack.members, from_arrays(arrays, np.flatnonzero(stack.weights).tolist()))
+        seconds[list(stack.members)] = arrays["seconds"] / len(stack.members)
 
     missing = []
     for index, stack in enumerate(stacks):
@@ -78,6 +69,7 @@ def run_study(
     else:
         chosen = {m for m, member in enumerate(members) if member.seed == shown}
     # where those of all were too many to wait for, there are the first seeds'
-    wanted = set(weights) if study.weights == "all" or not chosen & set(weights) else chosen
-    results.weights = {m: weights[m] for m in sorted(weights) if m in wanted}
+    kept = results.weights
+    wanted = set(kept) if study.weights == "all" or not chosen & set(kept) else chosen
+    results.weights = {m: kept[m] for m in sorted(kept) if m in wanted}
     return results

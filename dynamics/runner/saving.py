@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dynamics.runner.history import frames_first
 from dynamics.runner.member_rows import EVENT_COLUMNS, event_rows, summary_rows
 from dynamics.runner.own_units import own_samples
 from dynamics.runner.results import FORMAT, Results
@@ -59,11 +60,12 @@ def save(results: Results, folder: RunFolder) -> None:
             "curve_step": results.curve_steps[setting],
             **results.curves,
             "snapshot_step": results.snapshot_steps[setting],
-            **results.scores,
-            **results.measures,
+            **results.measured,
         },
     )
-    folder.write_npz("frames.npz", {"step": results.frame_steps[setting], "samples": own_samples(results)})
+    folder.write_npz(
+        "frames.npz", {"step": results.frame_steps[setting], "samples": frames_first(own_samples(results))}
+    )
     flat = {
         f"{player}{m}": values for m, pair in results.weights.items() for player, values in zip("gd", pair, strict=True)
     }

@@ -21,7 +21,16 @@ from dynamics.base.curves import CURVES
 from dynamics.base.interrupts import deferred, orphaned, stopped, stopping
 from dynamics.engine.training import Snapshot, check_state, train_stack
 from dynamics.measures.metrics import EVALUATION
-from dynamics.measures.scoring import Scorer, measured_shapes
+from dynamics.measures.scoring import Scorer, score_names
+from dynamics.runner.history import (
+    Extent,
+    History,
+    check_arrays,
+    from_arrays,
+    members_first,
+    specification,
+    to_arrays,
+)
 from dynamics.settings.setting import VERSION, Setting, is_file
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, Place, Saver
@@ -77,18 +86,14 @@ def _named(mode: str) -> str:
 
 
 class Record:
-    """What one stack's training came to, as far as it is: axis 0 is its member, samples and weights excepted.
-
-    `curves[name]` (M, L), `measured[name]` (M, S) or (M, S, ·), as `scoring.Scorer` has them, `samples` (F, M, N, 2),
-    `weights` of G and D (F, K, P) of the K members that are wanted, `seconds` that training took.
-    """
+    """What one stack's training came to, as far as it is: its members' `History`, and the seconds that it took."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.kept = np.flatnonzero(stack.weights)
+        self.kept = np.flatnonzero(stack.weights)  # members whose weights are wanted
         self.curves = np.empty((len(CURVES), len(stack.members), 0), np.float32)
-        self.measured: list[dict[str, np.ndarray]] = []
-        self.samples: list[np.ndarray] = []
+        self.measured: list[dict[str, np.ndarray]] = []  # a snapshot each, of all members
+        self.samples: list[np.ndarray] = []  # a frame each
         self.weights: list[tuple[np.ndarray, ...]] = []
         self.seconds = 0.0
 
@@ -107,46 +112,51 @@ class Record:
                 flat = (network.flat.cpu().numpy()[self.kept] for network in (snapshot.G, snapshot.D))
                 self.weights.append(tuple(values.astype(np.float16) for values in flat))
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All of it, by name."""
+    def history(self) -> History:
+        """Of the stack's members, without their weights."""
         members = len(self.stack.members)
-        shapes = measured_shapes(self.stack.score_groups, self.stack.modes)
-        some = {f"measured.{n}": [m[n] for m in self.measured] or np.empty((0, members, *k)) for n, k in shapes.items()}
-        pairs = list(zip(*self.weights, strict=True)) or [np.empty((0, len(self.kept), 0), np.float16)] * 2
-        return {
-            **{f"curves.{name}": curve for name, curve in zip(CURVES, self.curves, strict=True)},
-            **{name: np.moveaxis(np.asarray(values, float), 0, 1) for name, values in some.items()},
-            "samples": np.asarray(self.samples or np.empty((0, members, EVALUATION, 2), np.float16)),
-            "weights.g": np.asarray(pairs[0]),
-            "weights.d": np.asarray(pairs[1]),
-            "seconds": np.array(self.seconds),
+        unseen = specification(members, self.extent(0))
+        measured = {
+            name: members_first(np.asarray([look[name] for look in self.measured], float)) if self.measured else none
+            for name, none in unseen.measured.items()
         }
+        return History(
+            curves=dict(zip(CURVES, self.curves, strict=True)),
+            scores={name: measured[name] for name in unseen.scores},
+            measures={name: measured[name] for name in unseen.measures},
+            samples=members_first(np.asarray(self.samples)) if self.samples else unseen.samples,
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, as checkpoints have it."""
+        pairs = list(zip(*self.weights, strict=True)) or [np.empty((0, len(self.kept), 0), np.float16)] * 2
+        g, d = (members_first(np.asarray(values)) for values in pairs)
+        return to_arrays(self.history(), (g, d)) | {"seconds": np.array(self.seconds)}
 
     def restore(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
         """Be what the record was before it looked at step `step`. Raises ``ValueError`` for arrays that are no such."""
         self.check(arrays, step)
-        self.curves = np.stack([arrays[f"curves.{name}"] for name in CURVES])
-        names = measured_shapes(self.stack.score_groups, self.stack.modes)
-        count = sum(s < step for s in self.stack.snapshot_steps)
-        self.measured = [{n: arrays[f"measured.{n}"][:, i] for n in names} for i in range(count)]
+        history = from_arrays(arrays, range(len(self.kept)))
+        self.curves = np.stack(list(history.curves.values()))
+        count = self.extent(step).looks
+        self.measured = [{name: values[:, i] for name, values in history.measured.items()} for i in range(count)]
         self.samples = list(arrays["samples"])
         self.weights = list(zip(arrays["weights.g"], arrays["weights.d"], strict=True))
         self.seconds = float(arrays["seconds"])
 
     def check(self, arrays: Mapping[str, np.ndarray], step: int | float) -> None:
         """Raise ``ValueError`` unless these could be the arrays of a record before it looked at step `step`."""
-        stack, members = self.stack, len(self.stack.members)
+        rest = {name: values for name, values in arrays.items() if name != "seconds"}
+        check_arrays(rest, len(self.stack.members), self.extent(step), len(self.kept))
+        fits({n: v for n, v in arrays.items() if n == "seconds"}, {"seconds": np.array(0.0)})
+
+    def extent(self, step: int | float) -> Extent:
+        """How much there is of the stack's members before it is looked at at step `step`."""
+        stack = self.stack
         looks, frames = (sum(s < step for s in steps) for steps in (stack.snapshot_steps, stack.frame_steps))
         last = max((s for s in (*stack.snapshot_steps, *stack.frame_steps) if s < step), default=0)
         entries = sum(s <= last for s in stack.curve_steps)
-        wanted: dict[str, np.ndarray] = {f"curves.{name}": np.empty((members, entries), np.float32) for name in CURVES}
-        for name, shape in measured_shapes(stack.score_groups, stack.modes).items():
-            wanted[f"measured.{name}"] = np.empty((members, looks, *shape))
-        wanted["samples"] = np.empty((frames, members, EVALUATION, 2), np.float16)
-        for name in ("weights.g", "weights.d"):  # how many there are of one network, who draws it finds out
-            width = arrays[name].shape[-1] if name in arrays and arrays[name].ndim == 3 else 0
-            wanted[name] = np.empty((frames, len(self.kept), width), np.float16)
-        fits(arrays, wanted | {"seconds": np.array(0.0)})
+        return Extent(entries, looks, frames, EVALUATION, stack.modes, score_names(stack.score_groups))
 
 
 def check_checkpoint(stack: Stack, arrays: Mapping[str, np.ndarray], done: bool) -> None:

@@ -64,7 +64,7 @@ def lost(results):
     step, steps = results.diverged_at[m], results.frame_steps[1]
     assert results.verdicts[m] == "diverged"
     assert steps[1] < step < steps[-2]
-    assert not np.isfinite(results.samples[-1, m].astype(float)).any()
+    assert not np.isfinite(results.samples[m, -1].astype(float)).any()
     return m, step
 
 
@@ -325,7 +325,7 @@ def test_long_notes_are_shortened_not_cut():
 
 def changed(results, m, frames, value, **more):
     samples = results.samples.copy()
-    samples[frames, m] = value
+    samples[m, frames] = value
     return dataclasses.replace(results, samples=samples, weights={}, **more)
 
 

@@ -166,7 +166,7 @@ def test_the_shown_seed_is_the_one_asked_for(results):
         for name, member in zip(results.names, members, strict=True):
             (one,) = found[f"{name}/density.gif"].arguments["scenes"].values()
             assert one.seed == results.members[member].seed
-            assert np.array_equal(one.plane.samples, results.samples[:, member].astype(np.float32))
+            assert np.array_equal(one.plane.samples, results.samples[member].astype(np.float32))
         grid = found["comparison.gif"].arguments["scenes"]
         assert sorted(s.seed for s in grid.values()) == sorted(results.members[m].seed for m in members)
     seeds = found[f"{results.names[0]}/seeds.gif"].arguments["scenes"].values()
@@ -214,7 +214,7 @@ def test_moments_are_denser_at_the_start_by_logarithm_and_even_if_asked():
 def test_fewer_frames_are_evenly_spread_ones_of_those_kept(results):
     fewer = thinned(results, 1)
     assert fewer.frame_steps.tolist() == [[0, 60], [0, 60]]
-    assert np.array_equal(fewer.samples, results.samples[[0, -1]])
+    assert np.array_equal(fewer.samples, results.samples[:, [0, -1]])
     assert np.array_equal(fewer.weights[4][1], results.weights[4][1][[0, -1]])
     assert thinned(results, 99) is results
 
