@@ -188,10 +188,10 @@ class FastStack(Resumable):
         look = Tape(self.G.sizes, size, evaluation, activation, dtype, back=0, points=False)
         self.groups = []
         for start in range(0, len(seeds), size):
-            here = slice(start, min(start + size, len(seeds)))
-            lane = slice(here.stop - here.start)
+            members = slice(start, min(start + size, len(seeds)))
+            lane = slice(members.stop - members.start)
             tapes = [tape.part(lane) for tape in (g_tape, d_tape, look)]
-            self.groups.append(_Group(self.G, self.D, here, settings[here], seeds[here], curves, tapes))
+            self.groups.append(_Group(self.G, self.D, members, settings[members], seeds[members], curves, tapes))
 
     @staticmethod
     def can(setting: Setting, device: torch.device) -> bool:

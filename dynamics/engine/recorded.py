@@ -118,9 +118,9 @@ class _Table:
     def play(self, members: Sequence[_Member], start: int, stop: int) -> np.ndarray:
         """A turn of some members, from generator step `start` to `stop`; returns their curves, (K, 4, stop − start)."""
         rule, setting = self.game.rule, self.stack.setting
-        own = [member.tensors() for member in members]
+        members_tensors = [member.tensors() for member in members]
         for name, tensors in self.numbers.items():
-            for tensor, of_member in zip(tensors, own, strict=False):
+            for tensor, of_member in zip(tensors, members_tensors, strict=False):
                 tensor.copy_(of_member[name])
         means = self.lanes.of(self.means)[: len(members), :, 0].numpy()
         curves = np.empty((len(members), 4, stop - start), means.dtype)
@@ -136,7 +136,7 @@ class _Table:
             self._do(("g", phase), functools.partial(self._step, phase), members)
             curves[:, :, step - start] = means
         for name, tensors in self.numbers.items():
-            for tensor, of_member in zip(tensors, own, strict=False):
+            for tensor, of_member in zip(tensors, members_tensors, strict=False):
                 of_member[name].copy_(tensor)
         return curves
 
@@ -187,9 +187,12 @@ class RecordedStack(Resumable):
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.settings, self.curves, self.how = settings, curves, (evaluation, device, dtype)
+        self.settings, self.curves, self.device, self.dtype = settings, curves, device, dtype
         self.G, self.D = make_pair(settings, seeds, device, dtype)  # filled anew when they are looked at
-        self.members = [_Member([s], [seed], Curves(1, []), *self.how) for s, seed in zip(settings, seeds, strict=True)]
+        self.members = [
+            _Member([s], [seed], Curves(1, []), evaluation, device, dtype)
+            for s, seed in zip(settings, seeds, strict=True)
+        ]
         self.tables: dict[Setting, _Table] = {}
         self.turns = _turns(settings)
         self.block = 1  # generator steps of the next turns; no number depends on it
@@ -213,7 +216,7 @@ class RecordedStack(Resumable):
         with flushed_denormals():
             for setting, turns in self.turns.items():
                 if setting not in self.tables:
-                    self.tables[setting] = _Table(setting, len(turns[0]), *self.how[1:])
+                    self.tables[setting] = _Table(setting, len(turns[0]), self.device, self.dtype)
                 for turn in turns:
                     curves = self.tables[setting].play([self.members[m] for m in turn], start, stop)
                     for m, of_member in zip(turn, curves, strict=True):
@@ -231,10 +234,10 @@ class RecordedStack(Resumable):
         """G and D as they are, without what matters to training alone."""
         for network, name in ((self.G, "G"), (self.D, "D")):
             each = [getattr(member, name) for member in self.members]
-            network.flat.copy_(torch.cat([own.flat for own in each]))
+            network.flat.copy_(torch.cat([player.flat for player in each]))
             for layer, vectors in enumerate(network.directions):
                 for k, vector in enumerate(vectors):
-                    vector.copy_(torch.cat([own.directions[layer][k] for own in each]))
+                    vector.copy_(torch.cat([player.directions[layer][k] for player in each]))
         g, d = zip(*(member.networks() for member in self.members), strict=True)
         return _together(g), _together(d)
 
@@ -251,7 +254,9 @@ class RecordedStack(Resumable):
     def samples(self, G: MLP) -> np.ndarray:
         """(M, N, 2): every member's G, as `networks` gives it, at its evaluation latents."""
         alone = (MLP.like(G, G.flat[m : m + 1].clone()) for m in range(len(self.members)))
-        return np.concatenate([member.samples(own) for member, own in zip(self.members, alone, strict=True)])
+        return np.concatenate(
+            [member.samples(generator) for member, generator in zip(self.members, alone, strict=True)]
+        )
 
 
 def _together(networks: Sequence[MLP]) -> MLP:

@@ -42,15 +42,15 @@ def study_of(folder: RunFolder, run: Any) -> Study:
             raise NotARun(f"{folder.path}: the run has format {run['format']!r:.20}, this program reads {FORMAT}")
         settings = []
         expect(len(run["settings"]) <= _MOST_SETTINGS, f"{len(run['settings'])} settings are too many")
-        for said in run["settings"]:
-            options = {name: value for name, value in said.items() if name != "folder"}
+        for written in run["settings"]:
+            options = {name: value for name, value in written.items() if name != "folder"}
             settings.append(Setting(**{**options, "mode": kept_mode(folder, options["mode"])}))
         study = Study(settings=tuple(settings), **run["study"])
         texts = [study.name, study.question, *study.headings, *study.headings.values()]
         expect(all(isinstance(text, str) for text in texts), "the study's name, question and headings must be texts")
         expect(all((s.std is None) <= is_mixture(s.mode) for s in settings), "a setting has no std")
-        for said, name in zip(run["settings"], setting_names(settings), strict=True):
-            expect(said.get("folder", name) == name, f"the folder of {name} is given as another")
+        for written, name in zip(run["settings"], setting_names(settings), strict=True):
+            expect(written.get("folder", name) == name, f"the folder of {name} is given as another")
         _check_facts(run)
         return study
 
@@ -109,9 +109,9 @@ def _results(
         "snapshot_step": like(np.int64, count, looks),
         **wanted.measured,
     }
-    found = _arrays(folder, "history.npz", history)
+    arrays = _arrays(folder, "history.npz", history)
     for name in ("setting", "seed"):
-        expect(np.array_equal(found[name], history[name]), f"history.npz tells of another {name}")
+        expect(np.array_equal(arrays[name], history[name]), f"history.npz tells of another {name}")
     placed = placings(study, members)
     kind = np.float64 if placed else np.float16
     samples = {"step": like(np.int64, count, frames), "samples": like(kind, *frames_first(wanted.samples).shape)}
@@ -120,11 +120,11 @@ def _results(
     return Results(
         study=study,
         members=members,
-        curve_steps=_steps(found["curve_step"], place, last),
-        curves={name: found[name] for name in CURVES},
-        snapshot_steps=_steps(found["snapshot_step"], place, last, first=0),
-        scores={name: found[name] for name in _score_names(study)},
-        measures={name: found[name] for name in MEASURES},
+        curve_steps=_steps(arrays["curve_step"], place, last),
+        curves={name: arrays[name] for name in CURVES},
+        snapshot_steps=_steps(arrays["snapshot_step"], place, last, first=0),
+        scores={name: arrays[name] for name in _score_names(study)},
+        measures={name: arrays[name] for name in MEASURES},
         frame_steps=_steps(shown["step"], place, last, first=0 if frames > 1 else None),
         samples=plane_samples(seen, placed) if placed else seen,
         null=null,
@@ -147,21 +147,21 @@ def _arrays(
     folder: RunFolder, name: str, wanted: Mapping[str, np.ndarray], *, varies: str | None = None
 ) -> dict[str, np.ndarray]:
     """The arrays of a file, if they are these. The one called `varies` has its number of samples from itself."""
-    found = folder.read_npz(name, limit=sum(a.nbytes + 1024 for a in wanted.values()))
-    if varies is not None and varies in found and found[varies].ndim == 4:
-        wanted = {**wanted, varies: wanted[varies][:, :, : found[varies].shape[2]]}
-        expect(found[varies].shape[2] > 0, f"{name}: {varies} are none")
+    arrays = folder.read_npz(name, limit=sum(a.nbytes + 1024 for a in wanted.values()))
+    if varies is not None and varies in arrays and arrays[varies].ndim == 4:
+        wanted = {**wanted, varies: wanted[varies][:, :, : arrays[varies].shape[2]]}
+        expect(arrays[varies].shape[2] > 0, f"{name}: {varies} are none")
     try:
-        fits(found, wanted)
+        fits(arrays, wanted)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    return found
+    return arrays
 
 
-def _steps(found: np.ndarray, place: Sequence[int], last: Sequence[int], first: int | None = None) -> np.ndarray:
+def _steps(of_member: np.ndarray, place: Sequence[int], last: Sequence[int], first: int | None = None) -> np.ndarray:
     """Rows of steps, one a setting, from rows of members; they ascend, from `first` where it is said, to the end."""
-    of_setting = found[np.searchsorted(place, range(len(last)))]  # members are in the order of their settings
-    expect(np.array_equal(found, of_setting[place]), "members of one setting have different steps")
+    of_setting = of_member[np.searchsorted(place, range(len(last)))]  # members are in the order of their settings
+    expect(np.array_equal(of_member, of_setting[place]), "members of one setting have different steps")
     expect(bool((np.diff(of_setting, axis=1) > 0).all()), "steps must ascend")
     expect(bool((of_setting[:, 0] >= 0).all()), "steps must not be negative")
     expect(first is None or bool((of_setting[:, 0] == first).all()), f"steps must begin with {first}")
@@ -173,11 +173,11 @@ def _score_names(study: Study) -> list[str]:
     return [name for group in ("", *study.score_groups) for name in SCORES[group]]
 
 
-def _null(said: Mapping[str, Any], study: Study) -> dict[str, tuple[float, float]]:
+def _null(scores: Mapping[str, Any], study: Study) -> dict[str, tuple[float, float]]:
     """A target's null as JSON has it, with NaN for what is not there."""
     names = _score_names(study)
-    expect(sorted(said) == sorted(names), "null is not that of the study's scores")
-    pairs = {name: [np.nan if x is None else float(_number(x)) for x in said[name]] for name in names}
+    expect(sorted(scores) == sorted(names), "null is not that of the study's scores")
+    pairs = {name: [np.nan if x is None else float(_number(x)) for x in scores[name]] for name in names}
     return {name: (mean, std) for name, (mean, std) in pairs.items()}
 
 
@@ -198,11 +198,11 @@ def _one_of(text: str, words: Sequence[str]) -> str:
     return text
 
 
-def _failure(said: Any, count: int) -> dict[str, Any]:
-    members = said["members"]
+def _failure(written: Any, count: int) -> dict[str, Any]:
+    members = written["members"]
     expect(all(type(m) is int and 0 <= m < count for m in members), "a failure is of members that there are not")
-    expect(isinstance(said["error"], str), "a failure's error must be a text")
-    return dict(said)
+    expect(isinstance(written["error"], str), "a failure's error must be a text")
+    return dict(written)
 
 
 def _check_facts(run: Mapping[str, Any]) -> None:
@@ -229,8 +229,8 @@ def _weights(
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     sizes = [parameters(setting) for setting in study.settings]
     most = sum(2 * frames * sum(sizes[m.setting]) + 1024 for m in members)
-    found = folder.read_npz("weights.npz", limit=most + 8 * len(members) + 1024)
-    kept = found.get("member", np.zeros(0)).tolist()
+    arrays = folder.read_npz("weights.npz", limit=most + 8 * len(members) + 1024)
+    kept = arrays.get("member", np.zeros(0)).tolist()
     expect(all(type(m) is int and 0 <= m < len(members) for m in kept), "weights.npz is of members that there are not")
     expect(len(set(kept)) == len(kept), "weights.npz has a member twice")
     wanted = {"member": like(np.int64, len(kept))}
@@ -238,10 +238,10 @@ def _weights(
         for player, size in zip("gd", sizes[members[m].setting], strict=True):
             wanted[f"{player}{m}"] = like(np.float16, frames, size)
     try:
-        fits(found, wanted)
+        fits(arrays, wanted)
     except ValueError as error:
         raise ValueError(f"weights.npz: {error}") from None
-    return {m: (found[f"g{m}"], found[f"d{m}"]) for m in kept}
+    return {m: (arrays[f"g{m}"], arrays[f"d{m}"]) for m in kept}
 
 
 def parameters(s: Setting) -> tuple[int, int]:
@@ -264,11 +264,11 @@ def _events(
 ) -> list[tuple[int, int, int, str, int | None]]:
     """The ledgers of events.csv, with members by their place."""
     place = {(names[member.setting], str(member.seed)): m for m, member in enumerate(members)}
-    found = []
+    events = []
     for row in folder.read_csv("events.csv", EVENT_COLUMNS):
         m = place[row["setting"], row["seed"]]
         index = members[m].setting
         most = modes[index] or 0
         mode, other = _whole(row["mode"], most, 1), _whole(row["to"], most, 1) if row["to"] else None
-        found.append((m, _whole(row["step"], last[index]), mode, _one_of(row["event"], EVENTS), other))
-    return found
+        events.append((m, _whole(row["step"], last[index]), mode, _one_of(row["event"], EVENTS), other))
+    return events

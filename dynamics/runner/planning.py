@@ -16,7 +16,7 @@ from dynamics.measures.scoring import mode_count
 from dynamics.runner.loading import load, parameters
 from dynamics.runner.results import Member
 from dynamics.runner.setting_names import options_told
-from dynamics.runner.tasks import Stack
+from dynamics.runner.tasks import Task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
 from dynamics.settings.setting import FIELDS, OptionError, Setting, Study
 from dynamics.store.folder import RunFolder
@@ -27,7 +27,7 @@ CUDA_STACK = 4096  # and on a GPU, where its memory allows
 
 def plan(
     study: Study, shown: int | None = None, begun: Mapping[str, np.ndarray] | None = None
-) -> tuple[list[Member], list[Stack]]:
+) -> tuple[list[Member], list[Task]]:
     """The members of a resolved study and the stacks that they are trained in, the longest work first.
 
     `begun` are its `beginnings`, where they are known already.
@@ -40,7 +40,7 @@ def plan(
     begun = beginnings(study) if begun is None else begun
     steps, curves = steps_of(study), curve_steps(study)
     snapshots, frames = snapshot_steps(study), frame_steps(study)
-    stacks, modes = [], mode_count(study.settings)
+    tasks, modes = [], mode_count(study.settings)
     for group in groups.values():
         size = min(
             stack_size(study.settings[members[group[0]].setting], study.device), -(-len(group) // int(study.workers))
@@ -50,8 +50,8 @@ def plan(
             settings = tuple(study.settings[members[m].setting] for m in chosen)
             seeds = tuple(members[m].seed for m in chosen)
             index = members[chosen[0]].setting  # alike in structure, so in what a step costs
-            stacks.append(
-                Stack(
+            tasks.append(
+                Task(
                     settings=settings,
                     members=chosen,
                     seeds=seeds,
@@ -66,7 +66,7 @@ def plan(
                     start=_start(study, settings, chosen, begun),
                 )
             )
-    return members, sorted(stacks, key=_cost, reverse=True)
+    return members, sorted(tasks, key=_cost, reverse=True)
 
 
 def beginnings(study: Study) -> dict[str, np.ndarray]:
@@ -80,16 +80,16 @@ def beginnings(study: Study) -> dict[str, np.ndarray]:
     if study.from_run is None:
         return {}
     source = load(RunFolder.open(study.from_run))
-    theirs = [options_told(setting) for setting in source.study.settings]
-    found: dict[str, np.ndarray] = {}
+    options = [options_told(setting) for setting in source.study.settings]
+    begun: dict[str, np.ndarray] = {}
     for m, (setting, seed) in enumerate((s, seed) for s in study.settings for seed in study.seed_list):
         if setting.norm != "none":
             raise OptionError(f"--from {study.from_run}: weights are kept without their normalisation; --norm none")
-        own, likeness = options_told(setting), {}
+        wanted, likeness = options_told(setting), {}
         for k in source.weights:
             other = source.members[k]
             if _shape(source.study.settings[other.setting]) == _shape(setting):
-                alike = sum(theirs[other.setting][name] == own[name] for name in FIELDS[Setting])
+                alike = sum(options[other.setting][name] == wanted[name] for name in FIELDS[Setting])
                 likeness[k] = (alike, other.seed == seed)
         if not likeness:
             raise OptionError(f"--from {study.from_run}: the run kept no weights of players of this shape")
@@ -97,8 +97,8 @@ def beginnings(study: Study) -> dict[str, np.ndarray]:
         finite = np.flatnonzero(np.isfinite(g).all(1) & np.isfinite(d).all(1))
         if not finite.size:
             raise OptionError(f"--from {study.from_run}: the weights that the run kept are not finite")
-        found |= {f"g{m}": g[finite[-1]], f"d{m}": d[finite[-1]]}
-    return found
+        begun |= {f"g{m}": g[finite[-1]], f"d{m}": d[finite[-1]]}
+    return begun
 
 
 def _start(
@@ -145,16 +145,16 @@ def stack_size(setting: Setting, device: str) -> int:
     return lanes(setting) if stack_for(setting, device) is FastStack else STACK
 
 
-def _cost(stack: Stack) -> float:
+def _cost(task: Task) -> float:
     """Multiplications, roughly: for the order of work alone."""
-    s = stack.settings[0]
+    s = task.settings[0]
     weights = s.hidden * (s.hidden * (s.layers - 1) + s.latent_dim + 4)
-    rounds = stack.steps / s.g_steps
+    rounds = task.steps / s.g_steps
     # roughly, at hidden 64: the general path takes 2 to 3 times as long as passes written out, gradients of gradients
     # 3 to 5 times that
-    through = 1 if stack_for(s, stack.device) is FastStack else 3
+    through = 1 if stack_for(s, task.device) is FastStack else 3
     if s.rule == "unrolled" or "consensus" in s.penalties:
         through *= 5
     elif s.penalties:
         through *= 2
-    return int(through * len(stack.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))
+    return int(through * len(task.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))

@@ -33,23 +33,23 @@ def resolve(study: Study) -> Study:
 
 def _std(setting: Setting) -> float | None:
     """A setting's std, own units; what a user's file makes of it has four digits. None where a mixture has its own."""
-    own = target_for(setting).own_std
-    if setting.std is not None or own is None or not is_file(setting.mode):
-        return own if setting.std is None else setting.std
+    of_target = target_for(setting).own_std
+    if setting.std is not None or of_target is None or not is_file(setting.mode):
+        return of_target if setting.std is None else setting.std
     try:
-        rounded = dataclasses.replace(setting, std=four_digits(own))
+        rounded = dataclasses.replace(setting, std=four_digits(of_target))
         target_for(rounded)
     except ValueError:  # the least that there can be
-        rounded = dataclasses.replace(setting, std=four_digits(own, up=True))
+        rounded = dataclasses.replace(setting, std=four_digits(of_target, up=True))
     return rounded.std
 
 
 def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[name]:
-        raise OptionError(f"--device {name}: this machine offers {', '.join(d for d, yes in there.items() if yes)}")
+    offered = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not offered[name]:
+        raise OptionError(f"--device {name}: this machine offers {', '.join(d for d, yes in offered.items() if yes)}")
     return name
 
 

@@ -153,24 +153,24 @@ class Results(History):
     @property
     def targets(self) -> dict[str, list[int]]:
         """Label of each target -> indices of its settings."""
-        found: dict[str, list[int]] = {}
+        indices: dict[str, list[int]] = {}
         for index, (target, _) in enumerate(self.labels):
-            found.setdefault(target, []).append(index)
-        return found
+            indices.setdefault(target, []).append(index)
+        return indices
 
     @functools.cached_property
     def swings(self) -> dict[str, np.ndarray]:
         """How much each member's JSD and losses swing at the end, (M,); see `swing`."""
         if self.known_swings is not None:
             return self.known_swings
-        found = {}
+        swings = {}
         for name, of in SWINGS.items():
             values, steps = (self.scores, self.snapshot_steps) if of in self.scores else (self.curves, self.curve_steps)
             of_member = steps[[m.setting for m in self.members]]
-            found[name] = (
+            swings[name] = (
                 swing(np.asarray(values[of], float), of_member) if of in values else np.full(len(self.members), np.nan)
             )
-        return found
+        return swings
 
     def last(self, name: str) -> np.ndarray:
         """Of every member (M,): a score at the last snapshot, a swing, or whether it has a verdict, 1 or 0."""
@@ -180,8 +180,8 @@ class Results(History):
 
     def of_setting(self, index: int) -> list[int]:
         """Members of one setting, in the order of their seeds."""
-        own = [m for m, member in enumerate(self.members) if member.setting == index]
-        return sorted(own, key=lambda m: self.members[m].seed)
+        members = [m for m, member in enumerate(self.members) if member.setting == index]
+        return sorted(members, key=lambda m: self.members[m].seed)
 
     def final(self, name: str, index: int) -> np.ndarray:
         """Of each of a setting's members what `last` says."""
@@ -215,15 +215,15 @@ def swing(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
     NaN where a value there is not finite, or there are fewer than 8.
     """
-    found = np.full(len(values), np.nan)
+    deviations = np.full(len(values), np.nan)
     for m, (y, x) in enumerate(zip(values, steps, strict=True)):
         late = x > x[-1] / 2
         y, x = y[late], x[late] / x[-1]
         if len(y) >= _FEW and np.isfinite(y).all():
             size = np.abs(y).max() or 1.0  # a nearly diverged GAN's numbers overflow when squared
             away = y / size - np.polynomial.Polynomial.fit(x, y / size, 1)(x)
-            found[m] = size * np.sqrt((away**2).sum() / (len(y) - 2))
-    return found
+            deviations[m] = size * np.sqrt((away**2).sum() / (len(y) - 2))
+    return deviations
 
 
 def thinned(results: Results, frames: int) -> Results:

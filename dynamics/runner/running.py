@@ -15,7 +15,7 @@ from dynamics.runner.gathering import empty_results, judge_members
 from dynamics.runner.history import from_arrays
 from dynamics.runner.planning import plan
 from dynamics.runner.results import Results
-from dynamics.runner.tasks import Stack, about, check_checkpoint, train_task
+from dynamics.runner.tasks import Task, about, check_checkpoint, train_task
 from dynamics.settings.setting import Study
 from dynamics.store.checkpoints import DONE, Place, newest
 
@@ -36,26 +36,26 @@ def run_study(
     stopped there goes on where they are. `tell` is told, in words, of those that cannot be used. Raises
     `files.NotARun` for checkpoints of something else.
     """
-    members, stacks = plan(study, shown, begun)
+    members, tasks = plan(study, shown, begun)
     results = empty_results(study, members)
     seconds = np.full(len(members), np.nan)
 
-    def enter(stack: Stack, arrays: Mapping[str, np.ndarray]) -> None:
-        results.enter(stack.members, from_arrays(arrays, np.flatnonzero(stack.weights).tolist()))
-        seconds[list(stack.members)] = arrays["seconds"] / len(stack.members)
+    def enter(task: Task, arrays: Mapping[str, np.ndarray]) -> None:
+        results.enter(task.members, from_arrays(arrays, np.flatnonzero(task.weights).tolist()))
+        seconds[list(task.members)] = arrays["seconds"] / len(task.members)
 
     missing = []
-    for index, stack in enumerate(stacks):
+    for index, task in enumerate(tasks):
         if keep is None:
-            missing.append(stack)
+            missing.append(task)
             continue
-        place = Place(keep, index, study.checkpoint, about(stack))
-        start, arrays = newest(place, functools.partial(check_checkpoint, stack), tell)
+        place = Place(keep, index, study.checkpoint, about(task))
+        start, arrays = newest(place, functools.partial(check_checkpoint, task), tell)
         if start == place.path(DONE):
-            enter(stack, arrays)
-            progress(stack.steps * len(stack.members))
+            enter(task, arrays)
+            progress(task.steps * len(task.members))
         else:
-            missing.append(dataclasses.replace(stack, place=dataclasses.replace(place, start=start)))
+            missing.append(dataclasses.replace(task, place=dataclasses.replace(place, start=start)))
     for index, outcome in run_tasks(train_task, missing, int(study.workers), progress):
         if isinstance(outcome, TaskError):
             results.failures.append({"members": list(missing[index].members), "error": str(outcome)})
