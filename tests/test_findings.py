@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted((ROOT / "findings").glob("*.sh"))

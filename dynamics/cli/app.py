@@ -155,14 +155,16 @@ def list_names(
     as_json: Annotated[bool, typer.Option("--json", help="as one JSON object")] = False,
 ) -> None:
     """Show every target, loss, penalty, update rule, optimiser, preset, study and whatever else has a name."""
+    from dynamics.games.initial_weights import INITS
     from dynamics.games.losses import LOSSES
-    from dynamics.games.networks import ACTIVATIONS, INITS
+    from dynamics.games.networks import ACTIVATIONS
+    from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
-    from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.games.update_rules import UPDATES
     from dynamics.settings.presets import PRESETS
     from dynamics.settings.setting import SCORE_GROUPS, USUAL_WEIGHTS
     from dynamics.studies import questions
-    from dynamics.targets.sampling import TARGETS
+    from dynamics.targets.registry import TARGETS
 
     def first_line(function: Any) -> str:
         return (inspect.getdoc(function) or "").partition("\n")[0].rstrip(".")
@@ -289,7 +291,8 @@ def verify_methods(
     from dynamics.base.files import new_file
     from dynamics.base.progress import progress_on
     from dynamics.base.workers import usable_cores
-    from dynamics.theory.verify import TICKS, as_record, check, draw, table
+    from dynamics.theory.verify import TICKS, check
+    from dynamics.theory.verify_output import as_record, draw, table
 
     with progress_on(sys.stderr, quiet)("verifying", TICKS) as advance:
         found = check(advance, usable_cores())
@@ -372,7 +375,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             asked.out = str(next(path for path in numbered(dated) if not path.exists()))
         _print_plan(asked)
         return
-    from dynamics.targets.userdata import notes_of
+    from dynamics.targets.user_files import notes_of
 
     for name, note in notes_of(asked.study.settings).items() if not asked.quiet else ():
         _note(f"{name}: {note}")
@@ -396,7 +399,7 @@ def _print_outcome(results: Any, path: Path, as_json: bool) -> None:
     """A finished run's outcome on stdout. Raises `RunFailed` where members have none."""
     from dynamics.reports.comparisons import comparison_rows
     from dynamics.reports.tables import text_table
-    from dynamics.store.folder import strict
+    from dynamics.store.json_values import strict
 
     if as_json:
         outcome = {"run": str(path), "comparison": comparison_rows(results), "failures": results.failures}
@@ -422,7 +425,7 @@ def _print_plan(asked: Asked) -> None:
     from dynamics.runner.planning import plan
     from dynamics.runner.saving import manifest
     from dynamics.runner.setting_names import setting_names
-    from dynamics.targets.userdata import notes_of
+    from dynamics.targets.user_files import notes_of
 
     members, stacks = plan(asked.study)
     if asked.json:

@@ -11,7 +11,7 @@ import numpy as np
 from dynamics.base.intervals import Estimate
 from dynamics.runner.results import Results
 from dynamics.settings.budget import samples_seen, updates
-from dynamics.targets.userdata import notes_of
+from dynamics.targets.user_files import notes_of
 
 NONE = "–"  # in place of a number that does not exist
 COLUMNS = ("modes_covered", "high_quality", "jsd", "ema_modes_covered", "ema_jsd")  # scores of the table

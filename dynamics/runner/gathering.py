@@ -11,8 +11,8 @@ from dynamics.runner.history import Extent, unmeasured
 from dynamics.runner.results import Member, Results
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
 from dynamics.settings.setting import Study
-from dynamics.targets.sampling import target_for
-from dynamics.targets.userdata import placing_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.user_files import placing_for
 
 
 def empty_results(study: Study, members: list[Member]) -> Results:
@@ -72,7 +72,7 @@ def _course(results: Results, m: int) -> Course:
     return Course(
         steps=results.snapshot_steps[index],
         **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
-        mean=placing_for(results.study.settings[index]).inside(results.measures["sample_mean"][m]),
+        mean=placing_for(results.study.settings[index]).to_plane(results.measures["sample_mean"][m]),
         on_data=results.measures["on_data"][m],
         far_off=results.measures["far_off"][m],
         mass=results.measures["mode_mass"][m, :, :modes] if modes else None,

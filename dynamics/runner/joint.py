@@ -16,7 +16,7 @@ from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import same_targets
 from dynamics.settings.budget import BUDGETS
 from dynamics.settings.setting import Setting, Study
-from dynamics.store.folder import cell
+from dynamics.store.table_cells import cell
 
 Source = tuple[Results, int]  # a run's results, and a member's place in them
 _ROUNDING = 1e-6  # by which two processors may differ in a perfect generator's scores

@@ -24,7 +24,8 @@ from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import kept_mode
 from dynamics.settings.budget import CURVE_POINTS, steps_of
 from dynamics.settings.setting import Look, OptionError, Setting, Study, is_mixture
-from dynamics.store.folder import MANIFEST, RunFolder, is_inside, reason
+from dynamics.store.folder import MANIFEST, RunFolder
+from dynamics.store.foreign_text import is_inside, reason
 
 _MOST_SETTINGS = 5000
 _MOST_SAMPLES = 2**14  # of a member at a frame; there are 2048

@@ -8,8 +8,8 @@ import numpy as np
 
 from dynamics.runner.results import Member, Results
 from dynamics.settings.setting import Study
-from dynamics.targets.placing import Placing
-from dynamics.targets.userdata import placing_for
+from dynamics.targets.user_files import placing_for
+from dynamics.targets.user_units import Placing
 
 
 def own_samples(results: Results) -> np.ndarray:
@@ -19,14 +19,14 @@ def own_samples(results: Results) -> np.ndarray:
         return results.samples
     samples = results.samples.astype(np.float64)
     for m, placing in placed.items():
-        samples[m] = placing.own(samples[m])
+        samples[m] = placing.to_user(samples[m])
     return samples
 
 
 def plane_samples(samples: np.ndarray, placed: Mapping[int, Placing]) -> np.ndarray:
     """`own_samples` undone."""
     for m, placing in placed.items():
-        samples[m] = placing.inside(samples[m])
+        samples[m] = placing.to_plane(samples[m])
     with np.errstate(over="ignore"):
         return samples.astype(np.float16)
 

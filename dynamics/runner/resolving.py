@@ -9,8 +9,8 @@ import torch
 from dynamics.base.workers import usable_cores
 from dynamics.runner.setting_names import clash
 from dynamics.settings.setting import OptionError, Setting, Study, is_file
-from dynamics.targets.placing import four_digits
-from dynamics.targets.sampling import target_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.user_units import four_digits
 
 
 def resolve(study: Study) -> Study:
@@ -33,7 +33,7 @@ def resolve(study: Study) -> Study:
 
 def _std(setting: Setting) -> float | None:
     """A setting's std, own units; what a user's file makes of it has four digits. None where a mixture has its own."""
-    of_target = target_for(setting).own_std
+    of_target = target_for(setting).user_std
     if setting.std is not None or of_target is None or not is_file(setting.mode):
         return of_target if setting.std is None else setting.std
     try:

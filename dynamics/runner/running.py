@@ -17,7 +17,7 @@ from dynamics.runner.planning import plan
 from dynamics.runner.results import Results
 from dynamics.runner.tasks import Task, about, check_checkpoint, train_task
 from dynamics.settings.setting import Study
-from dynamics.store.checkpoints import DONE, Place, newest
+from dynamics.store.checkpoints import DONE, CheckpointPlace, newest
 
 
 def run_study(
@@ -49,7 +49,7 @@ def run_study(
         if keep is None:
             missing.append(task)
             continue
-        place = Place(keep, index, study.checkpoint, about(task))
+        place = CheckpointPlace(keep, index, study.checkpoint, about(task))
         start, arrays = newest(place, functools.partial(check_checkpoint, task), tell)
         if start == place.path(DONE):
             enter(task, arrays)

@@ -14,7 +14,7 @@ from dynamics.runner.results import FORMAT, Results
 from dynamics.runner.setting_names import options_told, setting_names
 from dynamics.settings.setting import Study
 from dynamics.store.folder import RunFolder
-from dynamics.targets.userdata import called, notes_of, placing_for
+from dynamics.targets.user_files import notes_of, placing_for, target_title
 
 
 def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
 def _targets(study: Study) -> dict[str, dict[str, Any]]:
     """Of every user's file: what has become of it, and how it lies in the plane, (own − middle) · scale."""
     notes = notes_of(study.settings)
-    placings = {called(s): placing_for(s) for s in study.settings}
+    placings = {target_title(s): placing_for(s) for s in study.settings}
     return {name: {"note": note, **placings[name]._asdict()} for name, note in notes.items()}
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynamics.settings.setting import FIELDS, Setting, default, is_file, is_mixture
-from dynamics.targets.userdata import called, safe_name, told
+from dynamics.targets.file_names import mode_in_run, safe_name
+from dynamics.targets.user_files import target_title
 
 _MANY = 2  # options varied, of which a name always has all
 _LONG, _CUT = 200, 180  # bytes of a setting's name: a file system takes 255
@@ -19,7 +20,7 @@ _LONG, _CUT = 200, 180  # bytes of a setting's name: a file system takes 255
 def setting_names(settings: Sequence[Setting]) -> list[str]:
     """A folder name for each setting: mode, std and D steps, then whatever else tells it from the others.
 
-    Every system takes it for one: no part of it is a user's words but a file's name, as `userdata.safe_name` has it.
+    Every system takes it for one: no part of it is a user's words but a file's name, as `file_names.safe_name` has it.
     """
     varied, stds = _varied(settings), [s.std for s in settings]
     return [
@@ -39,7 +40,7 @@ def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
         words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, varied)]
         width = [] if _wide_itself(s) else [f"std {_std(s.std, stds)}"]
-        labels.append((" · ".join([called(s), *width]), " · ".join(words)))
+        labels.append((" · ".join([target_title(s), *width]), " · ".join(words)))
     return labels
 
 
@@ -56,7 +57,7 @@ def _others(setting: Setting, varied: Sequence[str]) -> Sequence[str]:
 
 def target_name(setting: Setting, stds: Sequence[float | None] = ()) -> str:
     """A file's name for a setting's target; `stds` are those of all settings, which it is told from."""
-    name = re.sub(r"[^\w.-]", "_", called(setting))
+    name = re.sub(r"[^\w.-]", "_", target_title(setting))
     return name if _wide_itself(setting) else f"{name}-std{_std(setting.std, stds)}"
 
 
@@ -112,4 +113,4 @@ def clash(settings: Sequence[Setting]) -> str | None:
 
 def options_told(setting: Setting) -> dict[str, Any]:
     """Every option of a setting as tables have it: a run's own copy of a user's file by its place in the run folder."""
-    return {**dataclasses.asdict(setting), "mode": told(setting.mode)}
+    return {**dataclasses.asdict(setting), "mode": mode_in_run(setting.mode)}

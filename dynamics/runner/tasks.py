@@ -33,7 +33,7 @@ from dynamics.runner.history import (
 )
 from dynamics.settings.setting import VERSION, Setting, is_file
 from dynamics.store import checkpoints
-from dynamics.store.checkpoints import DONE, Place, Saver
+from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver
 
 FORMAT = 2  # of checkpoints, and of what a stack computes, bit for bit
 
@@ -55,7 +55,7 @@ class Task:
     weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
     # G's and D's parameters (members, P) to begin with
     start: tuple[np.ndarray | None, np.ndarray | None]
-    place: Place | None = None  # of its checkpoints
+    place: CheckpointPlace | None = None  # of its checkpoints
 
 
 def circumstances(device: str) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from dynamics.base.files import NotARun
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import clash, mode_name
 from dynamics.settings.setting import OptionError, Study, is_file
-from dynamics.store.folder import RunFolder, printable
-from dynamics.targets.userdata import KEPT, equal, keep, kept, safe_name
+from dynamics.store.folder import RunFolder
+from dynamics.store.foreign_text import printable
+from dynamics.targets.file_copies import copy_into_run, same_contents
+from dynamics.targets.file_names import KEPT, copy_path, safe_name
 
 
 def check_targets(study: Study, path: Path) -> None:
@@ -35,7 +37,7 @@ def keep_targets(study: Study, folder: RunFolder) -> Study:
     copies = {mode: mode for mode in (s.mode for s in study.settings)}
     for mode in filter(is_file, copies):
         folder.inside(f"{KEPT}/{safe_name(mode)}")
-        copies[mode] = keep(mode, str(folder.path))
+        copies[mode] = copy_into_run(mode, str(folder.path))
     return _with_modes(study, copies)
 
 
@@ -48,7 +50,7 @@ def same_targets(runs: Sequence[Results]) -> list[Results]:
     copies: dict[str, str] = {}
     for mode in dict.fromkeys(s.mode for run in runs for s in run.study.settings):
         copies[mode] = first.setdefault(mode_name(mode), mode) if is_file(mode) else mode
-        if copies[mode] != mode and not equal(mode, copies[mode]):
+        if copies[mode] != mode and not same_contents(mode, copies[mode]):
             name = printable(mode_name(mode))
             raise NotARun(f"{_home(mode)}: its target {name} is another than that of {_home(copies[mode])}")
     moved = {mode for mode, copy in copies.items() if copy != mode}
@@ -82,4 +84,4 @@ def kept_mode(folder: RunFolder, mode: Any) -> Any:
         )
     if not folder.inside(copy).is_file():
         raise NotARun(f"{folder.path}: the run has no {copy}, which it was trained on")
-    return kept(mode, str(folder.path))
+    return copy_path(mode, str(folder.path))

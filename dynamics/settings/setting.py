@@ -2,7 +2,7 @@
 
 Every option is declared once, here, with its type, limits and help; the command line, the configuration file, the
 checks and the tables derive from these fields. Nothing heavy is imported, so `--help` answers at once: the names that
-the registries of `sample`, `losses`, `updates` and `GAN` hold are repeated in `NAMES`, kept equal by a test.
+the registries of `targets` and `games` hold are repeated in `NAMES`, kept equal by a test.
 """
 
 from __future__ import annotations

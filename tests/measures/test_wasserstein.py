@@ -18,7 +18,7 @@ from dynamics.pictures.study_charts import panels_figure, travels_figure
 from dynamics.runner.results import Member, Results
 from dynamics.settings.setting import Look, Setting
 from dynamics.studies import get_parts
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 from dynamics.workflow import redraw, rewrite_report, run
 from experiments.wasserstein import MEASURED, STUDY, parts
 

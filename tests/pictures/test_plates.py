@@ -18,7 +18,7 @@ from scipy.stats import multivariate_normal
 from dynamics.pictures import colours, figures, plates, training_charts
 from dynamics.pictures.plates import Plane, Score, forest_figure, generated_density, grid_points
 from dynamics.pictures.training_charts import Clock, Line, Panel, Track
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])

@@ -16,7 +16,7 @@ from dynamics.runner.running import run_study
 from dynamics.settings.presets import PRESETS
 from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, parse
 from dynamics.store.folder import RunFolder
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 from dynamics.workflow import run
 
 

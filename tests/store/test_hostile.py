@@ -33,7 +33,9 @@ from dynamics.reports.tables import text_table
 from dynamics.runner.loading import load
 from dynamics.runner.resolving import resolve
 from dynamics.settings.setting import Look, Setting, Study
-from dynamics.store.folder import RunFolder, is_inside, read_arrays
+from dynamics.store.folder import RunFolder
+from dynamics.store.foreign_text import is_inside
+from dynamics.store.safe_arrays import read_arrays
 from dynamics.studies import get_parts, questions
 
 FUZZ = int(os.environ.get("FUZZ", "50"))
