@@ -239,7 +239,7 @@ def memory(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
 def _run_and_weigh(study: Study, pipe: Any) -> None:
     import resource
 
-    from dynamics.runner.running import resolve
+    from dynamics.runner.resolving import resolve
     from dynamics.workflow import run
 
     with tempfile.TemporaryDirectory() as folder:
@@ -254,7 +254,8 @@ def _run_and_weigh(study: Study, pipe: Any) -> None:
 
 def looking(repeats: int, steps: int, workers: int, tick: Tick) -> Measured:
     """Training with the default snapshots, scores and frames, beside training with a look at the end alone."""
-    from dynamics.runner.running import plan, resolve
+    from dynamics.runner.planning import plan
+    from dynamics.runner.resolving import resolve
     from dynamics.runner.tasks import train_task
 
     default = _study()

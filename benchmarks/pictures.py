@@ -18,7 +18,8 @@ FRESH = 20  # frames of the baseline, whose every one costs the same
 
 def run(steps: int, workers: int) -> Any:
     """The assignment's eight settings, trained for a little while, with 100 frames: a `results.Results`."""
-    from dynamics.runner.running import resolve, run_study
+    from dynamics.runner.resolving import resolve
+    from dynamics.runner.running import run_study
     from dynamics.studies import get_study
 
     study = replace(get_study("homework"), steps=steps, frames=FRAMES, snapshots=FRAMES, workers=str(workers))
@@ -53,7 +54,7 @@ def fresh(results: Any) -> float:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    real, generated = results.samples[-1, 0, :1000], results.samples[:FRESH, 0, :1000].astype(float)
+    real, generated = results.samples[0, -1, :1000], results.samples[0, :FRESH, :1000].astype(float)
 
     def draw() -> None:
         frames = []

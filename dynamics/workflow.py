@@ -15,25 +15,23 @@ from typing import Any
 
 from dynamics.base.files import NotARun, held
 from dynamics.base.progress import Progress, silent
+from dynamics.base.workers import usable_cores
 from dynamics.pictures.picture_drawing import render
 from dynamics.pictures.picture_plan import check, plan, plan_joint, remarks
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.joint import join
-from dynamics.runner.results import (
-    Results,
-    check_targets,
-    keep_targets,
-    manifest,
-    save,
-    setting_names,
-    study_of,
-    thinned,
-)
-from dynamics.runner.results import load as load_folder
-from dynamics.runner.running import beginnings, resolve, run_study, usable_cores
+from dynamics.runner.loading import load as load_folder
+from dynamics.runner.loading import study_of
+from dynamics.runner.planning import beginnings
+from dynamics.runner.resolving import resolve
+from dynamics.runner.results import Results, thinned
+from dynamics.runner.running import run_study
+from dynamics.runner.saving import manifest, save
+from dynamics.runner.setting_names import setting_names
 from dynamics.runner.tasks import circumstances
+from dynamics.runner.users_files import check_targets, keep_targets
 from dynamics.settings.setting import VERSION, Look, Study
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
 from dynamics.store.checkpoints import differences, remove

@@ -99,7 +99,7 @@ def _inside(results: Results, index: int) -> Estimate:
     from dynamics.pictures.target_densities import target_of
 
     half_width = target_of(results.study.settings[index]).half_width
-    samples = results.samples[-1, results.of_setting(index)]
+    samples = results.samples[results.of_setting(index), -1]
     whole = ~np.isnan(samples).any((1, 2))  # of members that failed there is nothing; what is infinite is outside
     return mean_interval((np.abs(samples[whole].astype(np.float32)) <= half_width).all(-1).mean(-1), SHARE)
 
@@ -120,7 +120,7 @@ def _travels(results: Results, indices: Sequence[int], names: Sequence[str], tit
     for i in indices:
         kept = [m for m in results.of_setting(i) if m in results.weights]
         member = kept[0] if kept else results.median_member(i)
-        samples.append(results.samples[moments, member].astype(np.float32))
+        samples.append(results.samples[member, moments].astype(np.float32))
         field = np.full(points.shape[:2], np.nan)
         if kept:
             field = _field(results.study.settings[i], results.weights[member], points)

@@ -79,7 +79,7 @@ def measured_periods(results: Results) -> np.ndarray:
     for m, member in enumerate(results.members):
         steps = results.frame_steps[member.setting]
         late = steps > steps[-1] / 2
-        periods[m] = measured_period(results.samples[late, m].astype(float).mean(1), steps[late])
+        periods[m] = measured_period(results.samples[m, late].astype(float).mean(1), steps[late])
     return periods
 
 

@@ -127,9 +127,9 @@ def paired_difference(a: np.ndarray, b: np.ndarray, within: Range = REAL) -> Dif
         raise ValueError(f"paired values must have one shape (n,), not {a.shape} and {b.shape}")
     both = np.isfinite(a) & np.isfinite(b)
     # halves: the difference of two finite numbers may not be; ascending, so that what is drawn does not hang on order
-    found = _difference(np.sort(a[both] / 2 - b[both] / 2).tobytes())
-    low, high = _cut(found.low, found.high, found.value, within)
-    return found._replace(low=low, high=high)
+    halves = _difference(np.sort(a[both] / 2 - b[both] / 2).tobytes())
+    low, high = _cut(halves.low, halves.high, halves.value, within)
+    return halves._replace(low=low, high=high)
 
 
 def smallest_p(n: int) -> float:

@@ -16,6 +16,7 @@ Box & Muller (1958) two normals, from its upper and lower half.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -75,10 +76,15 @@ class Streams:
     """
 
     def __init__(self, seeds: Sequence[int], purpose: str, ahead: int = 0) -> None:
-        self.keys = np.array([key(seed, purpose) for seed in seeds], np.uint64)
+        self.seeds, self.purpose = seeds, purpose
         self.taken = 0  # numbers, by every member
         self.ahead = ahead
         self._kept: tuple[Callable[[np.ndarray], np.ndarray] | None, int, np.ndarray] = (None, 0, np.empty((0, 0)))
+
+    @functools.cached_property
+    def keys(self) -> np.ndarray:
+        """(member,) uint64; hashes of every seed, so made when first drawn from."""
+        return np.array([key(seed, self.purpose) for seed in self.seeds], np.uint64)
 
     def normal(self, *shape: int) -> np.ndarray:
         """Standard normals, float32, of shape (member, *shape); within ±6.7."""

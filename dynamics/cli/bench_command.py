@@ -28,7 +28,7 @@ def benchmark(
     from benchmarks.bench import PARTS, as_record, measure, table, ticks
     from dynamics.base.files import atomic, new_file
     from dynamics.base.progress import progress_on
-    from dynamics.runner.running import usable_cores
+    from dynamics.base.workers import usable_cores
     from dynamics.settings.setting import not_one_of
 
     dated = dated_name("runs/bench", ".json")

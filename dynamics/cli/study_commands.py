@@ -55,7 +55,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
     dated = dated_name(f"runs/{asked.study.name}")
     if asked.out is not None and not asked.dry_run:
         RunFolder(asked.out).check_free(force=asked.force)
-    from dynamics.runner.running import resolve
+    from dynamics.runner.resolving import resolve
 
     asked.study = resolve(asked.study)
     if asked.dry_run:
@@ -84,8 +84,9 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
 
 
 def _print_plan(asked: Asked) -> None:
-    from dynamics.runner.results import manifest, setting_names
-    from dynamics.runner.running import plan
+    from dynamics.runner.planning import plan
+    from dynamics.runner.saving import manifest
+    from dynamics.runner.setting_names import setting_names
     from dynamics.targets.user_files import notes_of
 
     members, stacks = plan(asked.study)

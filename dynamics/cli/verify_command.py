@@ -26,7 +26,7 @@ def verify_methods(
         raise OptionError(f"--out {out}: a picture is written as .png, .pdf or .svg")
     from dynamics.base.files import new_file
     from dynamics.base.progress import progress_on
-    from dynamics.runner.running import usable_cores
+    from dynamics.base.workers import usable_cores
     from dynamics.theory.verify import TICKS, check
     from dynamics.theory.verify_output import as_record, draw, table
 

@@ -98,9 +98,14 @@ class CapturedStack(AutogradStack):
 
     block = _BLOCK
 
-    def _tensors(self) -> dict[str, Tensor]:
+    @staticmethod
+    def can(setting: Setting, device: torch.device) -> bool:
+        """Plain games on a GPU."""
+        return device.type == "cuda" and setting.plain
+
+    def tensors(self) -> dict[str, Tensor]:
         streams = {"choice": self.device_choice, "noise": self.device_noise, "latent": self.device_latent}
-        return super()._tensors() | {f"device_stream.{purpose}": stream.taken for purpose, stream in streams.items()}
+        return super().tensors() | {f"device_stream.{purpose}": stream.taken for purpose, stream in streams.items()}
 
     def latents(self) -> Tensor:
         return self.device_latent.normal(self.setting.batch_size, self.setting.latent_dim).to(self.dtype)

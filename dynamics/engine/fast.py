@@ -19,16 +19,16 @@ the sigmoid and their kind) is written row by row into parts of buffers, never i
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
+from dynamics.engine.denormals import flushed_denormals
+from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.losses import make_loss
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.optimizers import make_optimizer
@@ -49,14 +49,6 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tens
     ),
     "tanh": (torch.tanh_, lambda delta, h: _ops.tanh_backward.grad_input(delta, h, grad_input=delta)),
 }
-
-
-def can_be_fast(setting: Setting, device: torch.device | str) -> bool:
-    """Whether `FastStack` knows how: on a CPU, a plain game of one G step a round, one activation with a derivative in
-    its own value."""
-    kinds = {setting.activation, setting.discriminator_shape[2]}
-    known = len(kinds) == 1 and kinds <= set(_ACTIVATIONS)
-    return torch.device(device).type == "cpu" and setting.plain and setting.g_steps == 1 and known
 
 
 def lanes(setting: Setting) -> int:
@@ -173,8 +165,8 @@ def _vectors(rows: Tensor) -> list[Tensor]:
     return [vector for member in rows for vector in member]
 
 
-class FastStack:
-    """A stack trained group by group; what `reference.AutogradStack` does, for the settings of `can_be_fast`."""
+class FastStack(Resumable):
+    """A stack trained group by group; what `reference.AutogradStack` does, for the settings that it `can`."""
 
     def __init__(
         self,
@@ -182,10 +174,11 @@ class FastStack:
         seeds: Sequence[int],
         curves: Curves,
         evaluation: int,
+        device: torch.device,
         dtype: torch.dtype,
     ) -> None:
         setting, self.curves = settings[0], curves
-        self.G, self.D = make_pair(settings, seeds, "cpu", dtype)
+        self.G, self.D = make_pair(settings, seeds, device, dtype)
         for p in (*self.G.parameters(), *self.D.parameters()):
             p.requires_grad_(False)
         size = min(lanes(setting), len(seeds))
@@ -196,12 +189,19 @@ class FastStack:
         look = Tape(self.G.sizes, size, evaluation, activation, dtype, back=0, points=False)
         self.groups = []
         for start in range(0, len(seeds), size):
-            here = slice(start, min(start + size, len(seeds)))
-            lane = slice(here.stop - here.start)
+            members = slice(start, min(start + size, len(seeds)))
+            lane = slice(members.stop - members.start)
             tapes = [tape.part(lane) for tape in (g_tape, d_tape, look)]
-            self.groups.append(_Group(self.G, self.D, here, settings[here], seeds[here], curves, tapes))
+            self.groups.append(_Group(self.G, self.D, members, settings[members], seeds[members], curves, tapes))
 
-    def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
+    @staticmethod
+    def can(setting: Setting, device: torch.device) -> bool:
+        """On a CPU, a plain game of one G step a round, one activation with a derivative in its own value."""
+        kinds = {setting.activation, setting.discriminator_shape[2]}
+        known = len(kinds) == 1 and kinds <= set(_ACTIVATIONS)
+        return device.type == "cpu" and setting.plain and setting.g_steps == 1 and known
+
+    def begin(self, start: Flat = (None, None)) -> None:
         """What comes before the first generator step: G's and D's parameters, if given."""
         for network, flat in zip((self.G, self.D), start, strict=True):
             if flat is not None:
@@ -228,39 +228,16 @@ class FastStack:
 
     block = _BLOCK  # generator steps, counted from a look, that are not to be cut: their losses are computed together
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
-        return {
-            **{name: tensor.numpy().copy() for name, tensor in self._tensors().items()},
-            **{name: np.array(stream.taken, np.int64) for name, stream in self._streams().items()},
-            "curves": self.curves.sums.copy(),
-        }
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Be what a stack of the same settings and seeds was when it gave this state.
-
-        Raises ``ValueError``, and changes nothing, for a state that lacks something or is of another stack.
-        """
-        fits(state, self.state())
-        for name, tensor in self._tensors().items():
-            tensor.copy_(torch.from_numpy(state[name]))
-        for name, stream in self._streams().items():
-            stream.taken = int(state[name])
-        self.curves.sums[:] = state["curves"]
-
-    def _tensors(self) -> dict[str, Tensor]:
-        found = {"g": self.G.flat, "d": self.D.flat}
+    def changing(self) -> dict[str, Tensor | Streams]:
+        """See `Resumable.changing`."""
+        named: dict[str, Tensor | Streams] = {"g": self.G.flat, "d": self.D.flat}
         for k, group in enumerate(self.groups):
             for player, optimizer in (("g", group.g_optimizer), ("d", group.d_optimizer)):
-                found |= {f"optimizer_{player}.{k}.{i}": tensor for i, tensor in enumerate(optimizer.state)}
-        return found
-
-    def _streams(self) -> dict[str, Streams]:
-        return {
-            f"stream.{purpose}.{k}": stream
-            for k, group in enumerate(self.groups)
-            for purpose, stream in (("choice", group.choice), ("noise", group.noise), ("latent", group.latent))
-        }
+                named |= {f"optimizer_{player}.{k}.{i}": tensor for i, tensor in enumerate(optimizer.state)}
+        for k, group in enumerate(self.groups):
+            for purpose, stream in (("choice", group.choice), ("noise", group.noise), ("latent", group.latent)):
+                named[f"stream.{purpose}.{k}"] = stream
+        return named
 
     def samples(self, G: MLP) -> np.ndarray:
         """(M, N, 2): every member's G at its evaluation latents."""
@@ -378,18 +355,3 @@ def _with_ones(points: np.ndarray, dtype: torch.dtype) -> Tensor:
     for number in range(points.shape[-1]):  # one by one: as one copy, every point is an inner loop of its own
         out[..., number, :] = torch.from_numpy(points[..., number])
     return out
-
-
-@contextlib.contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Numbers below 1e-38 are zero inside, as far as the processor can; afterwards what was the case before.
-
-    The mean gradient of a weight that no point reaches any more decays by β₁ a step until it is denormal, where every
-    operation on it takes a hundred times longer; half of all weights get there.
-    """
-    before = bool((torch.tensor([1e-39]) * 1).item() == 0)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(before)

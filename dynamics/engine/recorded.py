@@ -11,18 +11,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
-from dynamics.engine.fast import flushed_denormals
+from dynamics.base.streams import Streams
+from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.recording import Lanes, Recording
 from dynamics.engine.reference import AutogradStack
+from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.networks import MLP, make_pair
 from dynamics.settings.setting import Setting
 from dynamics.targets.sampling import draw_real
@@ -110,16 +111,16 @@ class _Table:
         self.game.begin(0)
         self.means = torch.zeros(4, 1, dtype=dtype)  # a generator step's `CURVES`
         self.lanes = Lanes(lanes)
-        self.lanes.add(self.means, *self.stack._tensors().values())
-        self.numbers = {name: self.lanes.of(tensor) for name, tensor in self.stack._tensors().items()}
+        self.lanes.add(self.means, *self.stack.tensors().values())
+        self.numbers = {name: self.lanes.of(tensor) for name, tensor in self.stack.tensors().items()}
         self.recorded: dict[Hashable, tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]] = {}
 
     def play(self, members: Sequence[_Member], start: int, stop: int) -> np.ndarray:
         """A turn of some members, from generator step `start` to `stop`; returns their curves, (K, 4, stop − start)."""
         rule, setting = self.game.rule, self.stack.setting
-        own = [member._tensors() for member in members]
+        members_tensors = [member.tensors() for member in members]
         for name, tensors in self.numbers.items():
-            for tensor, of_member in zip(tensors, own, strict=False):
+            for tensor, of_member in zip(tensors, members_tensors, strict=False):
                 tensor.copy_(of_member[name])
         means = self.lanes.of(self.means)[: len(members), :, 0].numpy()
         curves = np.empty((len(members), 4, stop - start), means.dtype)
@@ -135,7 +136,7 @@ class _Table:
             self._do(("g", phase), functools.partial(self._step, phase), members)
             curves[:, :, step - start] = means
         for name, tensors in self.numbers.items():
-            for tensor, of_member in zip(tensors, own, strict=False):
+            for tensor, of_member in zip(tensors, members_tensors, strict=False):
                 of_member[name].copy_(tensor)
         return curves
 
@@ -156,7 +157,7 @@ class _Table:
     ) -> tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]:
         """A function of the game recorded at the first lane's numbers, and its draws, with every lane's place for them.
         What it changes is put back, the member's streams too."""
-        inputs, streams, numbers = self.inputs, member.streams, self.stack._tensors()
+        inputs, streams, numbers = self.inputs, member.streams, self.stack.tensors()
         taken = {purpose: stream.taken for purpose, stream in streams.items()}
         for name, tensor in numbers.items():
             tensor.copy_(self.numbers[name][0])
@@ -174,7 +175,7 @@ class _Table:
         return recording, draws
 
 
-class RecordedStack:
+class RecordedStack(Resumable):
     """A stack of any settings of one structure on a CPU; what `reference.AutogradStack` does, member by member."""
 
     def __init__(
@@ -186,16 +187,24 @@ class RecordedStack:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.settings, self.curves, self.how = settings, curves, (evaluation, device, dtype)
+        self.settings, self.curves, self.device, self.dtype = settings, curves, device, dtype
         self.G, self.D = make_pair(settings, seeds, device, dtype)  # filled anew when they are looked at
-        self.members = [_Member([s], [seed], Curves(1, []), *self.how) for s, seed in zip(settings, seeds, strict=True)]
+        self.members = [
+            _Member([s], [seed], Curves(1, []), evaluation, device, dtype)
+            for s, seed in zip(settings, seeds, strict=True)
+        ]
         self.tables: dict[Setting, _Table] = {}
         self.turns = _turns(settings)
         self.block = 1  # generator steps of the next turns; no number depends on it
 
     most = 32  # generator steps of a turn, at most
 
-    def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
+    @staticmethod
+    def can(setting: Setting, device: torch.device) -> bool:
+        """Any setting on a CPU."""
+        return device.type == "cpu"
+
+    def begin(self, start: Flat = (None, None)) -> None:
         """What comes before the first generator step: see `AutogradStack.begin`."""
         for m, member in enumerate(self.members):
             g, d = (None if flat is None else flat[m : m + 1] for flat in start)
@@ -207,7 +216,7 @@ class RecordedStack:
         with flushed_denormals():
             for setting, turns in self.turns.items():
                 if setting not in self.tables:
-                    self.tables[setting] = _Table(setting, len(turns[0]), *self.how[1:])
+                    self.tables[setting] = _Table(setting, len(turns[0]), self.device, self.dtype)
                 for turn in turns:
                     curves = self.tables[setting].play([self.members[m] for m in turn], start, stop)
                     for m, of_member in zip(turn, curves, strict=True):
@@ -215,35 +224,20 @@ class RecordedStack:
         seconds = (time.perf_counter() - began) / max(1, stop - start)
         self.block = max(1, min(self.most, int(_TURNS / max(seconds, 1e-6))))
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
-        own = {
-            f"{m}.{name}": values
-            for m, member in enumerate(self.members)
-            for name, values in member.state().items()
-            if name != "curves"
+    def changing(self) -> dict[str, Tensor | Streams]:
+        """See `Resumable.changing`: every member's, one member after another."""
+        return {
+            f"{m}.{name}": part for m, member in enumerate(self.members) for name, part in member.changing().items()
         }
-        return own | {"curves": self.curves.sums.copy()}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Be what a stack of the same settings and seeds was when it gave this state.
-
-        Raises ``ValueError``, and changes nothing, for a state that lacks something or is of another stack.
-        """
-        fits(state, self.state())
-        for m, member in enumerate(self.members):
-            names = (name for name in member.state() if name != "curves")
-            member.restore({name: state[f"{m}.{name}"] for name in names} | {"curves": member.curves.sums})
-        self.curves.sums[:] = state["curves"]
 
     def networks(self) -> tuple[MLP, MLP]:
         """G and D as they are, without what matters to training alone."""
         for network, name in ((self.G, "G"), (self.D, "D")):
             each = [getattr(member, name) for member in self.members]
-            network.flat.copy_(torch.cat([own.flat for own in each]))
+            network.flat.copy_(torch.cat([player.flat for player in each]))
             for layer, vectors in enumerate(network.directions):
                 for k, vector in enumerate(vectors):
-                    vector.copy_(torch.cat([own.directions[layer][k] for own in each]))
+                    vector.copy_(torch.cat([player.directions[layer][k] for player in each]))
         g, d = zip(*(member.networks() for member in self.members), strict=True)
         return _together(g), _together(d)
 
@@ -260,7 +254,9 @@ class RecordedStack:
     def samples(self, G: MLP) -> np.ndarray:
         """(M, N, 2): every member's G, as `networks` gives it, at its evaluation latents."""
         alone = (MLP.like(G, G.flat[m : m + 1].clone()) for m in range(len(self.members)))
-        return np.concatenate([member.samples(own) for member, own in zip(self.members, alone, strict=True)])
+        return np.concatenate(
+            [member.samples(generator) for member, generator in zip(self.members, alone, strict=True)]
+        )
 
 
 def _together(networks: Sequence[MLP]) -> MLP:

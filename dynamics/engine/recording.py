@@ -188,7 +188,7 @@ def _plan(calls: Sequence[_Call], lanes: Lanes) -> list[_Planned]:
     constants: dict[int, Tensor] = {}
     free: dict[int, list[Tensor]] = {}  # buffers to be used again, by size
 
-    def here(tensor: Tensor) -> Tensor | _Lane:
+    def placed(tensor: Tensor) -> Tensor | _Lane:
         """A recorded tensor, in the memory that stands for its own; one that was there before, as it is."""
         place = _place(tensor)
         if place in constants:
@@ -199,7 +199,7 @@ def _plan(calls: Sequence[_Call], lanes: Lanes) -> list[_Planned]:
     plan = []
     for i, call in enumerate(calls):
         made = set(map(_place, call.made))
-        arguments, keywords = _with(call.arguments, Tensor, here), _with(call.keywords, Tensor, here)
+        arguments, keywords = _with(call.arguments, Tensor, placed), _with(call.keywords, Tensor, placed)
         if call.operation._schema.is_mutable:
             if lanes.count > 1 and not _changed(call) <= {*buffers, *lanes.memory}:
                 raise ValueError("a step that changes what all lanes share cannot be recorded for several")
@@ -212,7 +212,7 @@ def _plan(calls: Sequence[_Call], lanes: Lanes) -> list[_Planned]:
             for result in call.made:
                 size = -(-result.untyped_storage().nbytes() // ALIGNED) * ALIGNED
                 buffers[_place(result)] = free[size].pop() if free.get(size) else lanes.room(size)
-            plan.append(_Planned(call.operation, arguments, keywords, _with(call.made, Tensor, here)))
+            plan.append(_Planned(call.operation, arguments, keywords, _with(call.made, Tensor, placed)))
         for place in {*call.read, *made}:
             if last[place] == i and place in buffers:
                 free.setdefault(buffers[place].shape[1], []).append(buffers[place])
@@ -239,7 +239,7 @@ def calls_of(planned: _Planned, lanes: int) -> list[_Ready]:
     """What carries out an operation in the first lanes: one call, or one a lane."""
     if lanes > 1 and _exact(planned, lanes):
         return [_at_once(planned, lanes)]
-    return [_ready(planned, lambda own, k=k: own.each[k]) for k in range(lanes)]  # type: ignore[misc]
+    return [_ready(planned, lambda lane, k=k: lane.each[k]) for k in range(lanes)]  # type: ignore[misc]
 
 
 def _exact(planned: _Planned, lanes: int) -> bool:
@@ -252,9 +252,11 @@ def _exact(planned: _Planned, lanes: int) -> bool:
         return False
     if name in _JOINING and (shared or len({lane.each.dim() for lane in given}) > 1):
         return False
-    own = [lane.each for lane in _leaves(planned[1:], _Lane)]
-    kinds = {tensor.dtype for tensor in (*own, *shared)} - {torch.bool}  # of several, the numbers of dimensions decide
-    return len(kinds) <= 1 and all(tensor[0].numel() * lanes <= _MOST for tensor in own)
+    laned = [lane.each for lane in _leaves(planned[1:], _Lane)]
+    kinds = {tensor.dtype for tensor in (*laned, *shared)} - {
+        torch.bool
+    }  # of several, the numbers of dimensions decide
+    return len(kinds) <= 1 and all(tensor[0].numel() * lanes <= _MOST for tensor in laned)
 
 
 def _at_once(planned: _Planned, lanes: int) -> _Ready:
@@ -263,11 +265,11 @@ def _at_once(planned: _Planned, lanes: int) -> _Ready:
     if name in _JOINING:
         along = arguments[1] if len(arguments) > 1 else 0
         planned = planned._replace(arguments=(arguments[0], along + 1 if along >= 0 else along))
-        return _ready(planned, lambda own: own.each[:lanes])
+        return _ready(planned, lambda lane: lane.each[:lanes])
     dimensions = max(lane.each.dim() for lane in _leaves(planned[1:], _Lane))
 
-    def wide(own: _Lane) -> Tensor:
-        return own.each[:lanes][(slice(None), *(None,) * (dimensions - own.each.dim()))]
+    def wide(lane: _Lane) -> Tensor:
+        return lane.each[:lanes][(slice(None), *(None,) * (dimensions - lane.each.dim()))]
 
     return _ready(planned, wide)
 

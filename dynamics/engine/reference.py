@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
 from dynamics.base.streams import TRAINING, Streams
-from dynamics.engine.fast import flushed_denormals
+from dynamics.engine.denormals import flushed_denormals
+from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.game import Game
 from dynamics.games.networks import MLP, make_pair
 from dynamics.settings.setting import Setting
@@ -19,7 +19,7 @@ from dynamics.targets.registry import target_for
 from dynamics.targets.sampling import draw_real
 
 
-class AutogradStack:
+class AutogradStack(Resumable):
     """A stack trained by autograd. Its random numbers are the members' streams, drawn on the CPU; where they come from
     is all that a subclass need change."""
 
@@ -45,10 +45,16 @@ class AutogradStack:
         self.fixed_z = self.normal("evaluation", evaluation, self.setting.latent_dim)
         self.data = self._data_set() if self.setting.data_size else None
 
+    @staticmethod
+    def can(setting: Setting, device: torch.device) -> bool:
+        """Any setting on any device."""
+        return True
+
     # --- random numbers: what `game.Source` asks for -----------------------------------------------------------------
 
     def stream(self, purpose: str) -> Streams:
-        if purpose not in self.streams:  # its keys are hashes of every seed
+        """The members' streams for a purpose, made when they are first asked for."""
+        if purpose not in self.streams:
             self.streams[purpose] = Streams(self.seeds, purpose, self.ahead)
         return self.streams[purpose]
 
@@ -81,7 +87,7 @@ class AutogradStack:
 
     # --- training ----------------------------------------------------------------------------------------------------
 
-    def begin(self, start: tuple[Tensor | None, Tensor | None] = (None, None)) -> None:
+    def begin(self, start: Flat = (None, None)) -> None:
         """What comes before the first generator step: G's and D's parameters if given, and D's own first steps."""
         for network, flat in zip((self.G, self.D), start, strict=True):
             if flat is not None:
@@ -118,33 +124,16 @@ class AutogradStack:
 
     block = 1  # generator steps between two occasions to stop
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
-        taken = {purpose: self.streams[purpose].taken if purpose in self.streams else 0 for purpose in TRAINING}
-        return {
-            **{name: tensor.cpu().numpy().copy() for name, tensor in self._tensors().items()},
-            **{f"stream.{purpose}": np.array(count, np.int64) for purpose, count in taken.items()},
-            "curves": self.curves.sums.copy(),
-        }
+    def changing(self) -> dict[str, Tensor | Streams]:
+        """See `Resumable.changing`; the streams are those of `streams.TRAINING`, drawn from yet or not."""
+        return {**self.tensors(), **{f"stream.{purpose}": self.stream(purpose) for purpose in TRAINING}}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Be what a stack of the same settings and seeds was when it gave this state.
-
-        Raises ``ValueError``, and changes nothing, for a state that lacks something or is of another stack.
-        """
-        fits(state, self.state())
-        for name, tensor in self._tensors().items():
-            tensor.copy_(torch.from_numpy(state[name]))
-        for purpose in TRAINING:
-            if taken := int(state[f"stream.{purpose}"]):
-                self.stream(purpose).taken = taken
-        self.curves.sums[:] = state["curves"]
-
-    def _tensors(self) -> dict[str, Tensor]:
-        found = {"average": self.average}
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors that training writes to."""
+        named = {"average": self.average}
         for name, tensors in self.game.state.items():
-            found |= {f"{name}.{i}": tensor for i, tensor in enumerate(tensors)}
-        return found
+            named |= {f"{name}.{i}": tensor for i, tensor in enumerate(tensors)}
+        return named
 
     # --- what is seen of it ------------------------------------------------------------------------------------------
 

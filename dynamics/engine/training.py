@@ -22,10 +22,8 @@ from torch import Tensor, nn
 from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
-from dynamics.engine.captured import CapturedStack
-from dynamics.engine.fast import FastStack, can_be_fast
-from dynamics.engine.recorded import RecordedStack
-from dynamics.engine.reference import AutogradStack
+from dynamics.engine.choosing import STACKS, stack_for
+from dynamics.engine.stack import Flat, Stack
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import MLP
 from dynamics.settings.setting import Setting
@@ -67,7 +65,7 @@ def train_stack(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     fast: bool | None = None,
-    start: tuple[Tensor | None, Tensor | None] = (None, None),
+    start: Flat = (None, None),
     resume: tuple[int, Mapping[str, np.ndarray]] | None = None,
     between: Callable[[int, Callable[[], dict[str, np.ndarray]]], None] = lambda step, state: None,
 ) -> Iterator[Snapshot]:
@@ -78,9 +76,8 @@ def train_stack(
     of fewer), or the steps that close the entries, in order. `evaluation` is the number of latents that a snapshot's
     samples are made from. A member whose numbers become infinite or NaN stays so, and touches no other. `fast` chooses
     between autograd over the whole stack (False) and backward passes written out (True); by default whichever serves
-    the setting and the device best, which may also be autograd recorded and replayed (see recorded.py) or, on CUDA,
-    captured as graphs (see captured.py). `start` are
-    parameters (M, P), as `MLP.flat` lays them out, that G and D begin with instead of their own.
+    the setting and the device best (see choosing.py), which may also be autograd recorded and replayed or, on CUDA,
+    captured as graphs. `start` are parameters that G and D begin with instead of their own.
 
     `between` is called every few steps with their number and a function that gives the stack's state, arrays by name;
     `resume`, such a number and state, goes on from there as if there had been no end: the snapshots that are yielded
@@ -130,15 +127,12 @@ def _stack(
     device: torch.device,
     dtype: torch.dtype,
     fast: bool | None,
-) -> FastStack | RecordedStack | AutogradStack:
+) -> Stack:
     if any(s.structure != settings[0].structure for s in settings):
         raise ValueError("settings of different structure cannot share a stack")
     every = log_every if isinstance(log_every, Sequence) else [*range(log_every, steps, log_every), steps]
     curves = Curves(len(seeds), every)
-    if fast if fast is not None else can_be_fast(settings[0], device):
-        return FastStack(settings, seeds, curves, evaluation, dtype)
-    captured = device.type == "cuda" and fast is None and settings[0].plain
-    kind = CapturedStack if captured else RecordedStack if device.type == "cpu" and fast is None else AutogradStack
+    kind = stack_for(settings[0], device) if fast is None else STACKS["fast" if fast else "reference"]
     return kind(settings, seeds, curves, evaluation, device, dtype)
 
 

@@ -20,6 +20,7 @@ from dynamics.measures import eigenvalues, metrics
 from dynamics.measures.critic_gap import critic_scores
 from dynamics.measures.critic_slopes import slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
+from dynamics.measures.measured import measure_shapes
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Target
@@ -49,8 +50,7 @@ def score_names(groups: Sequence[str]) -> list[str]:
 def measured_shapes(groups: Sequence[str], modes: int) -> dict[str, tuple[int, ...]]:
     """Everything that `Scorer` measures of one member: name -> shape."""
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(score_names(groups), ())
-    of_samples: dict[str, tuple[int, ...]] = {"sample_mean": (2,), "on_data": (), "far_off": ()}
-    return shapes | of_samples | {"mode_mass": (modes,), "mode_shape": (modes,)}
+    return shapes | measure_shapes(modes)
 
 
 def mode_count(settings: Sequence[Setting]) -> int:

@@ -108,7 +108,7 @@ def frames_shown(results: Results, member: int) -> np.ndarray:
     only NaN counts: an infinite sample may be one that is too far away for float16. A frame with no finite one before
     it stays what it is.
     """
-    arrays = [results.samples[:, member], *results.weights.get(member, ())]
+    arrays = [results.samples[member], *results.weights.get(member, ())]
     lost = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays], axis=0)
     if (step := results.diverged_at[member]) is not None:
         infinite = np.any([~np.isfinite(a).reshape(len(a), -1).all(1) for a in arrays], axis=0)
@@ -124,7 +124,7 @@ def plane(results: Results, member: int, frames: np.ndarray, half_width: float, 
 
     index, kept = results.members[member].setting, frames_shown(results, member)[frames]
     density = real_density(results.study.settings[index], half_width)
-    samples = results.samples[kept, member].astype(np.float32)
+    samples = results.samples[member, kept].astype(np.float32)
     notes = _notes(results, member, frames, kept, share_outside(samples, half_width))
     setting, bandwidth = results.study.settings[index], smoothing_bandwidth(density, half_width, samples.shape[1])
     modes = target_of(setting).modes

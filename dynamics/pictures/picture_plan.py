@@ -248,7 +248,7 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
 def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[PictureTask]:
     """A figure per target of its settings' scores against steps, updates and seconds; `sources[m]` has m's course."""
     from dynamics.pictures.settings_over_training import Clock, Track
-    from dynamics.runner.results import target_name
+    from dynamics.runner.setting_names import target_name
 
     pictures = []
     for target, indices in results.targets.items():

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dynamics.base.intervals import Difference, difference_range, max_t, mean_interval, paired_difference
-from dynamics.runner.results import SWINGS, VERDICTS, Results, options_told, z_score
+from dynamics.runner.member_rows import z_score
+from dynamics.runner.results import SWINGS, VERDICTS, Results
+from dynamics.runner.setting_names import options_told
 from dynamics.settings.budget import samples_seen, updates
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder

@@ -15,7 +15,8 @@ import numpy as np
 from dynamics.base.intervals import Estimate, smallest_p
 from dynamics.reports.comparisons import Compared, Pair, differences
 from dynamics.reports.tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
-from dynamics.runner.results import SWINGS, VERDICTS, Results, mode_name
+from dynamics.runner.results import SWINGS, VERDICTS, Results
+from dynamics.runner.setting_names import mode_name
 from dynamics.settings.setting import flag
 
 REASONED = ("collapsed", "oscillating", "diverged", "lost")  # verdicts told with their reasons

@@ -23,7 +23,8 @@ from dynamics.reports.embedding import MOST, PageImage, embed_images
 from dynamics.reports.markdown import Markdown, escaped, fenced
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
-from dynamics.runner.results import Results, options_told, target_name
+from dynamics.runner.results import Results
+from dynamics.runner.setting_names import options_told, target_name
 from dynamics.settings.setting import FIELDS, Setting
 from dynamics.store.folder import RunFolder
 

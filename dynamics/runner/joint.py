@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dynamics.base.files import NotARun
-from dynamics.runner.results import Member, Results, same_targets, setting_names, summary_rows
+from dynamics.runner.member_rows import summary_rows
+from dynamics.runner.results import Member, Results
+from dynamics.runner.setting_names import setting_names
+from dynamics.runner.users_files import same_targets
 from dynamics.settings.budget import BUDGETS
 from dynamics.settings.setting import Setting, Study
 from dynamics.store.table_cells import cell
@@ -51,9 +54,9 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
     joined = _joined(runs)
     _check_scored_alike(runs, names, joined)
     rows = [summary_rows(run) for run in runs] if any(len(j.parts) > 1 for j in joined) else []
-    found = [(index, *where) for index, one in enumerate(joined) for where in _members(runs, names, rows, one)]
-    members = [Member(index, runs[k].members[m].seed) for index, k, m in found]
-    place = {(k, m): number for number, (_, k, m) in enumerate(found)}
+    placed = [(index, *where) for index, one in enumerate(joined) for where in _members(runs, names, rows, one)]
+    members = [Member(index, runs[k].members[m].seed) for index, k, m in placed]
+    place = {(k, m): number for number, (_, k, m) in enumerate(placed)}
     scores = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
     first = [one.parts[0] for one in joined]
     joint = Results(
@@ -62,16 +65,16 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
         curve_steps=np.empty((len(joined), 0), np.int64),
         curves={},
         snapshot_steps=np.stack([runs[k].snapshot_steps[i, -1:] for k, i in first]),
-        scores={name: np.stack([runs[k].scores[name][m, -1:] for _, k, m in found]) for name in scores},
+        scores={name: np.stack([runs[k].scores[name][m, -1:] for _, k, m in placed]) for name in scores},
         measures={},
         frame_steps=np.stack([runs[k].frame_steps[i, -1:] for k, i in first]),
-        samples=np.stack([runs[k].samples[-1, m] for _, k, m in found])[None],
+        samples=np.stack([runs[k].samples[m, -1:] for _, k, m in placed]),
         null=[{name: runs[k].null[i][name] for name in scores} for k, i in first],
         modes=[runs[k].modes[i] for k, i in first],
         rarest=[runs[k].rarest[i] for k, i in first],
-        verdicts=[runs[k].verdicts[m] for _, k, m in found],
-        details=[runs[k].details[m] for _, k, m in found],
-        diverged_at=[runs[k].diverged_at[m] for _, k, m in found],
+        verdicts=[runs[k].verdicts[m] for _, k, m in placed],
+        details=[runs[k].details[m] for _, k, m in placed],
+        diverged_at=[runs[k].diverged_at[m] for _, k, m in placed],
         events=sorted(
             (
                 (place[k, m], step, mode, what, other)
@@ -84,24 +87,24 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
         failures=_failures(runs, place),
         seconds=[_seconds(runs, one.parts) for one in joined],
         apart=_apart(runs, names, joined),
+        known_swings={name: np.stack([runs[k].swings[name][m] for _, k, m in placed]) for name in runs[0].swings},
     )
-    joint.swings = {name: np.stack([runs[k].swings[name][m] for _, k, m in found]) for name in runs[0].swings}
     places = [[0] * len(run.study.settings) for run in runs]
     for index, one in enumerate(joined):
         for k, i in one.parts:
             places[k][i] = index
-    return Joint(joint, [(runs[k], m) for _, k, m in found], places)
+    return Joint(joint, [(runs[k], m) for _, k, m in placed], places)
 
 
 def _joined(runs: Sequence[Results]) -> list[_Joined]:
     """The settings of all runs: what several have, and have trained alike, once."""
-    found: dict[tuple[Any, ...], _Joined] = {}
+    settings: dict[tuple[Any, ...], _Joined] = {}
     for k, run in enumerate(runs):
         for i, setting in enumerate(run.study.settings):
             looks = (tuple(steps[i].tolist()) for steps in (run.snapshot_steps, run.curve_steps))
             key = setting, _budget(run.study), run.study.from_run, *looks
-            found.setdefault(key, _Joined(setting, [])).parts.append((k, i))
-    return list(found.values())
+            settings.setdefault(key, _Joined(setting, [])).parts.append((k, i))
+    return list(settings.values())
 
 
 def _check_scored_alike(runs: Sequence[Results], names: Sequence[str], joined: Sequence[_Joined]) -> None:
@@ -130,11 +133,11 @@ def _members(
     for k, i in one.parts:
         for m in runs[k].of_setting(i):
             seed = runs[k].members[m].seed
-            there, its = of_seed.setdefault(seed, (k, m))
-            if there != k and (words := _unlike(rows[there][its], rows[k][m])) is not None:
-                where = runs[there].names[runs[there].members[its].setting]
+            first, place = of_seed.setdefault(seed, (k, m))
+            if first != k and (words := _unlike(rows[first][place], rows[k][m])) is not None:
+                where = runs[first].names[runs[first].members[place].setting]
                 raise NotARun(
-                    f"{names[there]}, {names[k]}: both have seed {seed} of {where}, and it is not the same: {words};"
+                    f"{names[first]}, {names[k]}: both have seed {seed} of {where}, and it is not the same: {words};"
                     " leave one of the runs out"
                 )
     for seed in sorted(of_seed):
@@ -149,20 +152,20 @@ def _unlike(row: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     """
     for name in row:
         if name in other and name != "setting" and not name.endswith("_z"):
-            here, there = cell(row[name]), cell(other[name])
-            if here != there:
-                return f"{name} is {here or 'empty'} in one and {there or 'empty'} in the other"
+            one, another = cell(row[name]), cell(other[name])
+            if one != another:
+                return f"{name} is {one or 'empty'} in one and {another or 'empty'} in the other"
     return None
 
 
 def _failures(runs: Sequence[Results], place: Mapping[tuple[int, int], int]) -> list[dict[str, Any]]:
     """What failed, by the joint results' members; of a seed that failed in two runs, once."""
-    found = []
+    failures = []
     for k, run in enumerate(runs):
         for failure in run.failures:
             if members := sorted(place[k, m] for m in failure["members"] if (k, m) in place):
-                found.append({**failure, "members": members})
-    return sorted(found, key=lambda failure: failure["members"])
+                failures.append({**failure, "members": members})
+    return sorted(failures, key=lambda failure: failure["members"])
 
 
 def _seconds(runs: Sequence[Results], parts: Sequence[tuple[int, int]]) -> float:

@@ -21,7 +21,16 @@ from dynamics.base.curves import CURVES
 from dynamics.base.interrupts import deferred, orphaned, stopped, stopping
 from dynamics.engine.training import Snapshot, check_state, train_stack
 from dynamics.measures.metrics import EVALUATION
-from dynamics.measures.scoring import Scorer, measured_shapes
+from dynamics.measures.scoring import Scorer, score_names
+from dynamics.runner.history import (
+    Extent,
+    History,
+    check_arrays,
+    from_arrays,
+    members_first,
+    specification,
+    to_arrays,
+)
 from dynamics.settings.setting import VERSION, Setting, is_file
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver
@@ -30,7 +39,7 @@ FORMAT = 2  # of checkpoints, and of what a stack computes, bit for bit
 
 
 @dataclass(frozen=True)
-class Stack:
+class Task:
     """Members to be trained together."""
 
     settings: tuple[Setting, ...]  # one a member
@@ -61,12 +70,12 @@ def circumstances(device: str) -> dict[str, Any]:
     }
 
 
-def about(stack: Stack) -> str:
+def about(task: Task) -> str:
     """What a stack's checkpoints are of, as JSON: everything that its numbers depend on."""
-    own = {f.name: getattr(stack, f.name) for f in dataclasses.fields(stack) if f.name not in ("settings", "place")}
-    own["start"] = [None if flat is None else hashlib.sha256(flat.tobytes()).hexdigest() for flat in stack.start]
-    settings = [dataclasses.asdict(s) | {"mode": _named(s.mode)} for s in stack.settings]
-    return json.dumps({**circumstances(stack.device), **own, "settings": settings})
+    parts = {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name not in ("settings", "place")}
+    parts["start"] = [None if flat is None else hashlib.sha256(flat.tobytes()).hexdigest() for flat in task.start]
+    settings = [dataclasses.asdict(s) | {"mode": _named(s.mode)} for s in task.settings]
+    return json.dumps({**circumstances(task.device), **parts, "settings": settings})
 
 
 def _named(mode: str) -> str:
@@ -77,92 +86,93 @@ def _named(mode: str) -> str:
 
 
 class Record:
-    """What one stack's training came to, as far as it is: axis 0 is its member, samples and weights excepted.
+    """What one stack's training came to, as far as it is: its members' `History`, and the seconds that it took."""
 
-    `curves[name]` (M, L), `measured[name]` (M, S) or (M, S, ·), as `scoring.Scorer` has them, `samples` (F, M, N, 2),
-    `weights` of G and D (F, K, P) of the K members that are wanted, `seconds` that training took.
-    """
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.kept = np.flatnonzero(stack.weights)
-        self.curves = np.empty((len(CURVES), len(stack.members), 0), np.float32)
-        self.measured: list[dict[str, np.ndarray]] = []
-        self.samples: list[np.ndarray] = []
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.kept = np.flatnonzero(task.weights)  # members whose weights are wanted
+        self.curves = np.empty((len(CURVES), len(task.members), 0), np.float32)
+        self.measured: list[dict[str, np.ndarray]] = []  # a snapshot each, of all members
+        self.samples: list[np.ndarray] = []  # a frame each
         self.weights: list[tuple[np.ndarray, ...]] = []
         self.seconds = 0.0
 
     @functools.cached_property
     def scorer(self) -> Scorer:
-        return Scorer(self.stack.settings, self.stack.seeds, self.stack.score_groups, self.stack.modes)
+        return Scorer(self.task.settings, self.task.seeds, self.task.score_groups, self.task.modes)
 
     def look(self, snapshot: Snapshot) -> None:
         """Enter a snapshot, by what its step is one of."""
         self.curves = snapshot.curves
-        if snapshot.step in self.stack.snapshot_steps:
+        if snapshot.step in self.task.snapshot_steps:
             self.measured.append(self.scorer(snapshot))
-        if snapshot.step in self.stack.frame_steps:
+        if snapshot.step in self.task.frame_steps:
             with np.errstate(over="ignore"):  # a diverged member's
                 self.samples.append(snapshot.samples.astype(np.float16))
                 flat = (network.flat.cpu().numpy()[self.kept] for network in (snapshot.G, snapshot.D))
                 self.weights.append(tuple(values.astype(np.float16) for values in flat))
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All of it, by name."""
-        members = len(self.stack.members)
-        shapes = measured_shapes(self.stack.score_groups, self.stack.modes)
-        some = {f"measured.{n}": [m[n] for m in self.measured] or np.empty((0, members, *k)) for n, k in shapes.items()}
-        pairs = list(zip(*self.weights, strict=True)) or [np.empty((0, len(self.kept), 0), np.float16)] * 2
-        return {
-            **{f"curves.{name}": curve for name, curve in zip(CURVES, self.curves, strict=True)},
-            **{name: np.moveaxis(np.asarray(values, float), 0, 1) for name, values in some.items()},
-            "samples": np.asarray(self.samples or np.empty((0, members, EVALUATION, 2), np.float16)),
-            "weights.g": np.asarray(pairs[0]),
-            "weights.d": np.asarray(pairs[1]),
-            "seconds": np.array(self.seconds),
+    def history(self) -> History:
+        """Of the stack's members, without their weights."""
+        members = len(self.task.members)
+        unseen = specification(members, self.extent(0))
+        measured = {
+            name: members_first(np.asarray([look[name] for look in self.measured], float)) if self.measured else none
+            for name, none in unseen.measured.items()
         }
+        return History(
+            curves=dict(zip(CURVES, self.curves, strict=True)),
+            scores={name: measured[name] for name in unseen.scores},
+            measures={name: measured[name] for name in unseen.measures},
+            samples=members_first(np.asarray(self.samples)) if self.samples else unseen.samples,
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, as checkpoints have it."""
+        pairs = list(zip(*self.weights, strict=True)) or [np.empty((0, len(self.kept), 0), np.float16)] * 2
+        g, d = (members_first(np.asarray(values)) for values in pairs)
+        return to_arrays(self.history(), (g, d)) | {"seconds": np.array(self.seconds)}
 
     def restore(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
         """Be what the record was before it looked at step `step`. Raises ``ValueError`` for arrays that are no such."""
         self.check(arrays, step)
-        self.curves = np.stack([arrays[f"curves.{name}"] for name in CURVES])
-        names = measured_shapes(self.stack.score_groups, self.stack.modes)
-        count = sum(s < step for s in self.stack.snapshot_steps)
-        self.measured = [{n: arrays[f"measured.{n}"][:, i] for n in names} for i in range(count)]
+        history = from_arrays(arrays, range(len(self.kept)))
+        self.curves = np.stack(list(history.curves.values()))
+        count = self.extent(step).looks
+        self.measured = [{name: values[:, i] for name, values in history.measured.items()} for i in range(count)]
         self.samples = list(arrays["samples"])
         self.weights = list(zip(arrays["weights.g"], arrays["weights.d"], strict=True))
         self.seconds = float(arrays["seconds"])
 
     def check(self, arrays: Mapping[str, np.ndarray], step: int | float) -> None:
         """Raise ``ValueError`` unless these could be the arrays of a record before it looked at step `step`."""
-        stack, members = self.stack, len(self.stack.members)
-        looks, frames = (sum(s < step for s in steps) for steps in (stack.snapshot_steps, stack.frame_steps))
-        last = max((s for s in (*stack.snapshot_steps, *stack.frame_steps) if s < step), default=0)
-        entries = sum(s <= last for s in stack.curve_steps)
-        wanted: dict[str, np.ndarray] = {f"curves.{name}": np.empty((members, entries), np.float32) for name in CURVES}
-        for name, shape in measured_shapes(stack.score_groups, stack.modes).items():
-            wanted[f"measured.{name}"] = np.empty((members, looks, *shape))
-        wanted["samples"] = np.empty((frames, members, EVALUATION, 2), np.float16)
-        for name in ("weights.g", "weights.d"):  # how many there are of one network, who draws it finds out
-            width = arrays[name].shape[-1] if name in arrays and arrays[name].ndim == 3 else 0
-            wanted[name] = np.empty((frames, len(self.kept), width), np.float16)
-        fits(arrays, wanted | {"seconds": np.array(0.0)})
+        rest = {name: values for name, values in arrays.items() if name != "seconds"}
+        check_arrays(rest, len(self.task.members), self.extent(step), len(self.kept))
+        fits({n: v for n, v in arrays.items() if n == "seconds"}, {"seconds": np.array(0.0)})
+
+    def extent(self, step: int | float) -> Extent:
+        """How much there is of the stack's members before it is looked at at step `step`."""
+        task = self.task
+        looks, frames = (sum(s < step for s in steps) for steps in (task.snapshot_steps, task.frame_steps))
+        last = max((s for s in (*task.snapshot_steps, *task.frame_steps) if s < step), default=0)
+        entries = sum(s <= last for s in task.curve_steps)
+        return Extent(entries, looks, frames, EVALUATION, task.modes, score_names(task.score_groups))
 
 
-def check_checkpoint(stack: Stack, arrays: Mapping[str, np.ndarray], done: bool) -> None:
+def check_checkpoint(task: Task, arrays: Mapping[str, np.ndarray], done: bool) -> None:
     """Raise ``ValueError`` unless a stack's training can go on from these arrays, or, `done`, came to them."""
     if done:
-        Record(stack).check(arrays, np.inf)
+        Record(task).check(arrays, np.inf)
         return
-    step, state, found = _parts(arrays)
-    if not 0 < step <= stack.steps:
-        raise ValueError(f"step {step} of {stack.steps}")
-    Record(stack).check(found, step)
-    how: dict[str, Any] = {"log_every": stack.curve_steps, "device": stack.device}
-    check_state(stack.settings, stack.seeds, stack.steps, state, **how)
+    step, state, record_arrays = _parts(arrays)
+    if not 0 < step <= task.steps:
+        raise ValueError(f"step {step} of {task.steps}")
+    Record(task).check(record_arrays, step)
+    more: dict[str, Any] = {"log_every": task.curve_steps, "device": task.device}
+    check_state(task.settings, task.seeds, task.steps, state, **more)
 
 
-def train_task(stack: Stack, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+def train_task(task: Task, report: Callable[[float], None]) -> dict[str, np.ndarray]:
     """Train one stack and score its snapshots, from its checkpoint on if it has one: the function that workers run.
 
     Returns `Record.arrays`. Asked to stop, it saves a checkpoint and raises `interrupts.Stopped`.
@@ -171,22 +181,22 @@ def train_task(stack: Stack, report: Callable[[float], None]) -> dict[str, np.nd
     torch.set_num_threads(1)
     try:
         with deferred():
-            return _train(stack, report)
+            return _train(task, report)
     finally:
         torch.set_num_threads(threads)
 
 
-def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-    record = Record(stack)
-    saver = Saver(stack.place) if stack.place else None
+def _train(task: Task, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+    record = Record(task)
+    saver = Saver(task.place) if task.place else None
     resume, done = None, 0
-    if stack.place and stack.place.start:
-        done, state, found = _parts(checkpoints.read(stack.place.start)[0])
-        record.restore(found, done)
+    if task.place and task.place.start:
+        done, state, record_arrays = _parts(checkpoints.read(task.place.start)[0])
+        record.restore(record_arrays, done)
         resume = (done, state)
-        report(done * len(stack.members))
+        report(done * len(task.members))
     # a core's own seconds, which other processes don't lengthen by waiting; a GPU's are those on the clock
-    clock = time.process_time if stack.device == "cpu" else time.perf_counter
+    clock = time.process_time if task.device == "cpu" else time.perf_counter
     started = clock()
 
     def between(step: int, state: Callable[[], dict[str, np.ndarray]]) -> None:
@@ -195,27 +205,27 @@ def _train(stack: Stack, report: Callable[[float], None]) -> dict[str, np.ndarra
             raise stopped()
         if saver and (stopping() or saver.due()):
             record.seconds += clock() - started
-            own = {f"state.{name}": values for name, values in state().items()}
-            saver.save(step, {"step": np.array(step), **own, **record.arrays()})
+            numbers = {f"state.{name}": values for name, values in state().items()}
+            saver.save(step, {"step": np.array(step), **numbers, **record.arrays()})
             started = clock()
         if stopping():
             raise stopped()
 
     snapshots = train_stack(
-        stack.settings,
-        stack.seeds,
-        stack.steps,
-        sorted({*stack.snapshot_steps, *stack.frame_steps}),
-        log_every=stack.curve_steps,
-        device=stack.device,
-        start=(_tensor(stack.start[0]), _tensor(stack.start[1])),
+        task.settings,
+        task.seeds,
+        task.steps,
+        sorted({*task.snapshot_steps, *task.frame_steps}),
+        log_every=task.curve_steps,
+        device=task.device,
+        start=(_tensor(task.start[0]), _tensor(task.start[1])),
         resume=resume,
         between=between,
     )
     for snapshot in snapshots:
         record.seconds += clock() - started
         record.look(snapshot)
-        report((snapshot.step - done) * len(stack.members))
+        report((snapshot.step - done) * len(task.members))
         done = snapshot.step
         started = clock()
     arrays = record.arrays()

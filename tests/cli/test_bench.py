@@ -6,7 +6,6 @@ import torch
 
 from benchmarks import bench, plain
 from dynamics.cli.app import main
-from dynamics.runner import running as study
 from dynamics.settings.setting import Setting, Study
 
 
@@ -35,7 +34,8 @@ def tiny(monkeypatch):
 
 
 def test_bench_prints_a_table_and_writes_it(tmp_path, capsys, monkeypatch, tiny):
-    monkeypatch.setattr(study, "usable_cores", lambda: 1)
+    for user in ("base.workers", "runner.resolving"):
+        monkeypatch.setattr(f"dynamics.{user}.usable_cores", lambda: 1)
     command = ["bench", "--only", "training,company,looking", "--repeats", "2", "--steps", "4"]
     assert main([*command, "--out", str(tmp_path / "b.json")]) == 0
     record = json.loads((tmp_path / "b.json").read_text())

@@ -30,7 +30,7 @@ from PIL import Image
 from dynamics.base.streams import Streams
 from dynamics.cli.app import main
 from dynamics.cli.options import MOST_BYTES, SWITCHES, read_options
-from dynamics.runner.running import resolve
+from dynamics.runner.resolving import resolve
 from dynamics.settings.presets import PRESETS
 from dynamics.settings.setting import (
     ALIASES,

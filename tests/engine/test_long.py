@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 from dynamics.base.curves import Curves
 from dynamics.workflow import run
 from dynamics.settings.setting import Setting, Study
-from dynamics.runner.running import resolve
+from dynamics.runner.resolving import resolve
 from dynamics.engine.training import train_stack
 
 steps, looks = {steps}, {looks}

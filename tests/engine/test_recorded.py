@@ -168,7 +168,7 @@ def test_all_arithmetic_happens_at_the_table():
     assert list(stack.tables) == [setting]
     table = stack.tables[setting]
     operands = [t for recording, _ in table.recorded.values() for t in recording.tensors()]
-    members = {tensor.untyped_storage().data_ptr() for m in stack.members for tensor in m._tensors().values()}
+    members = {tensor.untyped_storage().data_ptr() for m in stack.members for tensor in m.tensors().values()}
     own = {tensor.untyped_storage().data_ptr() for tensor in table.numbers.values()}
     used = {tensor.untyped_storage().data_ptr() for tensor in operands}
     assert not used & members
@@ -179,7 +179,7 @@ def test_all_arithmetic_happens_at_the_table():
 def test_the_fast_path_multiplies_member_by_member(monkeypatch):
     """No batched product, and every member's part of a buffer lies as the first one's does."""
     setting = Setting(mode="spiral", hidden=7, batch_size=13, layers=3, activation="tanh")
-    stack = fast.FastStack([setting] * 3, range(3), Curves(3, [8]), 5, torch.float32)
+    stack = fast.FastStack([setting] * 3, range(3), Curves(3, [8]), 5, CPU, torch.float32)
     stack.begin()
 
     def refused(*args, **kwargs):

@@ -22,9 +22,11 @@ from dynamics.reports.observations import observations
 from dynamics.reports.report import ReportedRun, write_report
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner.joint import join
-from dynamics.runner.results import load, manifest, save, summary_rows
-from dynamics.runner.running import plan as stacks_of
-from dynamics.runner.running import resolve
+from dynamics.runner.loading import load
+from dynamics.runner.member_rows import summary_rows
+from dynamics.runner.planning import plan as stacks_of
+from dynamics.runner.resolving import resolve
+from dynamics.runner.saving import manifest, save
 from dynamics.settings.setting import Look, Setting, Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import rewrite_report, run
@@ -63,7 +65,7 @@ def lost(results):
     step, steps = results.diverged_at[m], results.frame_steps[1]
     assert results.verdicts[m] == "diverged"
     assert steps[1] < step < steps[-2]
-    assert not np.isfinite(results.samples[-1, m].astype(float)).any()
+    assert not np.isfinite(results.samples[m, -1].astype(float)).any()
     return m, step
 
 
@@ -328,7 +330,7 @@ def test_long_notes_are_shortened_not_cut():
 
 def changed(results, m, frames, value, **more):
     samples = results.samples.copy()
-    samples[frames, m] = value
+    samples[m, frames] = value
     return dataclasses.replace(results, samples=samples, weights={}, **more)
 
 

@@ -15,8 +15,9 @@ from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.reports.comparisons import comparison_rows
 from dynamics.reports.tables import SCORES as TITLES
 from dynamics.reports.tables import columns_of, text_table
-from dynamics.runner.results import summary_rows
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.member_rows import summary_rows
+from dynamics.runner.resolving import resolve
+from dynamics.runner.running import run_study
 from dynamics.settings.setting import SCORE_GROUPS, Setting, Study
 from dynamics.targets.registry import make_target
 from dynamics.targets.sampling import draw_real

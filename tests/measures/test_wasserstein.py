@@ -61,7 +61,7 @@ def made(change=None, study=STUDY, **score):
         scores={name: values(name, constant) for name, constant in SCORES.items()},
         measures={},
         frame_steps=np.tile(np.round(np.linspace(0, study.steps, 9)).astype(int), (n, 1)),
-        samples=np.zeros((9, len(members), 16, 2), np.float16),
+        samples=np.zeros((len(members), 9, 16, 2), np.float16),
         null=[dict.fromkeys(SCORES, (0.0, 0.0)) for _ in settings],
         modes=[4] * n,
         rarest=[0.25] * n,
@@ -280,8 +280,8 @@ def test_part_4_tells_where_samples_go(factor, said):
 
     results = made(w1=w1)
     # of the last samples a quarter is inside, some at infinity
-    results.samples[-1, :, :12] = [30, 0]
-    results.samples[-1, :, 0] = np.inf
+    results.samples[:, -1, :12] = [30, 0]
+    results.samples[:, -1, 0] = np.inf
     four = part(results, TITLES[3])
     assert four.sentence.count(said) == 3
     assert "critic · gp 1: 2.00 [2.00, 2.00] at first, least at step 600 with 0.80" in four.sentence

@@ -11,8 +11,11 @@ from dynamics.engine.training import train_stack
 from dynamics.pictures.density_maps import grid_points
 from dynamics.pictures.member_scenes import ARROWS, RESOLUTION, scene, sketch
 from dynamics.pictures.picture_plan import MOMENTS, _moments, check, plan
-from dynamics.runner.results import load, manifest, save, thinned
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.loading import load
+from dynamics.runner.resolving import resolve
+from dynamics.runner.results import thinned
+from dynamics.runner.running import run_study
+from dynamics.runner.saving import manifest, save
 from dynamics.settings.setting import Look, OptionError, Setting, Study
 from dynamics.store.folder import RunFolder
 
@@ -163,7 +166,7 @@ def test_the_shown_seed_is_the_one_asked_for(results):
         for name, member in zip(results.names, members, strict=True):
             (one,) = found[f"{name}/density.gif"].arguments["scenes"].values()
             assert one.seed == results.members[member].seed
-            assert np.array_equal(one.plane.samples, results.samples[:, member].astype(np.float32))
+            assert np.array_equal(one.plane.samples, results.samples[member].astype(np.float32))
         grid = found["comparison.gif"].arguments["scenes"]
         assert sorted(s.seed for s in grid.values()) == sorted(results.members[m].seed for m in members)
     seeds = found[f"{results.names[0]}/seeds.gif"].arguments["scenes"].values()
@@ -211,7 +214,7 @@ def test_moments_are_denser_at_the_start_by_logarithm_and_even_if_asked():
 def test_fewer_frames_are_evenly_spread_ones_of_those_kept(results):
     fewer = thinned(results, 1)
     assert fewer.frame_steps.tolist() == [[0, 60], [0, 60]]
-    assert np.array_equal(fewer.samples, results.samples[[0, -1]])
+    assert np.array_equal(fewer.samples, results.samples[:, [0, -1]])
     assert np.array_equal(fewer.weights[4][1], results.weights[4][1][[0, -1]])
     assert thinned(results, 99) is results
 

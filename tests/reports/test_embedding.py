@@ -25,7 +25,8 @@ from dynamics.pictures.animation.file_formats import open_writer
 from dynamics.pictures.animation.smaller_copies import Gif, fewer_colours
 from dynamics.reports import embedding
 from dynamics.reports.report import ReportedRun, write_report
-from dynamics.runner.results import Results, load
+from dynamics.runner.loading import load
+from dynamics.runner.results import Results
 from dynamics.store.folder import RunFolder
 
 PALETTE = np.random.default_rng(1).integers(0, 256, (100, 3)).astype(np.uint8)

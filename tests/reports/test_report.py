@@ -73,7 +73,7 @@ def made(
         scores=scores,
         measures={},
         frame_steps=np.tile([0, 100], (len(settings), 1)),
-        samples=np.zeros((2, count, 2048, 2), np.float16),
+        samples=np.zeros((count, 2, 2048, 2), np.float16),
         null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         rarest=[0.25 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
@@ -665,7 +665,7 @@ def test_pictures_that_are_missing_or_broken_are_left_out(tmp_path: Path) -> Non
 
 def test_one_moment_is_no_animation_and_none_is_missed(tmp_path: Path) -> None:
     results = made((mixture(2), GOOD, ["converged"] * 4))
-    results.frame_steps, results.samples = results.frame_steps[:, 1:], results.samples[1:]
+    results.frame_steps, results.samples = results.frame_steps[:, 1:], results.samples[:, 1:]
     folder = RunFolder.create(tmp_path)
     for path in draw(folder, results):
         if path.endswith(".gif"):

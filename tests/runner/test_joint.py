@@ -12,8 +12,10 @@ from dynamics.reports.comparisons import write_tables
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import rows_of, tex_table, text_table
 from dynamics.runner.joint import join
-from dynamics.runner.results import event_rows, load
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.loading import load
+from dynamics.runner.member_rows import event_rows
+from dynamics.runner.resolving import resolve
+from dynamics.runner.running import run_study
 from dynamics.settings.setting import Look, Setting, Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import joint_report, run
@@ -66,7 +68,7 @@ def test_runs_of_other_seeds_are_one_run_of_all(whole, parts, order, tmp_path):
     assert joint.members == whole.members
     assert (joint.names, joint.labels, joint.apart) == (whole.names, whole.labels, [{}, {}])
     assert event_rows(joint) == event_rows(whole)
-    assert np.array_equal(joint.samples[-1], whole.samples[-1])
+    assert np.array_equal(joint.samples[:, -1], whole.samples[:, -1])
     assert places == [[0, 1]] * 3
     for member, (source, m) in zip(joint.members, sources, strict=True):
         assert source.members[m] == member

@@ -302,7 +302,7 @@ def test_the_courses_functions_and_networks_change_nothing(unusual):
 
 
 def study(**how):
-    from dynamics.runner.running import resolve
+    from dynamics.runner.resolving import resolve
     from dynamics.settings.setting import Study
 
     asked = {"steps": 4, "seeds": 2, "snapshots": 2, "frames": 1, "workers": "1"} | how

@@ -24,23 +24,15 @@ from dynamics.reports.observations import observations
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner import results as results_module
 from dynamics.runner.joint import join
-from dynamics.runner.results import (
-    Member,
-    check_targets,
-    clash,
-    keep_targets,
-    load,
-    manifest,
-    parameters,
-    same_targets,
-    save,
-    setting_labels,
-    setting_names,
-    study_of,
-    summary_rows,
-    swing,
-)
-from dynamics.runner.running import plan, resolve, run_study
+from dynamics.runner.loading import load, parameters, study_of
+from dynamics.runner.member_rows import summary_rows
+from dynamics.runner.planning import plan
+from dynamics.runner.resolving import resolve
+from dynamics.runner.results import Member, swing
+from dynamics.runner.running import run_study
+from dynamics.runner.saving import manifest, save
+from dynamics.runner.setting_names import clash, setting_labels, setting_names
+from dynamics.runner.users_files import check_targets, keep_targets, same_targets
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
 from dynamics.settings.setting import Look, OptionError, Setting, Study
 from dynamics.store.folder import RunFolder
@@ -75,9 +67,9 @@ def test_plan_puts_every_member_in_one_stack_of_its_structure():
 
 
 def test_results_do_not_depend_on_workers_or_cuts(measured, monkeypatch):
-    from dynamics.runner import running as study
+    from dynamics.runner import planning
 
-    monkeypatch.setattr(study, "stack_size", lambda setting, device: 2)
+    monkeypatch.setattr(planning, "stack_size", lambda setting, device: 2)
     other = run_study(tiny(workers="2"))
     for name, values in measured.scores.items():
         assert np.array_equal(other.scores[name], values, equal_nan=True)
@@ -98,25 +90,25 @@ METHODS = [
 @pytest.mark.parametrize("method", METHODS)
 def test_every_score_of_every_method_is_the_same_for_any_cut_workers_and_seeds(method, monkeypatch):
     """Three seeds in one stack; each alone, by two workers; and with two more. Sizes that fill no vector register."""
-    from dynamics.runner import running as study
+    from dynamics.runner import planning
 
     setting = Setting(mode="ring_8", d_steps=1, hidden=16, batch_size=13, **method)
     how = {"steps": 10, "snapshots": 1, "frames": 1, "scores": "critic,slopes,lipschitz"}
     one, more = (run_study(resolve(Study("n", "q", (setting,), seeds=k, workers="1", **how))) for k in (3, 5))
-    monkeypatch.setattr(study, "stack_size", lambda setting, device: 1)
+    monkeypatch.setattr(planning, "stack_size", lambda setting, device: 1)
     alone = run_study(resolve(Study("n", "q", (setting,), seeds=3, workers="2", **how)))
     for other in (alone, more):
         for kind in ("scores", "curves", "measures"):
             for name, values in getattr(one, kind).items():
                 assert np.array_equal(getattr(other, kind)[name][:3], values, equal_nan=True), name
-        assert np.array_equal(other.samples[:, :3], one.samples)
+        assert np.array_equal(other.samples[:3], one.samples)
         assert other.verdicts[:3] == one.verdicts
 
 
 def test_arrays_have_the_stated_shapes(measured):
     assert measured.curves["d_loss"].shape == (6, 12)
     assert measured.scores["jsd"].shape == (6, 5)
-    assert measured.samples.shape == (4, 6, 2048, 2)
+    assert measured.samples.shape == (6, 4, 2048, 2)
     assert list(measured.frame_steps[0]) == [0, 4, 8, 12]
     assert measured.of_setting(1) == [3, 4, 5]
 
@@ -436,7 +428,7 @@ def test_equal_results_in_another_order_of_seeds_are_equal(measured):
     study = dataclasses.replace(measured.study, seeds=count)
     members = [Member(i, seed) for i in range(2) for seed in range(count)]
     scores = {name: rng.random((2 * count, 5)) ** 3 for name in measured.scores}
-    arrays = {"curves": {}, "measures": {}, "samples": np.zeros((4, 2 * count, 1, 2), np.float16)}
+    arrays = {"curves": {}, "measures": {}, "samples": np.zeros((2 * count, 4, 1, 2), np.float16)}
     words = rng.choice(["collapsed", "lost", "converged", "diverged"], 2 * count).tolist()
     more = {"details": [""] * 2 * count, "diverged_at": [None] * 2 * count}
     one = dataclasses.replace(measured, study=study, members=members, scores=scores, verdicts=words, **arrays, **more)
@@ -499,13 +491,13 @@ def test_numbers_of_looks_are_the_budget_s(how, tmp_path):
 
 def empty(study):
     """The results of a study whose members all failed: NaN throughout."""
-    from dynamics.runner.running import _empty, _judge
+    from dynamics.runner.gathering import empty_results, judge_members
 
     members, _ = plan(study)
-    results = _empty(study, members)
+    results = empty_results(study, members)
     results.failures = [{"members": list(range(len(members))), "error": "x"}]
     results.seconds = [np.nan] * len(study.settings)
-    _judge(results)
+    judge_members(results)
     return results
 
 
@@ -535,7 +527,7 @@ def carried_out(study, path):
 def quick(monkeypatch):
     """A perfect generator's scores are not what these tests are of, and take seconds for every file."""
     monkeypatch.setattr(
-        "dynamics.runner.running.null_scores",
+        "dynamics.runner.gathering.null_scores",
         lambda target, groups: dict.fromkeys(scoring.score_names(groups), (1.0, 0.1)),
     )
 

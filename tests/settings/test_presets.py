@@ -10,8 +10,9 @@ import pytest
 from dynamics.cli.options import read_options
 from dynamics.engine.training import train_stack
 from dynamics.games.networks import make_pair
-from dynamics.runner.results import load
-from dynamics.runner.running import resolve, run_study
+from dynamics.runner.loading import load
+from dynamics.runner.resolving import resolve
+from dynamics.runner.running import run_study
 from dynamics.settings.presets import PRESETS
 from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, parse
 from dynamics.store.folder import RunFolder

@@ -15,7 +15,8 @@ import pytest
 
 from dynamics.base.files import NotARun
 from dynamics.engine.recorded import RecordedStack
-from dynamics.runner.running import plan, resolve
+from dynamics.runner.planning import plan
+from dynamics.runner.resolving import resolve
 from dynamics.runner.tasks import about, check_checkpoint, train_task
 from dynamics.settings.setting import Setting, Study
 from dynamics.store import checkpoints

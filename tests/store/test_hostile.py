@@ -30,8 +30,8 @@ from dynamics.cli.app import main
 from dynamics.pictures.picture_plan import plan
 from dynamics.reports.report import ReportedRun, write_report
 from dynamics.reports.tables import text_table
-from dynamics.runner import results
-from dynamics.runner.running import resolve
+from dynamics.runner.loading import load
+from dynamics.runner.resolving import resolve
 from dynamics.settings.setting import Look, Setting, Study
 from dynamics.store.folder import RunFolder
 from dynamics.store.foreign_text import is_inside
@@ -188,8 +188,8 @@ def write(run, value):
 
 def test_the_run_that_is_changed_below_is_sound(run, sound, capsys):
     assert main(["report", str(run)]) == 0
-    assert results.load(RunFolder.open(run)).verdicts == results.load(RunFolder.open(sound)).verdicts
-    assert len(results.load(RunFolder.open(run)).events) > 5
+    assert load(RunFolder.open(run)).verdicts == load(RunFolder.open(sound)).verdicts
+    assert len(load(RunFolder.open(run)).events) > 5
 
 
 def test_the_watch_sees_what_is_done_outside(run, untouched):
@@ -427,7 +427,7 @@ def test_names_of_studies_are_those_that_there_are(name, run, untouched, monkeyp
 def test_a_run_that_calls_itself_a_study_is_told_as_what_it_is(name, run, capsys):
     """The study's own parts find nothing of theirs in it."""
     write(run, put("study", "name", name)(manifest(run)))
-    found = results.load(RunFolder.open(run))
+    found = load(RunFolder.open(run))
     assert (get_parts(name) or (lambda found: []))(found) == []
     workflow.rewrite_report(run)
 
@@ -480,8 +480,8 @@ def test_links_within_the_folder_and_to_it_are(run, sound, tmp_path):
     (run / "again").symlink_to(".", target_is_directory=True)
     (run / "loop").symlink_to("loop")
     (tmp_path / "latest").symlink_to("run", target_is_directory=True)
-    found = results.load(RunFolder.open(tmp_path / "latest"))
-    assert np.array_equal(found.scores["jsd"], results.load(RunFolder.open(sound)).scores["jsd"])
+    found = load(RunFolder.open(tmp_path / "latest"))
+    assert np.array_equal(found.scores["jsd"], load(RunFolder.open(sound)).scores["jsd"])
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.npz", "frames.npz", "weights.npz", "summary.csv", "events.csv"])
@@ -955,7 +955,7 @@ def loads_or_refuses(run):
     with quickly():
         try:
             folder = RunFolder.open(run)
-            found = results.load(folder)
+            found = load(folder)
         except NotARun as error:
             line = str(error)
     if found is None:

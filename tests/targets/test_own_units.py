@@ -16,7 +16,8 @@ from PIL import Image
 from dynamics.cli.app import main
 from dynamics.measures.scoring import DISTANCES, SLOPES
 from dynamics.pictures.plane_ticks import axis_ticks, plane_ticks
-from dynamics.runner.results import load, setting_labels, setting_names
+from dynamics.runner.loading import load
+from dynamics.runner.setting_names import setting_labels, setting_names
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 from dynamics.targets.registry import make_target

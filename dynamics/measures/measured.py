@@ -1,0 +1,10 @@
+"""What is measured of a GAN's samples beside its scores, by name."""
+
+from __future__ import annotations
+
+MEASURES = ("sample_mean", "on_data", "far_off", "mode_mass", "mode_shape")
+
+
+def measure_shapes(modes: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each of the `MEASURES` of one member at one snapshot; `modes` is the columns of what is by mode."""
+    return dict(zip(MEASURES, ((2,), (), (), (modes,), (modes,)), strict=True))

@@ -1,0 +1,62 @@
+"""A member's record as rows of tables: how it ended (summary.csv), and the ledger of its modes (events.csv)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dynamics.runner.results import Results
+from dynamics.runner.setting_names import options_told
+
+EVENTS = ("won", "lost", "hopped")
+EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
+
+
+def summary_rows(results: Results) -> list[dict[str, Any]]:
+    """A row per member: its setting, its seed, final scores, verdict."""
+    names = results.names
+    return [
+        {
+            "setting": names[member.setting],
+            **options_told(results.study.settings[member.setting]),
+            "seed": member.seed,
+            "steps": int(results.snapshot_steps[member.setting, -1]),
+            **{name: float(values[m, -1]) for name, values in results.scores.items()},
+            **{name: float(values[m]) for name, values in results.swings.items()},
+            **{
+                f"{name}_z": z_score(values[m, -1], results.null[member.setting][name])
+                for name, values in _sampled(results)
+            },
+            "verdict": results.verdicts[m],
+            "why": results.details[m],
+            "diverged_at": results.diverged_at[m],
+        }
+        for m, member in enumerate(results.members)
+    ]
+
+
+def _sampled(results: Results) -> list[tuple[str, np.ndarray]]:
+    """The scores that a perfect generator's samples have as well, for some target."""
+    return [(n, v) for n, v in results.scores.items() if any(np.isfinite(null[n][0]) for null in results.null)]
+
+
+def z_score(value: float, null: tuple[float, float]) -> float:
+    """How many of a perfect generator's standard deviations a value is above its mean; NaN where those do not vary."""
+    return float((value - null[0]) / null[1]) if null[1] > 0 else np.nan
+
+
+def event_rows(results: Results) -> list[dict[str, Any]]:
+    """A row per event of the ledgers: a mode won, lost, or hopped to another, at the snapshot that first shows it."""
+    names = results.names
+    return [
+        {
+            "setting": names[results.members[m].setting],
+            "seed": results.members[m].seed,
+            "step": step,
+            "mode": mode,
+            "event": what,
+            "to": other,
+        }
+        for m, step, mode, what, other in results.events
+    ]

@@ -1,0 +1,72 @@
+"""Results into a run folder: run.json, the tables and the arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from dynamics.runner.history import frames_first
+from dynamics.runner.member_rows import EVENT_COLUMNS, event_rows, summary_rows
+from dynamics.runner.own_units import own_samples
+from dynamics.runner.results import FORMAT, Results
+from dynamics.runner.setting_names import options_told, setting_names
+from dynamics.settings.setting import Study
+from dynamics.store.folder import RunFolder
+from dynamics.targets.user_files import notes_of, placing_for, target_title
+
+
+def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
+    """The contents of run.json: what was asked, and the given facts of how it went."""
+    study = results_or_study.study if isinstance(results_or_study, Results) else results_or_study
+    asked = {f.name: getattr(study, f.name) for f in dataclasses.fields(study) if f.name != "settings"}
+    settings = [
+        {"folder": name, **options_told(s)}
+        for name, s in zip(setting_names(study.settings), study.settings, strict=True)
+    ]
+    made = {"format": FORMAT, "study": asked, "settings": settings, "targets": _targets(study), **facts}
+    if isinstance(results_or_study, Results):
+        made |= {
+            "null": results_or_study.null,
+            "modes": results_or_study.modes,
+            "rarest": results_or_study.rarest,
+            "failures": results_or_study.failures,
+            "seconds_per_gan": results_or_study.seconds,
+        }
+    return made
+
+
+def _targets(study: Study) -> dict[str, dict[str, Any]]:
+    """Of every user's file: what has become of it, and how it lies in the plane, (own − middle) · scale."""
+    notes = notes_of(study.settings)
+    placings = {target_title(s): placing_for(s) for s in study.settings}
+    return {name: {"note": note, **placings[name]._asdict()} for name, note in notes.items()}
+
+
+def save(results: Results, folder: RunFolder) -> None:
+    """Write every member's record and the arrays; run.json, which makes them a run, is the caller's to write.
+
+    Arrays with a row per setting are written with a row per member, so that row m of everything is member m's.
+    """
+    setting = [m.setting for m in results.members]
+    folder.write_csv("summary.csv", summary_rows(results))
+    folder.write_csv("events.csv", event_rows(results), EVENT_COLUMNS)
+    folder.write_npz(
+        "history.npz",
+        {
+            "setting": np.array(results.names)[setting],
+            "seed": np.array([m.seed for m in results.members]),
+            "curve_step": results.curve_steps[setting],
+            **results.curves,
+            "snapshot_step": results.snapshot_steps[setting],
+            **results.measured,
+        },
+    )
+    folder.write_npz(
+        "frames.npz", {"step": results.frame_steps[setting], "samples": frames_first(own_samples(results))}
+    )
+    flat = {
+        f"{player}{m}": values for m, pair in results.weights.items() for player, values in zip("gd", pair, strict=True)
+    }
+    folder.write_npz("weights.npz", {"member": np.array(list(results.weights), np.int64), **flat})
