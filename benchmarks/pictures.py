@@ -40,7 +40,7 @@ def comparison(results: Any) -> tuple[float, float]:
 def everything(results: Any, workers: int) -> float:
     """All figures and animations of the run: seconds."""
     from dynamics.pictures.render import plan, render
-    from dynamics.settings.setting import Look
+    from dynamics.settings.look import Look
 
     with tempfile.TemporaryDirectory() as folder:
         return _seconds(lambda: render(plan(results, Look()), Path(folder), workers))
@@ -74,7 +74,7 @@ def fresh(results: Any) -> float:
 
 def _plan(results: Any) -> list[Any]:
     from dynamics.pictures.render import plan
-    from dynamics.settings.setting import Look
+    from dynamics.settings.look import Look
 
     return plan(results, Look())
 

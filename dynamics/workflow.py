@@ -33,7 +33,9 @@ from dynamics.runner.results import (
 )
 from dynamics.runner.running import beginnings, run_study, usable_cores
 from dynamics.runner.tasks import circumstances
-from dynamics.settings.setting import VERSION, Look, Study
+from dynamics.settings.look import Look
+from dynamics.settings.study import Study
+from dynamics.settings.version import VERSION
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
 from dynamics.store.checkpoints import differences, remove
 from dynamics.store.folder import MANIFEST, RunFolder

@@ -28,22 +28,15 @@ import typer
 
 from dynamics.base.interrupts import SIGNALS, Stopped, stop
 from dynamics.cli.options import Asked, read_options
-from dynamics.settings.setting import (
-    FIELDS,
-    NAMES,
-    VERSION,
-    Look,
-    OptionError,
-    Setting,
-    Study,
-    cut,
-    flag,
-    metadata,
-    near,
-    one_line,
-    parse,
-)
-from dynamics.settings.setting import default as default_of
+from dynamics.settings.catalogue.names import NAMES
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError, cut, flag, near, one_line
+from dynamics.settings.option_checks import parse
+from dynamics.settings.option_fields import FIELDS, metadata
+from dynamics.settings.option_fields import default as default_of
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
+from dynamics.settings.version import VERSION
 
 app = typer.Typer(
     add_completion=False,
@@ -159,8 +152,8 @@ def list_names(
     from dynamics.games.networks import ACTIVATIONS, INITS
     from dynamics.games.penalties import PENALTIES
     from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.settings.catalogue.names import SCORE_GROUPS, USUAL_WEIGHTS
     from dynamics.settings.presets import PRESETS
-    from dynamics.settings.setting import SCORE_GROUPS, USUAL_WEIGHTS
     from dynamics.studies import questions
     from dynamics.targets.sampling import TARGETS
 
@@ -321,7 +314,7 @@ def benchmark(
     from dynamics.base.files import atomic, new_file
     from dynamics.base.progress import progress_on
     from dynamics.runner.running import usable_cores
-    from dynamics.settings.setting import OptionError, not_one_of
+    from dynamics.settings.messages import OptionError, not_one_of
 
     dated = _dated("runs/bench", ".json")
     names = list(PARTS) if only is None else only.split(",")

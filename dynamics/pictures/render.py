@@ -19,7 +19,10 @@ import numpy as np
 from dynamics.base.workers import TaskError, run_tasks
 from dynamics.pictures.scenes import FROM_WEIGHTS, plane, scene, sketch, target_of
 from dynamics.settings.budget import holds_few_weights, samples_seen, updates
-from dynamics.settings.setting import VIEWS, Look, OptionError, Study
+from dynamics.settings.catalogue.names import VIEWS
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.study import Study
 
 if TYPE_CHECKING:
     from dynamics.pictures.parts import Part

@@ -16,7 +16,8 @@ import numpy as np
 
 from dynamics.base.files import NotARun
 from dynamics.base.streams import Streams
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 from dynamics.targets.userdata import placing_for
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dynamics.base.intervals import Estimate, smallest_p
 from dynamics.reports.comparisons import Compared, Pair, differences
 from dynamics.reports.tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
 from dynamics.runner.results import SWINGS, VERDICTS, Results, mode_name
-from dynamics.settings.setting import flag
+from dynamics.settings.messages import flag
 
 REASONED = ("collapsed", "oscillating", "diverged", "lost")  # verdicts told with their reasons
 GONE = ("diverged", "lost")  # verdicts that leave nothing to collapse

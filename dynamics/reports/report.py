@@ -23,7 +23,8 @@ from dynamics.reports.embedding import MOST, Picture, embed
 from dynamics.reports.observations import observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results, options_told, target_name
-from dynamics.settings.setting import FIELDS, Setting
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 
 

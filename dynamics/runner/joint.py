@@ -12,7 +12,8 @@ import numpy as np
 from dynamics.base.files import NotARun
 from dynamics.runner.results import Member, Results, same_targets, setting_names, summary_rows
 from dynamics.settings.budget import BUDGETS
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import cell
 
 Source = tuple[Results, int]  # a run's results, and a member's place in them

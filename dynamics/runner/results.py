@@ -25,7 +25,12 @@ from dynamics.base.curves import CURVES
 from dynamics.base.files import NotARun
 from dynamics.base.intervals import REAL, Estimate, Range, mean_interval, share_interval
 from dynamics.settings.budget import CURVE_POINTS, steps_of
-from dynamics.settings.setting import FIELDS, Look, OptionError, Setting, Study, default, is_file, is_mixture
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import is_file, is_mixture
+from dynamics.settings.option_fields import FIELDS, default
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import MANIFEST, RunFolder, is_inside, printable, reason
 from dynamics.targets.placing import Placing
 from dynamics.targets.userdata import KEPT, called, equal, keep, kept, notes_of, placing_for, safe_name, told

@@ -24,7 +24,11 @@ from dynamics.measures.verdicts import Course, judge, ledger
 from dynamics.runner.results import Member, Results, clash, load, options_told, parameters
 from dynamics.runner.tasks import Stack, about, check_checkpoint, train_task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
-from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, is_file
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import is_file
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.checkpoints import DONE, Place, newest
 from dynamics.store.folder import RunFolder
 from dynamics.targets.placing import four_digits

@@ -22,7 +22,9 @@ from dynamics.base.interrupts import deferred, orphaned, stopped, stopping
 from dynamics.engine.training import Snapshot, check_state, train_stack
 from dynamics.measures.metrics import EVALUATION
 from dynamics.measures.scoring import Scorer, measured_shapes
-from dynamics.settings.setting import VERSION, Setting, is_file
+from dynamics.settings.modes import is_file
+from dynamics.settings.setting import Setting
+from dynamics.settings.version import VERSION
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, Place, Saver
 

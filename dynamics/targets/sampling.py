@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from dynamics.base.streams import Streams
-from dynamics.settings.setting import LEAST_STD, Setting, is_file, is_picture
+from dynamics.settings.modes import LEAST_STD, is_file, is_picture
+from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Mixture, Target, constant, index_of, log_gaussians, round_up
 from dynamics.targets.mixtures import Blend
 from dynamics.targets.owntargets import OwnMixture, Raster, Scatter

@@ -27,7 +27,8 @@ from typing import IO, Any
 import numpy as np
 
 from dynamics.base.files import atomic
-from dynamics.settings.setting import FILES, LEAST_STD, Setting, is_file, is_picture
+from dynamics.settings.modes import FILES, LEAST_STD, is_file, is_picture
+from dynamics.settings.setting import Setting
 from dynamics.targets.mixtures import Blend, read_mixture
 from dynamics.targets.placing import HALF, LARGEST, NARROW, PLANE, DataError, Placing, placing_of, refused
 

@@ -26,7 +26,11 @@ from PIL import Image
 
 from dynamics.cli.app import app, main
 from dynamics.runner.results import SWINGS, VERDICTS
-from dynamics.settings.setting import FIELDS, NAMES, VERSION, Setting, flag
+from dynamics.settings.catalogue.names import NAMES
+from dynamics.settings.messages import flag
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.version import VERSION
 
 MAIN = Path(__file__).parents[2] / "main.py"
 STEPS, FRAMES, SNAPSHOTS, SEEDS, EVALUATION = 20, 2, 5, 2, 2048
@@ -1106,8 +1110,8 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from dynamics.games.networks import ACTIVATIONS, INITS
     from dynamics.games.penalties import PENALTIES
     from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.settings.catalogue.names import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
-    from dynamics.settings.setting import SCORE_GROUPS
     from dynamics.studies import questions
     from dynamics.targets.sampling import TARGETS
 

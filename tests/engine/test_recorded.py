@@ -16,7 +16,8 @@ from dynamics.engine.training import train_stack
 from dynamics.games.losses import LOSSES
 from dynamics.games.penalties import PENALTIES
 from dynamics.games.updates import OPTIMIZERS, UPDATES
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 
 CPU = torch.device("cpu")
 # sizes that fill no vector register

@@ -24,7 +24,9 @@ from dynamics.runner.joint import join
 from dynamics.runner.results import load, manifest, save, summary_rows
 from dynamics.runner.running import plan as stacks_of
 from dynamics.runner.running import resolve
-from dynamics.settings.setting import Look, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import rewrite_report, run
 

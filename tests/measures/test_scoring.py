@@ -17,7 +17,9 @@ from dynamics.reports.tables import SCORES as TITLES
 from dynamics.reports.tables import columns_of, text_table
 from dynamics.runner.results import summary_rows
 from dynamics.runner.running import resolve, run_study
-from dynamics.settings.setting import SCORE_GROUPS, Setting, Study
+from dynamics.settings.catalogue.names import SCORE_GROUPS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.targets.sampling import draw_real, make_target
 
 BASE = Setting(hidden=4, batch_size=16)

@@ -16,7 +16,8 @@ from dynamics.pictures import study_charts
 from dynamics.pictures.plates import grid_points
 from dynamics.pictures.study_charts import panels_figure, travels_figure
 from dynamics.runner.results import Member, Results
-from dynamics.settings.setting import Look, Setting
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
 from dynamics.studies import get_parts
 from dynamics.targets.sampling import make_target
 from dynamics.workflow import redraw, rewrite_report, run

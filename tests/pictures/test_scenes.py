@@ -13,7 +13,10 @@ from dynamics.pictures.render import MOMENTS, _moments, check, plan
 from dynamics.pictures.scenes import ARROWS, RESOLUTION, scene, sketch
 from dynamics.runner.results import load, manifest, save, thinned
 from dynamics.runner.running import resolve, run_study
-from dynamics.settings.setting import Look, OptionError, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 SMALL = {"hidden": 16, "batch_size": 32}

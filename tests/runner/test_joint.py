@@ -14,7 +14,9 @@ from dynamics.reports.tables import rows_of, tex_table, text_table
 from dynamics.runner.joint import join
 from dynamics.runner.results import event_rows, load
 from dynamics.runner.running import resolve, run_study
-from dynamics.settings.setting import Look, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import joint_report, run
 

@@ -42,7 +42,10 @@ from dynamics.runner.results import (
 )
 from dynamics.runner.running import plan, resolve, run_study
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
-from dynamics.settings.setting import Look, OptionError, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 TINY = {"hidden": 4, "batch_size": 8}

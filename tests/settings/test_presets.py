@@ -12,8 +12,12 @@ from dynamics.engine.training import train_stack
 from dynamics.games.networks import make_pair
 from dynamics.runner.results import load
 from dynamics.runner.running import resolve, run_study
+from dynamics.settings.messages import OptionError
+from dynamics.settings.option_checks import parse
+from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.presets import PRESETS
-from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, parse
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.targets.sampling import make_target
 from dynamics.workflow import run

@@ -5,10 +5,9 @@ import pytest
 from dynamics.games import losses, networks, penalties, updates
 from dynamics.pictures import figures
 from dynamics.pictures.animation import animations, film
-from dynamics.settings import budget
-from dynamics.settings.setting import (
+from dynamics.settings import budget, setting
+from dynamics.settings.catalogue.names import (
     ANIMATIONS,
-    FIELDS,
     FIGURES,
     LAYERS,
     NAMES,
@@ -17,13 +16,13 @@ from dynamics.settings.setting import (
     SLOW_SCORES,
     USUAL_WEIGHTS,
     VIEWS,
-    Look,
-    OptionError,
-    Setting,
-    Study,
-    parse,
-    parse_several,
 )
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.option_checks import parse, parse_several
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.targets import sampling
 
 
@@ -175,3 +174,14 @@ def test_what_does_not_go_together_is_refused_with_the_reason(options):
         Setting(**options)
     assert str(caught.value).startswith("--")
     assert "\n" not in str(caught.value)
+
+
+def test_only_the_message_that_is_needed_is_worded(monkeypatch):
+    """Nothing is put in words for a setting whose options go together; of one with two conflicts, the first alone."""
+    worded = []
+    monkeypatch.setattr(setting, "shown", lambda text: worded.append(text) or text)
+    Setting(mode="ring_8", penalty="label_smoothing", batch_size=8)
+    assert worded == []
+    with pytest.raises(OptionError, match=r"^--invert 1, --mode ring_8"):
+        Setting(mode="ring_8", invert=1, penalty="label_smoothing:2")
+    assert worded == ["ring_8"]

@@ -17,7 +17,8 @@ from dynamics.base.files import NotARun
 from dynamics.engine.recorded import RecordedStack
 from dynamics.runner.running import plan, resolve
 from dynamics.runner.tasks import about, check_checkpoint, train_task
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, Place, Saver, differences, newest, read, remove, write
 

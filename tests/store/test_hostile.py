@@ -32,7 +32,9 @@ from dynamics.reports.report import Told, write_report
 from dynamics.reports.tables import text_table
 from dynamics.runner import results
 from dynamics.runner.running import resolve
-from dynamics.settings.setting import Look, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder, is_inside, read_arrays
 from dynamics.studies import get_parts, questions
 
