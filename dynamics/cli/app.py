@@ -152,7 +152,8 @@ def list_names(
     from dynamics.games.networks import ACTIVATIONS, INITS
     from dynamics.games.penalties import PENALTIES
     from dynamics.games.updates import OPTIMIZERS, UPDATES
-    from dynamics.settings.catalogue.names import SCORE_GROUPS, USUAL_WEIGHTS
+    from dynamics.settings.catalogue.names import USUAL_WEIGHTS
+    from dynamics.settings.catalogue.scores import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
     from dynamics.studies import questions
     from dynamics.targets.sampling import TARGETS

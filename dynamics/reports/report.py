@@ -21,8 +21,9 @@ from dynamics.pictures.parts import Part
 from dynamics.pictures.render import MANY, SEQUENCE, grid
 from dynamics.reports.embedding import MOST, Picture, embed
 from dynamics.reports.observations import observe
-from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
+from dynamics.reports.tables import budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results, options_told, target_name
+from dynamics.settings.catalogue.scores import SCORES
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
@@ -244,9 +245,7 @@ def _page(results: Results, folder: RunFolder, runs: Sequence[Told], pictures: l
             line for told in runs for line in animate_lines(told.folder, told.results.names, told.facts, folder)
         ],
         "renders": [f"python main.py render {shlex.quote(told.folder.path.as_posix())}" for told in runs],
-        "scores": [
-            (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
-        ],
+        "scores": [(title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings)],
         "samples": results.samples.shape[2],
         "snapshots": " or ".join(dict.fromkeys(str(told.results.snapshot_steps.shape[1]) for told in runs)),
         "budget": budget_words(results),

@@ -24,6 +24,7 @@ from dynamics.measures.verdicts import Course, judge, ledger
 from dynamics.runner.results import Member, Results, clash, load, options_told, parameters
 from dynamics.runner.tasks import Stack, about, check_checkpoint, train_task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
+from dynamics.settings.catalogue.verdicts import FAILED
 from dynamics.settings.messages import OptionError
 from dynamics.settings.modes import is_file
 from dynamics.settings.option_fields import FIELDS
@@ -300,7 +301,7 @@ def _judge(results: Results) -> None:
     failed = {m for failure in results.failures for m in failure["members"]}
     for m, member in enumerate(results.members):
         if m in failed:
-            results.verdicts.append("failed")
+            results.verdicts.append(FAILED)
             results.details.append("")
             results.diverged_at.append(None)
             continue

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynamics.settings.catalogue.names import SCORE_GROUPS, SLOW_SCORES
+from dynamics.settings.catalogue.scores import SCORE_GROUPS, SLOW_SCORES
 from dynamics.settings.messages import OptionError, flag
 from dynamics.settings.option_checks import check
 from dynamics.settings.option_fields import FIELDS, declare_options, option

@@ -25,8 +25,9 @@ import pytest
 from PIL import Image
 
 from dynamics.cli.app import app, main
-from dynamics.runner.results import SWINGS, VERDICTS
 from dynamics.settings.catalogue.names import NAMES
+from dynamics.settings.catalogue.scores import SWINGS
+from dynamics.settings.catalogue.verdicts import VERDICTS
 from dynamics.settings.messages import flag
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
@@ -1110,7 +1111,7 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from dynamics.games.networks import ACTIVATIONS, INITS
     from dynamics.games.penalties import PENALTIES
     from dynamics.games.updates import OPTIMIZERS, UPDATES
-    from dynamics.settings.catalogue.names import SCORE_GROUPS
+    from dynamics.settings.catalogue.scores import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
     from dynamics.studies import questions
     from dynamics.targets.sampling import TARGETS

@@ -13,11 +13,11 @@ from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.scoring import SCORES, Scorer, mode_count, null_scores, score_names
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.reports.comparisons import comparison_rows
-from dynamics.reports.tables import SCORES as TITLES
 from dynamics.reports.tables import columns_of, text_table
 from dynamics.runner.results import summary_rows
 from dynamics.runner.running import resolve, run_study
-from dynamics.settings.catalogue.names import SCORE_GROUPS
+from dynamics.settings.catalogue.scores import SCORE_GROUPS
+from dynamics.settings.catalogue.scores import SCORES as TITLES
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.targets.sampling import draw_real, make_target

@@ -17,7 +17,6 @@ from dynamics.base.intervals import mean_interval, share_interval
 from dynamics.games.losses import LOSSES, make_loss
 from dynamics.games.networks import make_pair
 from dynamics.measures import scoring
-from dynamics.measures.verdicts import VERDICTS
 from dynamics.pictures.render import plan as plan_pictures
 from dynamics.reports.comparisons import comparison_rows, difference_rows, setting_pairs, write_tables
 from dynamics.reports.observations import observations
@@ -39,9 +38,12 @@ from dynamics.runner.results import (
     study_of,
     summary_rows,
     swing,
+    swing_range,
 )
 from dynamics.runner.running import plan, resolve, run_study
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
+from dynamics.settings.catalogue.scores import GROUPS, SCORES
+from dynamics.settings.catalogue.verdicts import VERDICTS
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting
@@ -340,15 +342,15 @@ def test_words_that_are_no_text_become_escapes(tmp_path):
 
 
 def test_what_load_knows_without_torch_is_what_those_say_who_know():
-    assert {group: tuple(names) for group, names in results_module.SCORES.items()} == scoring.SCORES
-    assert (*VERDICTS, "failed") == (*results_module.VERDICTS, "failed") == results_module.WORDS
+    assert {group: tuple(facts.scores) for group, facts in GROUPS.items()} == scoring.SCORES
+    assert (*VERDICTS, "failed") == results_module.WORDS
 
 
 def test_every_score_swing_and_share_has_a_range_that_its_values_keep(measured):
-    names = [*measured.scores, *measured.swings, *results_module.VERDICTS]
+    names = [*measured.scores, *measured.swings, *VERDICTS]
     assert set(names) | {n for group in scoring.SCORES.values() for n in group} == {
-        *results_module.VERDICTS,
-        *results_module._RANGES,
+        *VERDICTS,
+        *(set(SCORES) - set(VERDICTS)),
     }
     assert measured.range("modes_covered", 0) == measured.range("ema_modes_hit", 0) == (0, 4)
     assert measured.range("reverse_kl", 0) == (0, pytest.approx(np.log(4)))
@@ -363,7 +365,7 @@ def test_every_score_swing_and_share_has_a_range_that_its_values_keep(measured):
 @pytest.mark.parametrize("count", [8, 9, 25])
 def test_no_course_of_jsd_swings_more_than_its_range(count):
     """Values at either end in turns, in blocks, at random: none is further about its trend."""
-    most, rng = results_module._RANGES["jsd_swing"].most, np.random.default_rng(0)
+    most, rng = swing_range("jsd").most, np.random.default_rng(0)
     steps = np.arange(2 * count)[None] + 1
     courses = [np.arange(2 * count) // block % 2 for block in range(1, count)]
     courses += list(rng.integers(2, size=(200, 2 * count)))

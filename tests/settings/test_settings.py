@@ -11,12 +11,11 @@ from dynamics.settings.catalogue.names import (
     FIGURES,
     LAYERS,
     NAMES,
-    SCORE_GROUPS,
     SLOPE_PENALTIES,
-    SLOW_SCORES,
     USUAL_WEIGHTS,
     VIEWS,
 )
+from dynamics.settings.catalogue.scores import SCORE_GROUPS, SLOW_SCORES
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
 from dynamics.settings.option_checks import parse, parse_several

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dynamics.settings.catalogue.scores import SCORE_GROUPS
+
 NAMES: dict[str, tuple[str, ...]] = {
     "mode": (
         "gaussian",
@@ -77,15 +79,6 @@ FIGURES = ("png", "pdf", "svg")
 ANIMATIONS = ("gif", "webp", "apng", "mp4", "png")
 VIEWS = ("density", "map", "d", "optimal", "difference")  # layers that fill a plane
 LAYERS = (*VIEWS, "contours", "samples", "arrows", "strip")
-
-SCORE_GROUPS = {  # what can be scored beside the samples' modes and densities
-    "transport": "Wasserstein-2 distances of the samples from the target",
-    "critic": "D beside the best discriminator of the moment, and what G's loss owes to either",
-    "slopes": "the gradients of D and of both players' losses",
-    "lipschitz": "how steep D is, between bounds, and what it makes of the Wasserstein-1 distance",
-    "spectrum": "how the game turns about where it is, and how fast; seconds a look, so not among all",
-}
-SLOW_SCORES = ("spectrum",)  # groups that "all" leaves out: they take longer than the training
 
 # options of words with commas: those that go together, and those that stand alone
 SEVERAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
