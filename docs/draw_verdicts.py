@@ -21,7 +21,7 @@ from dynamics.measures.verdicts import Course, Verdict, judge  # noqa: E402
 from dynamics.pictures.colours import FAINT, GENERATED, INK  # noqa: E402
 from dynamics.pictures.figures import STYLE  # noqa: E402
 from dynamics.settings.setting import Setting  # noqa: E402
-from dynamics.targets.sampling import target_for  # noqa: E402
+from dynamics.targets.registry import target_for  # noqa: E402
 
 MODES = ("#1b3f91", "#e8a620", "#4bd387", "#ae56c6")  # the four modes of mixture_4
 SMALL: Any = {"hidden": 32, "batch_size": 128}

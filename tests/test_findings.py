@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted((ROOT / "findings").glob("*.sh"))
@@ -64,7 +64,8 @@ def test_slopes_far_out_are_right(kind):
 
 
 FILM = """
-import sys, numpy as np, film
+import sys, numpy as np
+from dynamics.pictures.animation import film
 width, height, count = 322, 242, 6
 y, x = np.mgrid[:height, :width]
 shades = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[:, None], 3, 1)
@@ -95,8 +96,8 @@ def test_bytes_do_not_depend_on_what_the_memory_held(tmp_path, suffix):
 def test_signals_wait_while_the_first_process_starts():
     code = (
         "import signal, subprocess, sys, multiprocessing\n"
-        "from interrupts import SIGNALS\n"
-        "from workers import _no_interrupt\n"
+        "from dynamics.base.interrupts import SIGNALS\n"
+        "from dynamics.base.workers import _no_interrupt\n"
         "process = multiprocessing.get_context('spawn').Process(target=print, args=('worked',))\n"
         "if __name__ == '__main__':\n"
         "    with _no_interrupt():\n"

@@ -148,15 +148,17 @@ def list_names(
     as_json: Annotated[bool, typer.Option("--json", help="as one JSON object")] = False,
 ) -> None:
     """Show every target, loss, penalty, update rule, optimiser, preset, study and whatever else has a name."""
+    from dynamics.games.initial_weights import INITS
     from dynamics.games.losses import LOSSES
-    from dynamics.games.networks import ACTIVATIONS, INITS
+    from dynamics.games.networks import ACTIVATIONS
+    from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
-    from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.games.update_rules import UPDATES
     from dynamics.settings.catalogue.names import USUAL_WEIGHTS
     from dynamics.settings.catalogue.scores import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
     from dynamics.studies import questions
-    from dynamics.targets.sampling import TARGETS
+    from dynamics.targets.registry import TARGETS
 
     def first_line(function: Any) -> str:
         return (inspect.getdoc(function) or "").partition("\n")[0].rstrip(".")
@@ -283,7 +285,8 @@ def verify_methods(
     from dynamics.base.files import new_file
     from dynamics.base.progress import progress_on
     from dynamics.runner.running import usable_cores
-    from dynamics.theory.verify import TICKS, as_record, check, draw, table
+    from dynamics.theory.verify import TICKS, check
+    from dynamics.theory.verify_output import as_record, draw, table
 
     with progress_on(sys.stderr, quiet)("verifying", TICKS) as advance:
         found = check(advance, usable_cores())
@@ -366,7 +369,7 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             asked.out = str(next(path for path in numbered(dated) if not path.exists()))
         _print_plan(asked)
         return
-    from dynamics.targets.userdata import notes_of
+    from dynamics.targets.user_files import notes_of
 
     for name, note in notes_of(asked.study.settings).items() if not asked.quiet else ():
         _note(f"{name}: {note}")
@@ -390,7 +393,7 @@ def _print_outcome(results: Any, path: Path, as_json: bool) -> None:
     """A finished run's outcome on stdout. Raises `RunFailed` where members have none."""
     from dynamics.reports.comparisons import comparison_rows
     from dynamics.reports.tables import text_table
-    from dynamics.store.folder import strict
+    from dynamics.store.json_values import strict
 
     if as_json:
         outcome = {"run": str(path), "comparison": comparison_rows(results), "failures": results.failures}
@@ -415,7 +418,7 @@ def _print_lines(path: Path) -> None:
 def _print_plan(asked: Asked) -> None:
     from dynamics.runner.results import manifest, setting_names
     from dynamics.runner.running import plan
-    from dynamics.targets.userdata import notes_of
+    from dynamics.targets.user_files import notes_of
 
     members, stacks = plan(asked.study)
     if asked.json:

@@ -31,9 +31,10 @@ from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
 from dynamics.games.losses import make_loss
 from dynamics.games.networks import MLP, make_pair
-from dynamics.games.updates import make_optimizer
+from dynamics.games.optimizers import make_optimizer
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import draw_real, target_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.sampling import draw_real
 
 _BLOCK = 32  # generator steps that a group is trained before the next one's turn, and whose draws are made at once
 _CACHE = 6_000_000  # bytes of activations in a group: measured, see docs/performance.md

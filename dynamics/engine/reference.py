@@ -15,7 +15,8 @@ from dynamics.engine.fast import flushed_denormals
 from dynamics.games.game import Game
 from dynamics.games.networks import MLP, make_pair
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import draw_real, target_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.sampling import draw_real
 
 
 class AutogradStack:

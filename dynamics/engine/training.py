@@ -1,6 +1,6 @@
 """Training: the GAN game, played by a stack of pairs at once.
 
-A round is `d_steps` discriminator steps, then `g_steps` generator steps, unless an update rule (updates.py) has it
+A round is `d_steps` discriminator steps, then `g_steps` generator steps, unless an update rule (update_rules.py) has it
 otherwise. A D step draws real points and latents, and changes D alone: the fakes are detached. A G step draws latents
 and changes G alone. Every loss is per member, (M,), and the stack descends their sum, whose gradient for one member is
 that member's own.

@@ -2,7 +2,7 @@
 
 Losses are functions of both players' parameters (M, P) and of a batch, so that update rules can look at parameters
 other than the present ones, differentiate through steps, and be tried on games of two numbers with a known answer
-(verify.py). A player is anything with parameters `flat` (M, P) and outputs `at(flat, x)`: `GAN.MLP`, or less.
+(theory/). A player is anything with parameters `flat` (M, P) and outputs `at(flat, x)`: `networks.MLP`, or less.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from dynamics.games.losses import make_loss
+from dynamics.games.optimizers import State, make_optimizer
 from dynamics.games.penalties import PENALTIES, Judge, Points, clip, consensus, label_smoothing, noise_std
-from dynamics.games.updates import UPDATES, Alternating, State, make_optimizer
+from dynamics.games.update_rules import UPDATES, Alternating
 from dynamics.settings.setting import Setting
 
 
@@ -91,8 +92,14 @@ class Game:
     def state(self) -> dict[str, State]:
         """Everything that a step changes: what a game is resumed from, beside its random numbers."""
         means = (self.d_means, self.g_mean)
-        own = {"g": (self.g,), "d": (self.d,), "directions": self.directions, "rule": self.rule.state, "means": means}
-        return own | {f"optimizer_{player}": optimizer.state for player, optimizer in self.optimizers.items()}
+        tensors = {
+            "g": (self.g,),
+            "d": (self.d,),
+            "directions": self.directions,
+            "rule": self.rule.state,
+            "means": means,
+        }
+        return tensors | {f"optimizer_{player}": optimizer.state for player, optimizer in self.optimizers.items()}
 
     # --- batches -----------------------------------------------------------------------------------------------------
 
@@ -190,8 +197,8 @@ class Game:
         g, d = (flat.detach().requires_grad_() for flat in (g, d))
         of_d, of_g = self.field(g, d, batch, record=record)
         together = (self.penalties["consensus"] * consensus(of_g, of_d)).sum()
-        own, flat = (of_d, d) if player == "d" else (of_g, g)
-        return own.detach() + torch.autograd.grad(together, flat)[0]
+        descended, flat = (of_d, d) if player == "d" else (of_g, g)
+        return descended.detach() + torch.autograd.grad(together, flat)[0]
 
     def field(self, g: Tensor, d: Tensor, batch: Batch, *, record: bool = False) -> tuple[Tensor, Tensor]:
         """Slopes of D's loss in d and of G's in g, without consensus, as functions of both: they can be differentiated.
@@ -248,19 +255,19 @@ class Game:
 
     @property
     def directions(self) -> State:
-        """By which D's weights are normalised (see GAN.py); none where they are not."""
+        """By which D's weights are normalised (see networks.py); none where they are not."""
         return tuple(vector for pair in getattr(self.D, "directions", ()) for vector in pair)
 
     @contextlib.contextmanager
     def elsewhere(self, directions: State = ()) -> Iterator[None]:
         """For looks at D where it is not: its weights are normalised by these directions, if any, and by those of
         where it is `reach`ed; in the end by its own again."""
-        own = self.directions
+        present = self.directions
         self._direct(directions)
         try:
             yield
         finally:
-            self._direct(own)
+            self._direct(present)
 
     def reach(self, d: Tensor) -> Tensor:
         """Where D comes to be if it is moved to d, differentiable; only within `elsewhere`, where it is then looked

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dynamics.base.streams import spawn
+from dynamics.games.initial_weights import INITS, LAST_INITS
 from dynamics.settings.setting import Setting
 
 _SMALL = 1e-5  # beside a batch's variance
@@ -45,58 +46,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "silu": functional.silu,
     "maxout": lambda x: x,  # of the largest of each unit's pieces
-}
-
-# How a layer's weights (in, out) and biases (out,) are drawn from its member's stream.
-
-
-def _uniform(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """U(−1/√in, 1/√in) for weights and biases: what nn.Linear does."""
-    bound = fan_in**-0.5
-    return stream.uniform(-bound, bound, (fan_in, fan_out)), stream.uniform(-bound, bound, fan_out)
-
-
-def _glorot(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """U(±√(6 / (in + out))), biases 0 (Glorot & Bengio 2010)."""
-    bound = (6 / (fan_in + fan_out)) ** 0.5
-    return stream.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
-
-
-def _he(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """U(±√(6 / in)), biases 0 (He et al. 2015)."""
-    bound = (6 / fan_in) ** 0.5
-    return stream.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
-
-
-def _he_glorot(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """He et al.'s, and Glorot & Bengio's for the last layer (Gulrajani et al. 2017's toys)."""
-    return _he(stream, fan_in, fan_out)
-
-
-LAST_INITS: dict[Callable[..., Any], Callable[..., Any]] = {_he_glorot: _glorot}  # where the last layer has another
-
-
-def _orthogonal(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal rows or columns, whichever are fewer, biases 0 (Saxe et al. 2014)."""
-    tall = stream.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
-    q, r = np.linalg.qr(tall)
-    q = q * np.sign(np.diag(r))  # QR's own signs are not uniform
-    return (q if fan_in >= fan_out else q.T), np.zeros(fan_out)
-
-
-def _normal(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """N(0, 0.02²), biases 0 (Radford et al. 2016)."""
-    return 0.02 * stream.standard_normal((fan_in, fan_out)), np.zeros(fan_out)
-
-
-Init = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
-INITS: dict[str, Init] = {
-    "uniform": _uniform,
-    "glorot": _glorot,
-    "he": _he,
-    "he_glorot": _he_glorot,
-    "orthogonal": _orthogonal,
-    "normal": _normal,
 }
 
 
@@ -133,8 +82,8 @@ class MLP(nn.Module):
         for m, seed in enumerate(seeds):
             stream = spawn(seed, purpose)
             for layer, (matrix, (i, o)) in enumerate(zip(matrices, self.weights, strict=True)):
-                here = draw if layer + 1 < len(matrices) else LAST_INITS.get(draw, draw)
-                matrix[m, :i], matrix[m, -1] = here(stream, i, o)
+                draw_layer = draw if layer + 1 < len(matrices) else LAST_INITS.get(draw, draw)
+                matrix[m, :i], matrix[m, -1] = draw_layer(stream, i, o)
                 matrix[m, :i] *= gain
                 if self._normalised(layer):
                     matrix[m, -2], matrix[m, -1] = 1, 0  # γ, β
@@ -177,14 +126,14 @@ class MLP(nn.Module):
         cls, flat: Tensor, sizes: Sequence[int], activation: str, pieces: int = 1, *, batch_std: bool = False
     ) -> MLP:
         """The stack that has these parameters (M, P) as its `flat`. Raises ``ValueError`` where they do not fit."""
-        made = cls.__new__(cls)
-        nn.Module.__init__(made)
-        made._shape(sizes, activation, pieces, "none", batch_std)
-        if flat.ndim != 2 or flat.shape[1] != made.width:
-            raise ValueError(f"parameters {tuple(flat.shape)} do not fit a stack of (members, {made.width})")
-        made._hold(flat)
-        made.spectral, made.directions = None, []
-        return made
+        network = cls.__new__(cls)
+        nn.Module.__init__(network)
+        network._shape(sizes, activation, pieces, "none", batch_std)
+        if flat.ndim != 2 or flat.shape[1] != network.width:
+            raise ValueError(f"parameters {tuple(flat.shape)} do not fit a stack of (members, {network.width})")
+        network._hold(flat)
+        network.spectral, network.directions = None, []
+        return network
 
     @classmethod
     def like(cls, network: MLP, flat: Tensor) -> MLP:
@@ -193,44 +142,43 @@ class MLP(nn.Module):
 
     def layers(self, flat: Tensor) -> list[Tensor]:
         """Views of a tensor (M, P), the parameters or their gradients, as a matrix (M, in + 1, out) a layer."""
-        parts = flat[:, : self.used].split([rows * columns for rows, columns in self.shapes], 1)
-        views = [part.unflatten(1, shape) for part, shape in zip(parts[:-1], self.shapes, strict=False)]
-        rows, columns = self.shapes[-1]
-        return [*views, parts[-1].unflatten(1, (columns, rows)).transpose(1, 2)]
+        return [matrix for (matrix,) in self._cut(flat, apart=False)]
 
-    def _parts(self, flat: Tensor) -> list[list[Tensor]]:
-        """Views of a tensor (M, P) as each layer's W, then γ if it has one, then its bias, rows of (M, ·, out).
+    def _cut(self, flat: Tensor, *, apart: bool) -> list[list[Tensor]]:
+        """Views of a tensor (M, P) as each layer's matrix, or, where rows stand `apart`, as its W, then γ if it has
+        one, then its bias, rows of (M, ·, out).
 
         They are cut from it at once, so that autograd puts their gradients together at once."""
-        cuts = []
+        groups: list[list[int]] = []  # rows of each view
         for (rows, columns), (inputs, _) in zip(self.shapes, self.weights, strict=True):
-            cuts += [inputs * columns, *[columns] * (rows - inputs)]
-        several = self.sizes[-1] > 1  # outputs of the last layer: each one's weights and bias lie together
-        if several:
-            cuts[-2:] = [sum(cuts[-2:])]
+            # of the last layer each output's weights and bias lie together: with several outputs no row is in one piece
+            whole = not apart or (len(groups) + 1 == len(self.shapes) and columns > 1)
+            groups.append([rows] if whole else [inputs, *[1] * (rows - inputs)])
+        cuts = [n * columns for counts, (_, columns) in zip(groups, self.shapes, strict=True) for n in counts]
         pieces = iter(flat.split([*cuts, self.width - self.used], 1))
-        parts = []
-        for layer, ((rows, columns), (inputs, _)) in enumerate(zip(self.shapes, self.weights, strict=True)):
-            if several and layer + 1 == len(self.shapes):
+        views = []
+        for layer, (counts, (rows, columns)) in enumerate(zip(groups, self.shapes, strict=True)):
+            if layer + 1 == len(groups) and counts == [rows]:
                 matrix = next(pieces).unflatten(1, (columns, rows)).transpose(1, 2)
-                parts.append([matrix[:, :inputs], matrix[:, inputs:]])
+                inputs = self.weights[layer][0]
+                views.append([matrix[:, :inputs], matrix[:, inputs:]] if apart else [matrix])
             else:
-                parts.append([next(pieces).unflatten(1, (-1, columns)) for _ in range(rows - inputs + 1)])
-        return parts
+                views.append([next(pieces).unflatten(1, (-1, columns)) for _ in counts])
+        return views
 
     def forward(self, x: Tensor) -> Tensor:
         """What the networks give; on a CPU each by itself, as a product of several may be rounded otherwise."""
         members = [slice(m, m + 1) for m in range(len(x))] if x.device.type == "cpu" and len(x) > 1 else [slice(None)]
-        found = []
-        for own in members:
-            matrices = [matrix[own] if own.stop is None else matrix[own].clone() for matrix in self.matrices]
+        outputs = []
+        for rows in members:
+            matrices = [matrix[rows] if rows.stop is None else matrix[rows].clone() for matrix in self.matrices]
             parts = [[w[:, :i], *w[:, i:].split(1, 1)] for w, (i, _) in zip(matrices, self.weights, strict=True)]
-            found.append(self._pass(parts, x if own.stop is None else x[own].clone(), own))
-        return found[0] if len(found) == 1 else torch.cat(found)
+            outputs.append(self._pass(parts, x if rows.stop is None else x[rows].clone(), rows))
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def at(self, flat: Tensor, x: Tensor) -> Tensor:
         """What the networks with parameters `flat` (M, P) give; differentiable in both."""
-        return self._pass(self._parts(flat), x)
+        return self._pass(self._cut(flat, apart=True), x)
 
     def _pass(self, parts: Sequence[Sequence[Tensor]], x: Tensor, members: slice = slice(None)) -> Tensor:
         for layer, (matrix, *rows) in enumerate(parts):
@@ -264,19 +212,19 @@ class MLP(nn.Module):
 
     def follow(self) -> None:
         """One step of power iteration of every layer's directions, where there are any, at the present weights."""
-        for own, new in zip(self.directions, self.followed(self.flat), strict=True):
-            for vector, value in zip(own, new, strict=True):
+        for present, new in zip(self.directions, self.followed(self.flat), strict=True):
+            for vector, value in zip(present, new, strict=True):
                 vector.copy_(value)
 
     def followed(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Where that step leads with parameters `flat` (M, P); changes nothing."""
-        found = []
+        directions = []
         with torch.no_grad():
             for (u, _), matrix, (inputs, _) in zip(self.directions, self.layers(flat), self.weights, strict=False):
                 weight = matrix[:, :inputs]
                 v = functional.normalize((u @ weight).transpose(1, 2), dim=1, eps=1e-12)
-                found.append((functional.normalize((weight @ v).transpose(1, 2), dim=2, eps=1e-12), v))
-        return found
+                directions.append((functional.normalize((weight @ v).transpose(1, 2), dim=2, eps=1e-12), v))
+        return directions
 
     def align(self) -> None:
         """Directions, where there are any, are those of the largest singular value itself, at the present weights.
@@ -296,14 +244,14 @@ class MLP(nn.Module):
         """
         if flat is None and self.norm == "none" and self.spectral is None:
             return self
-        own = self.flat if flat is None else flat
+        parameters = self.flat if flat is None else flat
         width = -(-sum((i + 1) * o for i, o in self.weights) // 64) * 64
-        empty = own.new_zeros(len(own), width)
-        made = MLP.of(empty, self.sizes, self.activation, self.pieces, batch_std=self.batch_std)
+        empty = parameters.new_zeros(len(parameters), width)
+        folded = MLP.of(empty, self.sizes, self.activation, self.pieces, batch_std=self.batch_std)
         with torch.no_grad():
             x = z
             for layer, (matrix, to, (inputs, _)) in enumerate(
-                zip(self.layers(own), made.layers(made.flat), self.weights, strict=True)
+                zip(self.layers(parameters), folded.layers(folded.flat), self.weights, strict=True)
             ):
                 weight, bias = self._scaled(layer, matrix[:, :inputs]), matrix[:, -1:]
                 if self._normalised(layer):
@@ -313,7 +261,7 @@ class MLP(nn.Module):
                     weight, bias = weight * scale, bias - product.mean(1, keepdim=True) * scale
                     x = self._activated(torch.baddbmm(bias, x, weight))
                 to[:, :-1], to[:, -1:] = weight, bias
-        return made
+        return folded
 
     def on_cpu(self) -> MLP:
         """The stack itself, or the like of it there; of one that `plain` gave."""
@@ -322,17 +270,17 @@ class MLP(nn.Module):
         return MLP.like(self, self.flat.cpu())
 
 
-def generators(seeds: Sequence[int], *, latent_dim: int = 2, hidden: int = 64, layers: int = 2, **how: Any) -> MLP:
+def generators(seeds: Sequence[int], *, latent_dim: int = 2, hidden: int = 64, layers: int = 2, **options: Any) -> MLP:
     """A stack of generators, one per seed: z (M, B, latent_dim) -> points (M, B, 2)."""
-    return MLP([latent_dim, *[hidden] * layers, 2], seeds, "weights_g", **how)
+    return MLP([latent_dim, *[hidden] * layers, 2], seeds, "weights_g", **options)
 
 
-def discriminators(seeds: Sequence[int], *, packing: int = 1, hidden: int = 64, layers: int = 2, **how: Any) -> MLP:
+def discriminators(seeds: Sequence[int], *, packing: int = 1, hidden: int = 64, layers: int = 2, **options: Any) -> MLP:
     """A stack of discriminators, one per seed: x (M, B, 2) -> logits (M, B, 1); D(x) is their sigmoid.
 
     With `packing` m they judge m points at once, (M, B, 2m).
     """
-    return MLP([2 * packing, *[hidden] * layers, 1], seeds, "weights_d", **how)
+    return MLP([2 * packing, *[hidden] * layers, 1], seeds, "weights_d", **options)
 
 
 def make_pair(
@@ -343,7 +291,13 @@ def make_pair(
 ) -> tuple[MLP, MLP]:
     """A stack of generators and one of discriminators, member m as `settings[m]`, alike in structure, has them."""
     s = settings[0]
-    how: dict[str, Any] = {"init": s.init, "gain": s.init_gain, "pieces": s.pieces, "device": device, "dtype": dtype}
+    options: dict[str, Any] = {
+        "init": s.init,
+        "gain": s.init_gain,
+        "pieces": s.pieces,
+        "device": device,
+        "dtype": dtype,
+    }
     hidden, layers, activation = s.discriminator_shape
     spectral = [each.penalties.get("spectral", 0.0) for each in settings]
     return generators(
@@ -353,7 +307,7 @@ def make_pair(
         layers=s.layers,
         activation=s.activation,
         norm=s.norm,
-        **how,
+        **options,
     ), discriminators(
         seeds,
         packing=s.packing,
@@ -362,7 +316,7 @@ def make_pair(
         activation=activation,
         spectral=spectral if any(spectral) else None,
         batch_std=bool(s.minibatch_std),
-        **how,
+        **options,
     )
 
 
@@ -379,10 +333,12 @@ def plain_pair(setting: Setting, g_flat: Tensor, d_flat: Tensor) -> tuple[MLP, M
 class Generator(nn.Module):
     """One generator: z (B, latent_dim) -> points (B, 2). Equal seeds give equal initial weights."""
 
-    def __init__(self, latent_dim: int = 2, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: Any) -> None:
+    def __init__(
+        self, latent_dim: int = 2, hidden: int = 64, layers: int = 2, *, seed: int = 0, **options: Any
+    ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.stack = generators([seed], latent_dim=latent_dim, hidden=hidden, layers=layers, **how)
+        self.stack = generators([seed], latent_dim=latent_dim, hidden=hidden, layers=layers, **options)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.stack(z.unsqueeze(0)).squeeze(0)
@@ -391,9 +347,9 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """One discriminator: x (B, 2) -> logits (B, 1); D(x) is `torch.sigmoid` of them, which the losses do not need."""
 
-    def __init__(self, hidden: int = 64, layers: int = 2, *, seed: int = 0, **how: Any) -> None:
+    def __init__(self, hidden: int = 64, layers: int = 2, *, seed: int = 0, **options: Any) -> None:
         super().__init__()
-        self.stack = discriminators([seed], hidden=hidden, layers=layers, **how)
+        self.stack = discriminators([seed], hidden=hidden, layers=layers, **options)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.stack(x.unsqueeze(0)).squeeze(0)

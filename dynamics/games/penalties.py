@@ -6,7 +6,7 @@ Each has a weight w, of every member its own, and acts in one of these places:
 - on both players' losses: `consensus`;
 - on the points that D judges: `instance_noise`, where w is a standard deviation in data units;
 - on D's weights, wherever it is looked at, from before its first step: `clip`, to [−w, w] after each move, and
-  `spectral`, in every use, to the norm w (see GAN.py).
+  `spectral`, in every use, to the norm w (see networks.py).
 
 A term is a function of a judge, points (M, B, n) -> logits (M, B), and of where it is looked at; it returns (M,), and
 is differentiable in D's parameters and in the points. n is 2, or 2m where D judges m points together. Slopes |∇D| are

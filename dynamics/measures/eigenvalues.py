@@ -59,7 +59,8 @@ from dynamics.games.game import Batch, Game
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.penalties import consensus
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import draw_real, target_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.sampling import draw_real
 
 SCORES = ("spectrum_rotation", "spectrum_contraction", "spectrum_period", "spectrum_expansion")
 PROBE = 512
@@ -70,12 +71,19 @@ _TURNS = 1e-6  # radians a round: less is rounding
 _TOLERANCE = 1e-4
 _BASIS, _RESTARTS = 40, 6  # vectors that ARPACK works with, and how often it begins again
 
-Pair = tuple[Tensor, Tensor]  # of G's numbers and of D's
+PerPlayer = tuple[Tensor, Tensor]  # of G's numbers and of D's
+LINEARISED = (
+    "alternating",
+    "simultaneous",
+    "optimistic",
+    "extragradient",
+    "lookahead",
+)  # update rules that `Round` has
 State = dict[str, Tensor]
 
 
 def spectrum_scores(
-    players: tuple[MLP, MLP], rates: Pair, settings: Sequence[Setting], seeds: Sequence[int], step: int
+    players: tuple[MLP, MLP], rates: PerPlayer, settings: Sequence[Setting], seeds: Sequence[int], step: int
 ) -> dict[str, np.ndarray]:
     """The `SCORES` of the M pairs of two stacks, each (M,).
 
@@ -83,16 +91,16 @@ def spectrum_scores(
     `train.Snapshot` has them; `seeds` give the batches, `step`, generator steps made, the size of instance noise.
     Members are looked at one by one: none depends on the others, and one whose numbers are not finite has NaN.
     """
-    found = np.full((len(SCORES), len(settings)), np.nan)
+    scores = np.full((len(SCORES), len(settings)), np.nan)
     for m, (setting, seed) in enumerate(zip(settings, seeds, strict=True)):
         if setting.rule != "unrolled":
             game = member_game(players, m, setting, seed, step)
-            own = (_row(rates[0], m), _row(rates[1], m))
-            found[:, m] = told(*multipliers(game, own))
-    return dict(zip(SCORES, found, strict=True))
+            member_rates = (_row(rates[0], m), _row(rates[1], m))
+            scores[:, m] = scores_of(*multipliers(game, member_rates))
+    return dict(zip(SCORES, scores, strict=True))
 
 
-def told(turning: np.ndarray, largest: np.ndarray) -> tuple[float, float, float, float]:
+def scores_of(turning: np.ndarray, largest: np.ndarray) -> tuple[float, float, float, float]:
     """The `SCORES`, from `multipliers`."""
     sizes = np.abs(np.concatenate([turning, largest]))
     expansion = float(sizes.max() - 1) if len(sizes) else np.nan
@@ -103,15 +111,15 @@ def told(turning: np.ndarray, largest: np.ndarray) -> tuple[float, float, float,
     return float(np.angle(pair)), float(np.abs(pair)), float(2 * np.pi / np.angle(pair)), expansion
 
 
-def multipliers(game: Game, rates: Pair) -> tuple[np.ndarray, np.ndarray]:
+def multipliers(game: Game, rates: PerPlayer) -> tuple[np.ndarray, np.ndarray]:
     """Complex multipliers a round of a game of one pair, float64 throughout, about its present parameters.
 
     First those of the five pairs of largest imaginary part, one of each, at most 5; then the largest, at most 2.
     Fewer where there are not as many, or not found; none where a number is not finite. `rates` (1, P) or (1, 1) are
-    what G's and D's gradients are multiplied by in a step. Raises ``ValueError`` for the unrolled rule.
+    what G's and D's gradients are multiplied by in a step. Raises ``ValueError`` for a rule that is not `LINEARISED`.
     """
-    if game.setting.rule == "unrolled":
-        raise ValueError("unrolled play is not linearised")
+    if game.setting.rule not in LINEARISED:
+        raise ValueError(f"{game.setting.rule} play is not linearised")
     if not all(bool(torch.isfinite(x).all()) for x in (game.g, game.d, *rates)):
         return np.empty(0, complex), np.empty(0, complex)
     linear = Round(game, rates)
@@ -144,7 +152,7 @@ def _eigenvalues(linear: Round) -> tuple[np.ndarray, np.ndarray]:
 def _arpack(operator: LinearOperator, start: np.ndarray, which: str, k: int) -> np.ndarray:
     """Up to k eigenvalues, those that converged."""
     try:
-        found = eigs(
+        values = eigs(
             operator,
             k,
             which=which,
@@ -155,10 +163,10 @@ def _arpack(operator: LinearOperator, start: np.ndarray, which: str, k: int) -> 
             return_eigenvectors=False,
         )
     except ArpackNoConvergence as error:
-        found = error.eigenvalues
+        values = error.eigenvalues
     except ArpackError:
-        found = np.empty(0)
-    return np.asarray(found, complex)
+        values = np.empty(0)
+    return np.asarray(values, complex)
 
 
 class Round:
@@ -169,7 +177,7 @@ class Round:
     ``FloatingPointError``.
     """
 
-    def __init__(self, game: Game, rates: Pair) -> None:
+    def __init__(self, game: Game, rates: PerPlayer) -> None:
         self.game, self.rule, self.learners = game, game.setting.rule, [p for p in "gd" if game.plays(p)]
         self.rates = dict(zip("gd", rates, strict=True))
         g, d = (flat.detach().clone().requires_grad_() for flat in (game.g, game.d))
@@ -180,8 +188,8 @@ class Round:
             batch = game.d_batch() if player == "d" else game.g_batch()
             gradient = _gradient(game, player, g, d, batch)
             if player == "d":
-                there = d.detach() - self.rates["d"] * gradient.detach()
-                self.free = (game.project(there) == there).to(d)
+                moved = d.detach() - self.rates["d"] * gradient.detach()
+                self.free = (game.project(moved) == moved).to(d)
             weight = torch.zeros_like(gradient).requires_grad_()
             # linear in `weight`, by which it is differentiated once more for a product; it may not depend on it at all
             back = torch.autograd.grad(gradient, (g, d), weight, create_graph=True, materialize_grads=True)
@@ -225,12 +233,12 @@ class Round:
     def _round(self, state: State) -> State:
         """One round; changes the given state."""
         if self.rule == "extragradient":
-            there = dict(state)
+            ahead = dict(state)
             for player in self.learners:
-                self._step(player, there, state)
-            after = {**there, **{player: state[player] for player in self.learners}}
+                self._step(player, ahead, state)
+            after = {**ahead, **{player: state[player] for player in self.learners}}
             for player in self.learners:
-                self._step(player, after, there)
+                self._step(player, after, ahead)
             return after
         before = dict(state)
         for player, steps in (("d", self.game.d_steps), ("g", self.game.g_steps)):
@@ -262,8 +270,8 @@ def _gradient(game: Game, player: str, g: Tensor, d: Tensor, batch: Batch) -> Te
     if "consensus" in game.penalties:
         of_d, of_g = game.field(g, d, batch)
         together = (game.penalties["consensus"] * consensus(of_g, of_d)).sum()
-        own, flat = (of_d, d) if player == "d" else (of_g, g)
-        return own + torch.autograd.grad(together, flat, create_graph=True)[0]
+        descended, flat = (of_d, d) if player == "d" else (of_g, g)
+        return descended + torch.autograd.grad(together, flat, create_graph=True)[0]
     loss, flat = (game.d_loss, d) if player == "d" else (game.g_loss, g)
     return torch.autograd.grad(loss(g, d, batch).sum(), flat, create_graph=True)[0]
 
@@ -315,9 +323,9 @@ class Probe:
 def member_game(players: tuple[MLP, MLP], m: int, setting: Setting, seed: int, step: int) -> Game:
     """Member m of two stacks as a game of one, in float64, after `step` generator steps, on the points of `Probe`."""
     G, D = make_pair([setting], [seed], dtype=torch.float64)
-    for own, network in zip((G, D), players, strict=True):
-        own.flat.copy_(_row(network.flat, m))
-        for mine, theirs in zip(own.directions, network.directions, strict=True):
+    for member, network in zip((G, D), players, strict=True):
+        member.flat.copy_(_row(network.flat, m))
+        for mine, theirs in zip(member.directions, network.directions, strict=True):
             for vector, of_stack in zip(mine, theirs, strict=True):
                 vector.copy_(_row(of_stack, m))
     game = Game(G, D, [setting], Probe(setting, seed))

@@ -44,7 +44,7 @@ from torch.func import functional_call
 from dynamics.games.networks import MLP
 from dynamics.measures.transport import w1_between
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import target_for
+from dynamics.targets.registry import target_for
 
 # Largest |slope| of each activation. Maxout's is the largest of each unit's pieces, which changes no more than they do.
 # The slope of silu, x σ(x), is largest where x tanh(x / 2) = 2, x = 2y with y the root of y tanh y = 1: (1 + y) / 2
@@ -55,31 +55,8 @@ _LINES = 64  # of the grid; an even number, so that networks without biases do n
 _NEAR = 1e-6  # of the window: nearer points have no secant, as what D's values differ by is then rounding
 
 
-def lipschitz_bounds(D: MLP, points: Tensor, half_widths: Sequence[float] | np.ndarray) -> dict[str, np.ndarray]:
-    """`lipschitz_grid`, `lipschitz_secant`, `lipschitz_upper` of M critics, each (M,) float64, D's unit per data unit.
-
-    points (M, B, 2) are those looked at beside the grid, which covers [−half_width, half_width]² of each member. Pairs
-    of points within 1e-6 of the window have no secant; without any pair it is 0. A member whose weights or points are
-    not finite has NaN; no member's bounds depend on the others. KeyError for an activation that is not in `STEEPEST`.
-    """
-    return _looked_at(D, points, half_widths)[0]
-
-
-def critic_distance(
-    D: MLP, real: Tensor, fake: Tensor, half_widths: Sequence[float] | np.ndarray
-) -> dict[str, np.ndarray]:
-    """`w1`, `w1_critic` and `w1_lower` of M critics between real and fake (M, B, 2) both, each (M,), data units.
-
-    Positive where D is higher at real points. A D of equal means has 0 for the last two; one whose means differ though
-    it is flat wherever looked at (a step between) has no `w1_critic`, NaN. `w1` needs no D, and is there whenever the
-    points are finite. ValueError for batches of two sizes.
-    """
-    scores = _scores(D, real, fake, half_widths)
-    return {name: scores[name] for name in ("w1", "w1_critic", "w1_lower")}
-
-
 def lipschitz_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, real: Tensor) -> dict[str, np.ndarray]:
-    """All scores of both functions above of the M pairs of two stacks, each (M,).
+    """All scores of the table above of the M pairs of two stacks, each (M,).
 
     z (M, B, latent_dim) and real (M, B, 2) are the batches; generated points are G(z), `settings[m]` names member m's
     target. A member's scores do not depend on the others; if its points are not finite all are NaN, if D's weights are
@@ -87,12 +64,21 @@ def lipschitz_scores(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor, rea
     """
     with torch.no_grad():
         fake = torch.cat([functional_call(G, _member(G, m), (z[m : m + 1].clone(),)) for m in range(len(z))])
-    return _scores(D, real, fake, [target_for(s).half_width for s in settings])
+    return distance_scores(D, real, fake, [target_for(s).half_width for s in settings])
 
 
-def _scores(D: MLP, real: Tensor, fake: Tensor, half_widths: Sequence[float] | np.ndarray) -> dict[str, np.ndarray]:
+def distance_scores(
+    D: MLP, real: Tensor, fake: Tensor, half_widths: Sequence[float] | np.ndarray
+) -> dict[str, np.ndarray]:
+    """All scores of M critics between real and fake (M, B, 2) both, each (M,); the grid covers [−half_width,
+    half_width]² of each member.
+
+    Distances are positive where D is higher at real points. A D of equal means has 0 for `w1_critic` and `w1_lower`;
+    one whose means differ though it is flat wherever looked at (a step between) has no `w1_critic`, NaN. `w1` needs no
+    D, and is there whenever the points are finite. ValueError for batches of two sizes.
+    """
     real, fake = _double(real), _double(fake)
-    bounds, values = _looked_at(D, torch.cat([real, fake], 1), half_widths)
+    bounds, values = bounds_and_values(D, torch.cat([real, fake], 1), half_widths)
     difference = values[:, : real.shape[1]].mean(1) - values[:, real.shape[1] :].mean(1)
 
     def over(slope: np.ndarray) -> np.ndarray:
@@ -106,10 +92,16 @@ def _scores(D: MLP, real: Tensor, fake: Tensor, half_widths: Sequence[float] | n
     }
 
 
-def _looked_at(
+def bounds_and_values(
     D: MLP, points: Tensor, half_widths: Sequence[float] | np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The three bounds by name, (M,) each, and D's values at points (M, B); a member that is not finite has NaN."""
+    """`lipschitz_grid`, `lipschitz_secant`, `lipschitz_upper` of M critics, each (M,) float64, D's unit per data unit;
+    and D's values at points, (M, B).
+
+    points (M, B, 2) are those looked at beside the grid, which covers [−half_width, half_width]² of each member. Pairs
+    of points within 1e-6 of the window have no secant; without any pair it is 0. A member whose weights or points are
+    not finite has NaN; no member's bounds depend on the others. KeyError for an activation that is not in `STEEPEST`.
+    """
     points = _double(points)
     names = ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper")
     bounds, values = np.full((3, len(points)), np.nan), np.full(points.shape[:2], np.nan)
@@ -118,28 +110,28 @@ def _looked_at(
     line = torch.linspace(-1, 1, _LINES, dtype=torch.float64)
     window = torch.cartesian_prod(line, line)
     for m, half_width in enumerate(map(float, half_widths)):
-        own = {name: _double(p) for name, p in _member(D, m).items()}
+        parameters = {name: _double(p) for name, p in _member(D, m).items()}
         x = points[m]
-        if not all(bool(v.isfinite().all()) for v in (x, *own.values())):
+        if not all(bool(v.isfinite().all()) for v in (x, *parameters.values())):
             continue
-        output, slope = _evaluated(D, own, torch.cat([x, half_width * window]))
-        matrices = [own[f"matrices.{k}"][0, :-1].numpy() for k in range(len(D.sizes) - 1)]
-        found = (
+        output, slope = _evaluated(D, parameters, torch.cat([x, half_width * window]))
+        matrices = [parameters[f"matrices.{k}"][0, :-1].numpy() for k in range(len(D.sizes) - 1)]
+        measured = (
             slope.max(),
             _largest_secant(x.numpy(), output[: len(x)], half_width),
             math.prod(float(np.linalg.norm(matrix, 2)) for matrix in matrices)
             * STEEPEST[D.activation] ** (len(matrices) - 1),
         )
-        if np.isfinite(found).all():
-            bounds[:, m], values[m] = found, output[: len(x)]
+        if np.isfinite(measured).all():
+            bounds[:, m], values[m] = measured, output[: len(x)]
     return dict(zip(names, bounds, strict=True)), values
 
 
-def _evaluated(D: MLP, own: dict[str, Tensor], x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _evaluated(D: MLP, parameters: dict[str, Tensor], x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """D (B,) and |∇ₓ D| (B,) at points x (B, 2), D having the given parameters of one member."""
     with torch.enable_grad():
         x = x.unsqueeze(0).requires_grad_()
-        output = functional_call(D, own, (x,))
+        output = functional_call(D, parameters, (x,))
         gradient = torch.autograd.grad(output.sum(), x)[0]
     return output.detach().flatten().numpy(), np.hypot(*gradient[0].numpy().T)
 

@@ -40,7 +40,7 @@ from scipy import special
 
 from dynamics.base.streams import Streams
 from dynamics.settings.catalogue.scores import GROUPS
-from dynamics.targets.sampling import Target
+from dynamics.targets.densities import Target
 
 SCORES = tuple(GROUPS[""].scores)
 
@@ -139,8 +139,8 @@ def _modes(samples: np.ndarray, target: Target) -> tuple[np.ndarray, np.ndarray]
         x1 = (samples[..., 1] - centre[1] - root[1, 0] * x0) / root[1, 1]
         squared = x0**2 + x1**2  # distance in the mode's own standard deviations
         density = log_heights[k] - squared / 2
-        own = (squared <= _REACH**2) & (density > likeliest)
-        likeliest[own], distance[own], mode[own] = density[own], squared[own], k
+        nearer = (squared <= _REACH**2) & (density > likeliest)
+        likeliest[nearer], distance[nearer], mode[nearer] = density[nearer], squared[nearer], k
     good = likeliest > -np.inf
     count = len(samples) * len(centres)
     held_by = mode[good]

@@ -1,9 +1,9 @@
 """A stack looked at: every score that is asked for, of all its members at one snapshot.
 
 metrics.py scores samples by the modes and density that they should have, transport.py by how far they would have to be
-moved, critic.py the discriminator by the best one, lipschitz.py how steep it is, spectrum.py how the game turns. They
-come together here, by the groups of `settings.SCORE_GROUPS`, and "ema": the samples' scores of the average of G's
-weights, where a setting keeps one.
+moved, critic_gap.py and critic_slopes.py the discriminator by the best one, lipschitz.py how steep it is,
+eigenvalues.py how the game turns. They come together here, by the groups of `settings.SCORE_GROUPS`, and "ema": the
+samples' scores of the average of G's weights, where a setting keeps one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import torch
 from dynamics.base.streams import Streams
 from dynamics.engine.training import Snapshot
 from dynamics.measures import eigenvalues, metrics
-from dynamics.measures.critic import critic_scores, slope_scores
+from dynamics.measures.critic_gap import critic_scores
+from dynamics.measures.critic_slopes import slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import Target, draw_real, target_for
+from dynamics.targets.densities import Target
+from dynamics.targets.registry import target_for
+from dynamics.targets.sampling import draw_real
 
 SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores; "" is always measured
     "": tuple(metrics.SCORES),
@@ -71,36 +74,40 @@ class Scorer:
     def __call__(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         members = len(self.settings)
         shapes = measured_shapes(self.groups, self.modes)
-        found = {name: np.full((members, *shape), np.nan) for name, shape in shapes.items()}
+        every_score = {name: np.full((members, *shape), np.nan) for name, shape in shapes.items()}
         for target in dict.fromkeys(self.targets):
             rows = [m for m, t in enumerate(self.targets) if t is target]
             samples = snapshot.samples[rows]
             measured = metrics.measure(samples, target)
-            found["sample_mean"][rows] = target.placing.own(measured.mean)
-            found["on_data"][rows], found["far_off"][rows] = measured.on_data, measured.far_off
+            every_score["sample_mean"][rows] = target.placing.to_user(measured.mean)
+            every_score["on_data"][rows], every_score["far_off"][rows] = measured.on_data, measured.far_off
             if measured.mass is not None and measured.shape is not None:
                 count = measured.mass.shape[1]
-                found["mode_mass"][rows, :count], found["mode_shape"][rows, :count] = measured.mass, measured.shape
+                every_score["mode_mass"][rows, :count], every_score["mode_shape"][rows, :count] = (
+                    measured.mass,
+                    measured.shape,
+                )
             scores = measured.scores | self._transport(samples, target)
             if "ema" in self.groups and snapshot.averaged is not None:
                 averaged = metrics.measure(snapshot.averaged[rows], target)
                 scores |= {f"ema_{name}": values for name, values in averaged.scores.items()}
             for name, values in scores.items():
-                found[name][rows] = values
+                every_score[name][rows] = values
         if {"critic", "slopes", "lipschitz"} & set(self.groups):
             G, D = snapshot.G.on_cpu(), snapshot.D.on_cpu()
             if "critic" in self.groups:
-                found |= critic_scores(G, D, self.settings, snapshot.step)
+                every_score |= critic_scores(G, D, self.settings, snapshot.step)
             if "slopes" in self.groups:
-                found |= slope_scores(G, D, self.settings, *self._probe, snapshot.step, self._probe_noise)
+                every_score |= slope_scores(G, D, self.settings, *self._probe, snapshot.step, self._probe_noise)
             if "lipschitz" in self.groups:
-                found |= lipschitz_scores(G, D, self.settings, *self._probe)
+                every_score |= lipschitz_scores(G, D, self.settings, *self._probe)
         if "spectrum" in self.groups:
-            how = (self.settings, self.seeds, snapshot.step)
-            found |= eigenvalues.spectrum_scores(snapshot.players, snapshot.rates(), *how)
+            every_score |= eigenvalues.spectrum_scores(
+                snapshot.players, snapshot.rates(), self.settings, self.seeds, snapshot.step
+            )
         scale = np.array([target.placing.scale for target in self.targets])
-        found |= {name: found[name] / scale for name in DISTANCES if name in found}
-        return found | {name: found[name] * scale for name in SLOPES if name in found}
+        every_score |= {name: every_score[name] / scale for name in DISTANCES if name in every_score}
+        return every_score | {name: every_score[name] * scale for name in SLOPES if name in every_score}
 
     @functools.cached_property
     def _probe(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,10 +133,10 @@ class Scorer:
 @functools.lru_cache(maxsize=64)
 def null_scores(target: Target, groups: tuple[str, ...]) -> Mapping[str, tuple[float, float]]:
     """Mean and standard deviation of each score of perfect generators; NaN for scores of the discriminator."""
-    own = dict(metrics.null_scores(target))
-    nulls = dict.fromkeys(score_names(groups), (np.nan, np.nan)) | own
+    scores = dict(metrics.null_scores(target))
+    nulls = dict.fromkeys(score_names(groups), (np.nan, np.nan)) | scores
     if "ema" in groups:
-        nulls |= {f"ema_{name}": pair for name, pair in own.items()}
+        nulls |= {f"ema_{name}": pair for name, pair in scores.items()}
     if "transport" in groups:
         samples = metrics.null_samples(target)
         for name, distance in (("w2", w2), ("sliced_w2", sliced_w2)):

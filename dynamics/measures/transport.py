@@ -32,12 +32,12 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from dynamics.targets.sampling import Target
+from dynamics.targets.densities import Target
 
 EXACT = 256  # samples of a member that w2 assigns: its time grows almost as their cube
 # A prime: with 32 the rule would see a ring of 8 modes from 4 different sides only, and be 1 % off; with 31, 0.1 %
 DIRECTIONS = 31
-_FINE = 2**16  # points that the target's quantiles are taken from
+FINE = 2**16  # points that the target's quantiles are taken from
 _FAR = 1e100  # squares of larger numbers overflow
 _SHARP, _ROUNDS = 300, 40  # the width of y in units of the entropy's distance; iterations: more of either gain no time
 
@@ -190,12 +190,12 @@ def _quantiles(target: Target, n: int) -> tuple[np.ndarray, float]:
     squared distance to the part's mean plus the variance inside. The second is returned as its mean over all parts and
     directions.
     """
-    q = np.sort(_fan() @ _points(target, _FINE).T, -1)
-    # ∫ of the quantile function, a step function of _FINE steps, from 0 to i/n: whole steps and a rest
-    whole, rest = np.divmod(_FINE * np.arange(n + 1), n)
+    q = np.sort(_fan() @ _points(target, FINE).T, -1)
+    # ∫ of the quantile function, a step function of FINE steps, from 0 to i/n: whole steps and a rest
+    whole, rest = np.divmod(FINE * np.arange(n + 1), n)
     sums = np.pad(np.cumsum(q, -1), ((0, 0), (1, 0)))
     steps = np.pad(q, ((0, 0), (0, 1)))
-    means = np.diff(sums[:, whole] + steps[:, whole] * (rest / n)) * (n / _FINE)
+    means = np.diff(sums[:, whole] + steps[:, whole] * (rest / n)) * (n / FINE)
     centre = q.mean(-1, keepdims=True)
     within = np.square(q - centre).mean() - np.square(means - centre).mean()
     return means, max(float(within), 0.0)

@@ -31,7 +31,7 @@ import numpy as np
 
 from dynamics.measures.metrics import EVALUATION, target_mean, total_variance
 from dynamics.settings.catalogue.verdicts import VERDICTS
-from dynamics.targets.sampling import Target
+from dynamics.targets.densities import Target
 
 FAR = 100.0  # widths of the target: samples so wide or so far away have run off
 TRACE = 0.01  # of the samples on the data, or at a mode: with less, and
@@ -161,9 +161,9 @@ def _diverged(course: Course, target: Target) -> Verdict | None:
     size = np.fmax(away, wide)
     if size[-1] > FAR:
         step = _since(course.steps, ~(size <= FAR))
-        how = "wide" if wide[-1] >= away[-1] else "far away"
+        extent = "wide" if wide[-1] >= away[-1] else "far away"
         return Verdict(
-            "diverged", f"samples {size[-1]:.2g} times as {how} as the target, from step {step} on", step=step
+            "diverged", f"samples {size[-1]:.2g} times as {extent} as the target, from step {step} on", step=step
         )
     return None
 
@@ -189,8 +189,8 @@ def _lost(course: Course, target: Target) -> Verdict | None:
     away = np.square(course.mean[-1] - target_mean(target)).sum() + course.spread[-1] * total_variance(target)
     step, share = _since(course.steps, lost), 100 * course.on_data[-1]
     few = f"{share:.1g} % of samples" if share else "no sample"
-    far = f"they lie {np.sqrt(away) / _scale(target):.3g} target stds away"
-    return Verdict("lost", f"{few} on the data, {far}, from step {step} on", step=step)
+    distance = f"they lie {np.sqrt(away) / _scale(target):.3g} target stds away"
+    return Verdict("lost", f"{few} on the data, {distance}, from step {step} on", step=step)
 
 
 # --- oscillating ------------------------------------------------------------------------------------------------------
@@ -218,8 +218,8 @@ def _oscillation(course: Course, target: Target) -> tuple[float, float] | None:
         noise = np.sqrt(mean * (1 - mean) / course.samples)  # of a share of so many independent samples
         limits = np.maximum(SWING * np.maximum(mean, target.modes.weights), NOISE * noise)
         signals = signals - mean
-    found = [(s, limit) for x, limit in zip(signals.T, limits, strict=True) if (s := _swings(x, steps, limit))]
-    return max(found, key=lambda f: f[0][0] / f[1])[0] if found else None
+    swinging = [(s, limit) for x, limit in zip(signals.T, limits, strict=True) if (s := _swings(x, steps, limit))]
+    return max(swinging, key=lambda f: f[0][0] / f[1])[0] if swinging else None
 
 
 def _swings(x: np.ndarray, steps: np.ndarray, limit: float) -> tuple[float, float] | None:

@@ -28,7 +28,7 @@ from matplotlib.path import Path as Outline
 
 from dynamics.pictures.colours import COLUMNS, FAINT, INK, REAL, heat_colours
 from dynamics.pictures.figures import STYLE, Array, axes_at, limits, new_figure, words_at
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.targets.user_units import PLANE, Placing
 
 Cell = tuple[int, int]  # (row, column) of a comparison
 

@@ -193,8 +193,8 @@ def _shown(results: Results, index: int, look: Look) -> int:
 
 def _of_setting(results: Results, index: int, look: Look) -> list[Picture]:
     """The pictures in a setting's own folder."""
+    from dynamics.games.best_answer import equilibrium
     from dynamics.games.losses import LOSSES
-    from dynamics.games.played import equilibrium
 
     setting, members = results.study.settings[index], results.of_setting(index)
     label, shown = " · ".join(results.labels[index]), _shown(results, index, look)

@@ -19,7 +19,7 @@ from dynamics.base.streams import Streams
 from dynamics.settings.catalogue.verdicts import FAILED
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting
-from dynamics.targets.userdata import placing_for
+from dynamics.targets.user_files import placing_for
 
 if TYPE_CHECKING:
     from dynamics.pictures.animation.panels import Scene
@@ -190,7 +190,7 @@ def _strip(results: Results, member: int) -> list[Strip]:
 
 
 def target_of(setting: Setting) -> Any:
-    from dynamics.targets.sampling import target_for
+    from dynamics.targets.registry import target_for
 
     try:
         return target_for(setting)

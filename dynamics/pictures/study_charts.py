@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from dynamics.pictures.colours import COLUMNS, FAINT, GENERATED, INK, REAL, SAMPLE, D, G, diverging_colours
 from dynamics.pictures.figures import STYLE, Array, axes_at, new_figure, words_at
 from dynamics.pictures.plates import contour_lines, draw_contours, grid_points, set_ticks
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.targets.user_units import PLANE, Placing
 
 COLOURS = {"D": D, "G": G, "generated": GENERATED, "real": REAL}  # by meaning; a number is a place in COLUMNS
 DASHES: Any = ("solid", (0, (4, 1.5)), (0, (1, 1.2)))

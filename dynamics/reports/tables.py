@@ -12,7 +12,7 @@ from dynamics.base.intervals import Estimate
 from dynamics.runner.results import Results
 from dynamics.settings.budget import samples_seen, updates
 from dynamics.settings.catalogue.scores import COLUMNS, MODES, SCORES
-from dynamics.targets.userdata import notes_of
+from dynamics.targets.user_files import notes_of
 
 NONE = "–"  # in place of a number that does not exist
 SPENT = {  # budget -> what it counts, and how

@@ -14,7 +14,7 @@ from dynamics.runner.results import Member, Results, same_targets, setting_names
 from dynamics.settings.budget import BUDGETS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.store.folder import cell
+from dynamics.store.table_cells import cell
 
 Source = tuple[Results, int]  # a run's results, and a member's place in them
 _ROUNDING = 1e-6  # by which two processors may differ in a perfect generator's scores

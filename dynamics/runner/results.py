@@ -33,9 +33,12 @@ from dynamics.settings.modes import is_file, is_mixture
 from dynamics.settings.option_fields import FIELDS, default
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.store.folder import MANIFEST, RunFolder, is_inside, printable, reason
-from dynamics.targets.placing import Placing
-from dynamics.targets.userdata import KEPT, called, equal, keep, kept, notes_of, placing_for, safe_name, told
+from dynamics.store.folder import MANIFEST, RunFolder
+from dynamics.store.foreign_text import is_inside, printable, reason
+from dynamics.targets.file_copies import copy_into_run, same_contents
+from dynamics.targets.file_names import KEPT, copy_path, mode_in_run, safe_name
+from dynamics.targets.user_files import notes_of, placing_for, target_title
+from dynamics.targets.user_units import Placing
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
 MEASURES = ("sample_mean", "on_data", "far_off", "mode_mass", "mode_shape")
@@ -246,7 +249,7 @@ def thinned(results: Results, frames: int) -> Results:
 def setting_names(settings: Sequence[Setting]) -> list[str]:
     """A folder name for each setting: mode, std and D steps, then whatever else tells it from the others.
 
-    Every system takes it for one: no part of it is a user's words but a file's name, as `userdata.safe_name` has it.
+    Every system takes it for one: no part of it is a user's words but a file's name, as `file_names.safe_name` has it.
     """
     varied, stds = _varied(settings), [s.std for s in settings]
     return [
@@ -266,7 +269,7 @@ def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
         words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
         words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, varied)]
         width = [] if _wide_itself(s) else [f"std {_std(s.std, stds)}"]
-        labels.append((" · ".join([called(s), *width]), " · ".join(words)))
+        labels.append((" · ".join([target_title(s), *width]), " · ".join(words)))
     return labels
 
 
@@ -283,7 +286,7 @@ def _others(setting: Setting, varied: Sequence[str]) -> Sequence[str]:
 
 def target_name(setting: Setting, stds: Sequence[float | None] = ()) -> str:
     """A file's name for a setting's target; `stds` are those of all settings, which it is told from."""
-    name = re.sub(r"[^\w.-]", "_", called(setting))
+    name = re.sub(r"[^\w.-]", "_", target_title(setting))
     return name if _wide_itself(setting) else f"{name}-std{_std(setting.std, stds)}"
 
 
@@ -339,7 +342,7 @@ def clash(settings: Sequence[Setting]) -> str | None:
 
 def options_told(setting: Setting) -> dict[str, Any]:
     """Every option of a setting as tables have it: a run's own copy of a user's file by its place in the run folder."""
-    return {**dataclasses.asdict(setting), "mode": told(setting.mode)}
+    return {**dataclasses.asdict(setting), "mode": mode_in_run(setting.mode)}
 
 
 # --- users' files ----------------------------------------------------------------------------------------------------
@@ -364,7 +367,7 @@ def keep_targets(study: Study, folder: RunFolder) -> Study:
     copies = {mode: mode for mode in (s.mode for s in study.settings)}
     for mode in filter(is_file, copies):
         folder.inside(f"{KEPT}/{safe_name(mode)}")
-        copies[mode] = keep(mode, str(folder.path))
+        copies[mode] = copy_into_run(mode, str(folder.path))
     return _with_modes(study, copies)
 
 
@@ -377,7 +380,7 @@ def same_targets(runs: Sequence[Results]) -> list[Results]:
     copies: dict[str, str] = {}
     for mode in dict.fromkeys(s.mode for run in runs for s in run.study.settings):
         copies[mode] = first.setdefault(mode_name(mode), mode) if is_file(mode) else mode
-        if copies[mode] != mode and not equal(mode, copies[mode]):
+        if copies[mode] != mode and not same_contents(mode, copies[mode]):
             name = printable(mode_name(mode))
             raise NotARun(f"{_home(mode)}: its target {name} is another than that of {_home(copies[mode])}")
     moved = {mode for mode, copy in copies.items() if copy != mode}
@@ -477,7 +480,7 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
 def _targets(study: Study) -> dict[str, dict[str, Any]]:
     """Of every user's file: what has become of it, and how it lies in the plane, (own − middle) · scale."""
     notes = notes_of(study.settings)
-    placings = {called(s): placing_for(s) for s in study.settings}
+    placings = {target_title(s): placing_for(s) for s in study.settings}
     return {name: {"note": note, **placings[name]._asdict()} for name, note in notes.items()}
 
 
@@ -515,14 +518,14 @@ def _own_samples(results: Results) -> np.ndarray:
         return results.samples
     samples = results.samples.astype(np.float64)
     for m, placing in placings.items():
-        samples[:, m] = placing.own(samples[:, m])
+        samples[:, m] = placing.to_user(samples[:, m])
     return samples
 
 
 def _plane_samples(samples: np.ndarray, placings: Mapping[int, Placing]) -> np.ndarray:
     """`_own_samples` undone."""
     for m, placing in placings.items():
-        samples[:, m] = placing.inside(samples[:, m])
+        samples[:, m] = placing.to_plane(samples[:, m])
     with np.errstate(over="ignore"):
         return samples.astype(np.float16)
 
@@ -570,7 +573,7 @@ def _kept(folder: RunFolder, mode: Any) -> Any:
         )
     if not folder.inside(copy).is_file():
         raise NotARun(f"{folder.path}: the run has no {copy}, which it was trained on")
-    return kept(mode, str(folder.path))
+    return copy_path(mode, str(folder.path))
 
 
 @contextlib.contextmanager

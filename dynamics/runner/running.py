@@ -30,11 +30,11 @@ from dynamics.settings.modes import is_file
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.store.checkpoints import DONE, Place, newest
+from dynamics.store.checkpoints import DONE, CheckpointPlace, newest
 from dynamics.store.folder import RunFolder
-from dynamics.targets.placing import four_digits
-from dynamics.targets.sampling import target_for
-from dynamics.targets.userdata import placing_for
+from dynamics.targets.registry import target_for
+from dynamics.targets.user_files import placing_for
+from dynamics.targets.user_units import four_digits
 
 STACK = 8  # members a task on the general path of a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
@@ -60,7 +60,7 @@ def resolve(study: Study) -> Study:
 
 def _std(setting: Setting) -> float | None:
     """A setting's std, own units; what a user's file makes of it has four digits. None where a mixture has its own."""
-    own = target_for(setting).own_std
+    own = target_for(setting).user_std
     if setting.std is not None or own is None or not is_file(setting.mode):
         return own if setting.std is None else setting.std
     try:
@@ -245,7 +245,7 @@ def run_study(
         if keep is None:
             missing.append(stack)
             continue
-        place = Place(keep, index, study.checkpoint, about(stack))
+        place = CheckpointPlace(keep, index, study.checkpoint, about(stack))
         start, arrays = newest(place, functools.partial(check_checkpoint, stack), tell)
         if start == place.path(DONE):
             enter(stack, arrays)
@@ -326,7 +326,7 @@ def _course(results: Results, m: int) -> Course:
     return Course(
         steps=results.snapshot_steps[index],
         **{name: results.scores[name][m] for name in ("jsd", "spread", "modes_covered", "high_quality")},
-        mean=placing_for(results.study.settings[index]).inside(results.measures["sample_mean"][m]),
+        mean=placing_for(results.study.settings[index]).to_plane(results.measures["sample_mean"][m]),
         on_data=results.measures["on_data"][m],
         far_off=results.measures["far_off"][m],
         mass=results.measures["mode_mass"][m, :, :modes] if modes else None,

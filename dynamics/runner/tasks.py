@@ -26,7 +26,7 @@ from dynamics.settings.modes import is_file
 from dynamics.settings.setting import Setting
 from dynamics.settings.version import VERSION
 from dynamics.store import checkpoints
-from dynamics.store.checkpoints import DONE, Place, Saver
+from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver
 
 FORMAT = 2  # of checkpoints, and of what a stack computes, bit for bit
 
@@ -48,7 +48,7 @@ class Stack:
     weights: tuple[bool, ...]  # of each member, whether its weights at the frames are wanted
     # G's and D's parameters (members, P) to begin with
     start: tuple[np.ndarray | None, np.ndarray | None]
-    place: Place | None = None  # of its checkpoints
+    place: CheckpointPlace | None = None  # of its checkpoints
 
 
 def circumstances(device: str) -> dict[str, Any]:

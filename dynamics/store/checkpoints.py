@@ -2,8 +2,8 @@
 
 A checkpoint is arrays by name in a `.npz` that anything reads, stored as they are, closed by the SHA-256 of all that
 comes before it: one flipped bit, and it is refused. Nothing in it can be executed, and nothing is allocated on the word
-of the file alone (`store.read_arrays`). Beside the arrays it says what it is of. The last two of a task are kept; when
-the task ends, what it came to takes their place.
+of the file alone (`safe_arrays.read_arrays`). Beside the arrays it says what it is of. The last two of a task are kept;
+when the task ends, what it came to takes their place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from dynamics.base.files import NotARun, atomic
-from dynamics.store.folder import read_arrays
+from dynamics.store.safe_arrays import read_arrays
 
 FOLDER = "checkpoints"  # of a run folder
 DONE = "done"
@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
 
 
 @dataclass(frozen=True)
-class Place:
+class CheckpointPlace:
     """Where a task's checkpoints are put, how often, and what they say that they are of."""
 
     folder: Path
@@ -83,15 +83,15 @@ class Place:
 
     def files(self) -> list[Path]:
         """The task's files that there are, the newest first."""
-        found = {path: match for path in _listed(self.folder) if (match := _NAME.fullmatch(path.name))}
-        mine = [path for path, match in found.items() if int(match[1]) == self.task]
+        checkpoints = {path: match for path in _listed(self.folder) if (match := _NAME.fullmatch(path.name))}
+        mine = [path for path, match in checkpoints.items() if int(match[1]) == self.task]
         return sorted(mine, key=lambda path: path.name, reverse=True)  # "done" is after all digits
 
 
 class Saver:
     """A task's own hand: when it is time to save, and saving."""
 
-    def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, place: CheckpointPlace, clock: Callable[[], float] = time.monotonic) -> None:
         self.place, self.clock = place, clock
         self.last, self.cost = clock(), 0.0  # of the last one: when it was made, and seconds that it took
 
@@ -114,7 +114,7 @@ class Saver:
 
 
 def newest(
-    place: Place, check: Callable[[Arrays, bool], None], tell: Callable[[str], None]
+    place: CheckpointPlace, check: Callable[[Arrays, bool], None], tell: Callable[[str], None]
 ) -> tuple[Path | None, dict[str, np.ndarray]]:
     """The newest sound checkpoint of a task and its arrays; (None, {}) where there is none.
 
@@ -125,8 +125,8 @@ def newest(
     for path in place.files():
         try:
             arrays, about = read(path)
-            said = json.loads(about)
-            if not isinstance(said, dict):
+            stated = json.loads(about)
+            if not isinstance(stated, dict):
                 raise ValueError("it does not say what it is of")
             if about == place.about:
                 check(arrays, path == place.path(DONE))
@@ -135,7 +135,7 @@ def newest(
             unsound += 1
             continue
         if about != place.about:
-            different = "; ".join(differences(said, json.loads(place.about))[:5])
+            different = "; ".join(differences(stated, json.loads(place.about))[:5])
             raise NotARun(f"{path}: is of something else: {different or 'written otherwise'}")
         if unsound:
             tell(f"{path}: used instead")
@@ -145,15 +145,15 @@ def newest(
     return None, {}
 
 
-def differences(found: Any, wanted: Any, where: str = "") -> list[str]:
+def differences(stored: Any, wanted: Any, where: str = "") -> list[str]:
     """In words, what differs between two values of JSON: 'settings[0].lr is 0.1, not 0.2'."""
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        names = [*wanted, *(name for name in found if name not in wanted)]
-        pairs = [(f"{where}.{name}".lstrip("."), found.get(name), wanted.get(name)) for name in names]
-    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
-        pairs = [(f"{where}[{i}]", *pair) for i, pair in enumerate(zip(found, wanted, strict=True))]
+    if isinstance(stored, Mapping) and isinstance(wanted, Mapping):
+        names = [*wanted, *(name for name in stored if name not in wanted)]
+        pairs = [(f"{where}.{name}".lstrip("."), stored.get(name), wanted.get(name)) for name in names]
+    elif isinstance(stored, list) and isinstance(wanted, list) and len(stored) == len(wanted):
+        pairs = [(f"{where}[{i}]", *pair) for i, pair in enumerate(zip(stored, wanted, strict=True))]
     else:
-        return [] if found == wanted else [f"{where} is {_cut(found)} there, {_cut(wanted)} here"]
+        return [] if stored == wanted else [f"{where} is {_cut(stored)} there, {_cut(wanted)} here"]
     return [line for name, a, b in pairs for line in differences(a, b, name)]
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dynamics.base.streams import Streams
-from dynamics.targets.placing import PLANE, Placing
+from dynamics.targets.user_units import PLANE, Placing
 
 
 class Modes(NamedTuple):
@@ -49,7 +49,7 @@ class Target:
         return PLANE
 
     @property
-    def own_std(self) -> float | None:
+    def user_std(self) -> float | None:
         """What ``--std`` is, own units; None where the widths are not its affair."""
         return self.std / self.placing.scale
 

@@ -133,9 +133,9 @@ def test_runs_of_one_second_in_threads(one_second, capsys):
 def test_runs_of_one_second_in_processes(tmp_path):
     code = (
         "import datetime, sys\n"
-        "import main\n"
-        f"main._now = lambda: {SECOND!r}\n"
-        "import pipeline  # all of them wait here until all are there\n"
+        "from dynamics.cli import app\n"
+        f"app._now = lambda: {SECOND!r}\n"
+        "import dynamics.workflow  # all of them wait here until all are there\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
         f"sys.exit(app.main({[*TINY, '--quiet']!r}))\n"

@@ -186,7 +186,7 @@ def test_a_spread_that_is_none(option, value, refused):
 
 @pytest.mark.parametrize(("option", "value", "std"), [("--std", "0.009", "0.009"), ("--variance", "1.1e6", "1049")])
 def test_a_spread_that_no_built_in_mode_takes(option, value, std, refused):
-    """A user's file has its own units: there, as much may be little (tests/test_userdata.py)."""
+    """A user's file has its own units: there, as much may be little (tests/test_user_files.py)."""
     words = f"a standard deviation must be at least 0.01 and at most 1000, not {std}"
     refused(["--mode", "ring_8", option, value], f"{option} with --mode ring_8: {words}")
 
@@ -1107,14 +1107,16 @@ def test_a_run_interrupted_while_drawing_can_be_rendered(tmp_path, monkeypatch, 
 
 
 def test_list_shows_every_name_of_every_registry(capsys):
+    from dynamics.games.initial_weights import INITS
     from dynamics.games.losses import LOSSES
-    from dynamics.games.networks import ACTIVATIONS, INITS
+    from dynamics.games.networks import ACTIVATIONS
+    from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
-    from dynamics.games.updates import OPTIMIZERS, UPDATES
+    from dynamics.games.update_rules import UPDATES
     from dynamics.settings.catalogue.scores import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
     from dynamics.studies import questions
-    from dynamics.targets.sampling import TARGETS
+    from dynamics.targets.registry import TARGETS
 
     registries = {
         "targets": [*TARGETS, "NAME.csv", "NAME.png", "NAME.toml"],

@@ -40,7 +40,7 @@ from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.settings.toml_files import MOST_DOTS
 from dynamics.studies import questions
-from dynamics.targets.sampling import target_for
+from dynamics.targets.registry import target_for
 
 EXAMPLES = int(os.environ.get("FUZZ", "100"))
 many = settings(
@@ -362,7 +362,7 @@ def is_target(path: Path, content: bytes) -> bool:
         return False
     (setting,) = study.settings
     target = target_for(setting)
-    assert (setting.std is None) == (target.own_std is None)
+    assert (setting.std is None) == (target.user_std is None)
     assert 0.0099 < target.std < 10
     points = target.sample(16, Streams([0], "choice"), Streams([0], "noise"))
     assert points.shape == (1, 16, 2)

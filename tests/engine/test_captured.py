@@ -11,7 +11,7 @@ from dynamics.base.streams import Streams
 from dynamics.engine.captured import _BLOCK, CapturedStack, DeviceStreams
 from dynamics.engine.reference import AutogradStack
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import TARGETS
+from dynamics.targets.registry import TARGETS
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
 SMALL = Setting(mode="mixture_4", std=0.3, hidden=8, batch_size=16, d_steps=2)

@@ -14,8 +14,9 @@ from dynamics.engine.recorded import RecordedStack
 from dynamics.engine.recording import EXACT, calls_of
 from dynamics.engine.training import train_stack
 from dynamics.games.losses import LOSSES
+from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.games.penalties import PENALTIES
-from dynamics.games.updates import OPTIMIZERS, UPDATES
+from dynamics.games.update_rules import UPDATES
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting
 

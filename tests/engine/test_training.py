@@ -15,7 +15,7 @@ from dynamics.engine.training import train_discriminator, train_gan, train_gener
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import ACTIVATIONS, Discriminator, Generator, make_pair
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 SMALL = Setting(mode="mixture_4", std=0.3, hidden=8, batch_size=16, d_steps=2)
 

@@ -10,10 +10,10 @@ from dynamics.base.curves import Curves
 from dynamics.engine.reference import AutogradStack
 from dynamics.engine.training import train_stack
 from dynamics.games.networks import MLP, discriminators
-from dynamics.games.updates import UPDATES
+from dynamics.games.update_rules import UPDATES
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting
-from dynamics.theory.minigames import make_game, plain, play
+from dynamics.theory.two_number_games import make_game, plain, play
 
 SMALL = Setting(
     mode="mixture_4", std=0.3, hidden=6, batch_size=8, activation="tanh", unroll=2, lookahead_k=2, lr=0.05, d_steps=2

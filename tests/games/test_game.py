@@ -16,7 +16,7 @@ from dynamics.games.game import Game
 from dynamics.games.losses import LOSSES, alpha_loss, make_loss
 from dynamics.games.networks import MLP, discriminators, generators, make_pair
 from dynamics.games.penalties import PENALTIES, Points, clip, noise_std
-from dynamics.games.updates import UPDATES
+from dynamics.games.update_rules import UPDATES
 from dynamics.settings.catalogue.names import NAMES
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from dynamics.games.networks import INITS, Discriminator, Generator, discriminators, generators
+from dynamics.games.initial_weights import INITS
+from dynamics.games.networks import Discriminator, Generator, discriminators, generators
 
 MODULES = {"relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(0.2), "tanh": nn.Tanh(), "silu": nn.SiLU()}
 

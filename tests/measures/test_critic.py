@@ -11,9 +11,12 @@ from torch import nn
 from dynamics.games.game import Batch, Game
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import discriminators, generators
-from dynamics.measures.critic import Cells, _cut_to, _ratio_slopes, cells, critic_scores, generated_masses, slope_scores
+from dynamics.measures.critic_gap import critic_scores
+from dynamics.measures.critic_slopes import _ratio_slopes, slope_scores
+from dynamics.measures.generated_mass import binned, cut_to, landings
+from dynamics.measures.target_cells import Cells, cells
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 LOGARITHMIC = ["nonsaturating", "minimax"]
 WITH_OPTIMUM = [name for name in LOSSES if LOSSES[name].optimal_logit]
@@ -164,18 +167,24 @@ def jsd2(p, g):
     return (special.rel_entr(p, (p + g) / 2) + special.rel_entr(g, (p + g) / 2)).sum()
 
 
+def masses_in(G, grid):
+    """A generator's mass g (C,) in the cells as they are, and g × mean position (C, 2)."""
+    ((x, y, weights),) = landings(G, 1)
+    return binned(grid.of(x, y), x, y, weights, len(grid.p))
+
+
 @pytest.mark.parametrize(("latent_dim", "within"), [(2, 0.012), (1, None), (5, 0.05)])
 def test_masses_of_a_linear_generator(latent_dim, within):
     grid = cells(make_target("gaussian"))
     if within is None:  # a line: half of its mass on either side of its middle
         G = linear(generators([0], latent_dim=1, layers=0), ([[0.3, 0.9]], [2.0, 2.0]))
-        ((mass, moment),) = generated_masses(G, [grid])
+        mass, moment = masses_in(G, grid)
         np.testing.assert_allclose(moment.sum(0), [2, 2], atol=1e-4)
         off = (grid.centre - 2) @ [0.9, -0.3] / math.hypot(0.9, 0.3)  # distance from the line
         assert mass[np.abs(off) > grid.side].sum() == 0
         assert mass.sum() == pytest.approx(1)
         return
-    ((mass, moment),) = generated_masses(gaussian_generator((1.5, 2.5), 0.8, latent_dim), [grid])
+    mass, moment = masses_in(gaussian_generator((1.5, 2.5), 0.8, latent_dim), grid)
     exact = box_mass(grid, [1.5, 2.5], 0.8)
     assert mass.sum() == pytest.approx(1, abs=1e-12)
     assert np.abs(mass - exact).sum() / 2 < within  # total variation
@@ -188,7 +197,7 @@ def test_a_crowded_cell_is_cut_into_quarters_with_their_own_mass():
     home = grid.of(np.array([1.0]), np.array([2.5]))[0]
     rng = np.random.default_rng(0)
     x, y = grid.centre[home][:, None] + grid.side[home] * rng.uniform(-0.5, 0.5, (2, 5000))
-    squares, mass, moment = _cut_to(grid, x, y, np.full(5000, 1 / 5000))
+    squares, mass, moment = cut_to(grid, x, y, np.full(5000, 1 / 5000))
     within = (np.abs(squares.centre - grid.centre[home]) < grid.side[home] / 2).all(1) & (squares.p > 0)
     assert np.count_nonzero(within) >= 5000 / 100
     exact = box_mass(Cells(grid.half_width, grid.table, squares, grid.closed, ()), [2, 2], 1.2)
@@ -207,7 +216,7 @@ def test_a_crowded_cell_is_cut_into_quarters_with_their_own_mass():
 def test_few_points_are_spread_over_the_square_that_they_are_few_in():
     """A single point in a mode of ring_8, cut finely: its mass lies evenly in a square of the coarsest level."""
     grid = cells(make_target("ring_8"))
-    squares, mass, moment = _cut_to(grid, np.array([2.001]), np.array([0.001]), np.ones(1))
+    squares, mass, moment = cut_to(grid, np.array([2.001]), np.array([0.001]), np.ones(1))
     assert squares is grid.squares
     side = 2 * grid.half_width / 32
     corner = np.floor(np.array([2.001, 0.001]) / side) * side

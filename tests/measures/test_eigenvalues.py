@@ -4,6 +4,7 @@ import cmath
 import dataclasses
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from scipy.stats import spearmanr
 
 from dynamics.engine.training import train_stack
 from dynamics.games.game import Game
+from dynamics.games.update_rules import UPDATES
 from dynamics.measures import eigenvalues
-from dynamics.measures.eigenvalues import Probe, Round, member_game, multipliers, spectrum_scores, told
+from dynamics.measures.eigenvalues import LINEARISED, Probe, Round, member_game, multipliers, scores_of, spectrum_scores
 from dynamics.pictures.eigenvalue_charts import multipliers_figure, periods_figure
 from dynamics.runner.results import Member, Results
 from dynamics.settings.setting import Setting
@@ -105,10 +107,10 @@ def test_dirac_games_multipliers_are_the_known_ones(name):
 
 def test_dirac_game_in_turns_goes_round_on_a_circle():
     """(I + J_g)(I + J_d) has determinant 1 and trace 2 − h²: |μ| = 1, cos θ = 1 − h²/2. Together |μ|² = 1 + h²."""
-    angle, size, period, expansion = told(*multipliers(dirac(), rates()))
+    angle, size, period, expansion = scores_of(*multipliers(dirac(), rates()))
     assert (angle, size, period) == pytest.approx((math.acos(1 - H * H / 2), 1, 2 * math.pi / angle), rel=1e-12)
     assert expansion == pytest.approx(0, abs=1e-12)
-    angle, size, _, expansion = told(*multipliers(dirac(update="simultaneous"), rates()))
+    angle, size, _, expansion = scores_of(*multipliers(dirac(update="simultaneous"), rates()))
     assert (angle, size) == pytest.approx((math.atan(H), math.hypot(1, H)), rel=1e-12)
     assert expansion == pytest.approx(math.hypot(1, H) - 1, rel=1e-12)
 
@@ -118,14 +120,14 @@ def test_lookahead_is_a_root_of_its_rounds_and_the_way_back(k, alpha):
     theta = math.acos(1 - H * H / 2)
     expected = (1 - alpha + alpha * cmath.exp(1j * k * theta)) ** (1 / k)
     game = dirac(update="lookahead", lookahead_k=k, lookahead_alpha=alpha)
-    angle, size, *_ = told(*multipliers(game, rates()))
+    angle, size, *_ = scores_of(*multipliers(game, rates()))
     assert (angle, size) == pytest.approx((cmath.phase(expected), abs(expected)), rel=1e-12)
 
 
 def test_r1_makes_the_circle_a_spiral():
     """With γ/2 d² in L_D, d ← (1 − hγ) d − h g, then g ← g + h d: determinant 1 − hγ, so |μ| = √(1 − hγ)."""
     gamma = 0.6
-    _, size, *_ = told(*multipliers(dirac(penalty=f"r1:{gamma}"), rates()))
+    _, size, *_ = scores_of(*multipliers(dirac(penalty=f"r1:{gamma}"), rates()))
     assert size == pytest.approx(math.sqrt(1 - H * gamma), rel=1e-12)
 
 
@@ -349,6 +351,14 @@ def test_unrolled_play_has_none():
     assert all(np.isnan(values).all() for values in found.values())
     with pytest.raises(ValueError, match="unrolled"):
         multipliers(member_game(last.players, 0, setting, 0, 20), rates())
+
+
+def test_a_rule_that_is_not_known_is_refused_and_every_known_one_is_of_the_registry():
+    setting = dataclasses.replace(SMALL)
+    object.__setattr__(setting, "update", "of tomorrow")
+    with pytest.raises(ValueError, match="of tomorrow play is not linearised"):
+        multipliers(SimpleNamespace(setting=setting), rates())
+    assert {*LINEARISED, "unrolled"} == set(UPDATES)
 
 
 def test_the_probe_is_the_same_at_every_look_and_fills_packs():

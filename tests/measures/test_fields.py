@@ -11,11 +11,11 @@ from torch import nn
 
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import discriminators, generators, make_pair
-from dynamics.measures import fields
+from dynamics.measures import grid_densities
 from dynamics.measures.fields import as_probability, discriminator_field, latent_map, optimal_field, pull, stack_of
 from dynamics.pictures.plates import grid_points
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 DETERMINED = ["nonsaturating", "minimax", "lsgan"]  # the optimal output tells p / (p + g)
 POINTS = grid_points(6.0, 48)
@@ -258,7 +258,10 @@ def test_the_real_density_is_the_mean_of_the_exact_one(mode, std):
     density = target.log_prob(torch.from_numpy(np.stack(np.meshgrid(fine, fine), -1))).exp().numpy()
     weight = np.maximum(0, 1 - np.abs(np.arange(count)[:, None] - steps)) / parts
     points = grid_points(half, count)
-    expected, found = weight @ density @ weight.T, fields._real(target, (points[0, 0, 0],) * 2, side, count)
+    expected, found = (
+        weight @ density @ weight.T,
+        grid_densities.real_density(target, (points[0, 0, 0],) * 2, side, count),
+    )
     assert (np.abs(found - expected) / (expected + least(points))).max() < (0.02 if mode == "pinwheel" else 0.005)
 
 

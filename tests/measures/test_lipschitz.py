@@ -8,14 +8,23 @@ import torch
 from scipy import optimize, special
 
 from dynamics.games.networks import ACTIVATIONS, MLP, discriminators, generators
-from dynamics.measures.lipschitz import STEEPEST, critic_distance, lipschitz_bounds, lipschitz_scores
+from dynamics.measures.lipschitz import STEEPEST, bounds_and_values, distance_scores, lipschitz_scores
 from dynamics.measures.transport import w1_between
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 GRID, SECANT, UPPER = BOUNDS = ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper")
 DISTANCES = ("w1", "w1_critic", "w1_lower")
 HALF_WIDTH = 3.0
+
+
+def lipschitz_bounds(D, points, half_widths):
+    return bounds_and_values(D, points, half_widths)[0]
+
+
+def critic_distance(D, real, fake, half_widths):
+    scores = distance_scores(D, real, fake, half_widths)
+    return {name: scores[name] for name in ("w1", "w1_critic", "w1_lower")}
 
 
 def network(activation, *layers):

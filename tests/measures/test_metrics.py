@@ -6,7 +6,7 @@ from scipy import integrate, special, stats
 from dynamics.base.streams import Streams
 from dynamics.measures import metrics
 from dynamics.measures.metrics import SCORES, measure, null_scores, score, score_stack, total_variance
-from dynamics.targets.sampling import TARGETS, make_target
+from dynamics.targets.registry import TARGETS, make_target
 
 FOUR = make_target("mixture_4", 0.2)
 

@@ -8,7 +8,7 @@ import torch
 
 from dynamics.base.streams import Streams
 from dynamics.engine.training import train_stack
-from dynamics.measures import critic, eigenvalues, metrics
+from dynamics.measures import critic_gap, eigenvalues, metrics
 from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.scoring import SCORES, Scorer, mode_count, null_scores, score_names
 from dynamics.measures.transport import sliced_w2, w1_between, w2
@@ -20,7 +20,8 @@ from dynamics.settings.catalogue.scores import SCORE_GROUPS
 from dynamics.settings.catalogue.scores import SCORES as TITLES
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.targets.sampling import draw_real, make_target
+from dynamics.targets.registry import make_target
+from dynamics.targets.sampling import draw_real
 
 BASE = Setting(hidden=4, batch_size=16)
 SETTINGS = [dataclasses.replace(BASE, mode=mode, std=0.3) for mode in ("ring_8", "mixture", "swiss_roll", "mixture")]
@@ -66,7 +67,7 @@ def test_scores_are_those_of_their_parts(found):
         assert np.isnan(scores["mode_mass"][m, count:]).all()
         if count:
             assert np.array_equal(scores["mode_mass"][m, :count], measured.mass[0])
-    assert np.array_equal(scores["critic_gap"], critic.critic_scores(last.G, last.D, SETTINGS)["critic_gap"])
+    assert np.array_equal(scores["critic_gap"], critic_gap.critic_scores(last.G, last.D, SETTINGS)["critic_gap"])
     assert (scores["critic_gap"] > 0).all()
     z = Streams(range(4), "probe_latent").normal(256, 2)
     real = draw_real(

@@ -1,15 +1,16 @@
+import functools
 import itertools
 
 import numpy as np
 import pytest
+import torch
 from scipy import linalg, stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from dynamics.base.streams import Streams
-from dynamics.measures import transport
-from dynamics.measures.transport import DIRECTIONS, EXACT, sliced_w2, w1, w1_between, w2
-from dynamics.targets.sampling import TARGETS, make_target
+from dynamics.measures.transport import DIRECTIONS, EXACT, FINE, sliced_w2, w1, w1_between, w2
+from dynamics.targets.registry import TARGETS, make_target
 
 GAUSSIAN = make_target("gaussian")
 CENTRE, STD = np.array([2.0, 2.0]), 1.2
@@ -31,6 +32,19 @@ def own_samples(target, n, members=1):
 
 def one(distance, points, target):
     return float(distance(np.asarray(points)[None], target)[0])
+
+
+@functools.lru_cache
+def points_of(target, n):
+    """The first n points (n, 2) of a scrambled Sobol sequence, in the middle of their cells, as the target has them."""
+    uniform = torch.quasirandom.SobolEngine(4, scramble=True, seed=0).draw(n, dtype=torch.float64) + 2.0**-31
+    return target.transform(uniform[:, :2], torch.special.ndtri(uniform[:, 2:])).numpy()
+
+
+def half_circle():
+    """The directions (L, 2) that slices are taken along: even on the half circle, π (k + ½) / L."""
+    angle = np.pi * (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
 def fan(count):
@@ -59,7 +73,7 @@ def test_w2_is_the_best_of_all_permutations(n):
     for mode in ("gaussian", "ring_8", "swiss_roll"):
         target = make_target(mode)
         points = np.random.default_rng(n).normal(0, 3, (n, 2))
-        reference = transport._reference(target)[:n]
+        reference = points_of(target, EXACT)[:n]
         costs = [
             np.square(points - reference[list(order)]).sum(-1).mean() for order in itertools.permutations(range(n))
         ]
@@ -83,7 +97,7 @@ def test_w2_is_that_of_the_plain_assignment(mode):
         "outlier": outlier,
     }
     for name, points in made.items():
-        costs = cdist(points, transport._reference(target), "sqeuclidean")
+        costs = cdist(points, points_of(target, EXACT), "sqeuclidean")
         expected = np.sqrt(costs[linear_sum_assignment(costs)].mean())
         assert one(w2, points, target) == pytest.approx(expected, rel=1e-9), name
 
@@ -93,7 +107,7 @@ def test_w2_is_that_of_the_plain_assignment(mode):
 def test_w2_of_the_reference_moved_by_an_optimal_map(mode, name):
     """x = A y + t with A symmetric and positive is optimal: W₂² is the mean of |x − y|², in whatever order x comes."""
     target = make_target(mode)
-    reference = transport._reference(target)
+    reference = points_of(target, EXACT)
     moved = reference @ MAPS[name] + SHIFT
     expected = np.sqrt(np.square(moved - reference).sum(-1).mean())
     shuffled = np.random.default_rng(0).permutation(moved)
@@ -105,7 +119,7 @@ def test_w2_of_the_reference_moved_by_an_optimal_map(mode, name):
 @pytest.mark.parametrize("mode", TARGETS)
 def test_w2_of_the_reference_itself_is_zero(mode):
     target = make_target(mode)
-    shuffled = np.random.default_rng(1).permutation(transport._reference(target))
+    shuffled = np.random.default_rng(1).permutation(points_of(target, EXACT))
     assert one(w2, shuffled, target) == 0
 
 
@@ -121,7 +135,7 @@ def test_w2_between_gaussians(name):
     closed = np.sqrt(gaussian_w2_squared(mean, STD**2 * a @ a))
     noise = np.log(EXACT) / np.sqrt(EXACT)
     assert np.abs(measured - closed).max() < STD * noise * max(1, np.linalg.norm(a, 2))
-    reference = transport._reference(GAUSSIAN)
+    reference = points_of(GAUSSIAN, EXACT)
     b, c = reference.mean(0), np.cov(reference.T, bias=True)
     for value, points in zip(measured, samples, strict=True):
         k = np.cov(points.T, bias=True)
@@ -150,7 +164,7 @@ def test_w1_is_the_best_of_all_permutations(n):
     for mode in ("gaussian", "ring_8", "swiss_roll"):
         target = make_target(mode)
         points = np.random.default_rng(n).normal(0, 3, (n, 2))
-        reference = transport._reference(target)[:n]
+        reference = points_of(target, EXACT)[:n]
         costs = [
             np.linalg.norm(points - reference[list(order)], axis=-1).mean()
             for order in itertools.permutations(range(n))
@@ -163,7 +177,7 @@ def test_w1_is_the_best_of_all_permutations(n):
 def test_w1_is_that_of_the_plain_assignment(mode):
     """The prices take nothing from the best assignment, however the samples have collapsed."""
     target = make_target(mode)
-    reference = transport._reference(target)
+    reference = points_of(target, EXACT)
     own = own_samples(target, EXACT)[0]
     outlier = own.copy()
     outlier[3] = 1e9
@@ -213,7 +227,7 @@ def test_w1_is_a_metric_below_w2():
         own = own_samples(make_target(mode), EXACT, 2) * np.array([1, 0.2])[:, None, None]
         assert (w1(own, make_target(mode)) <= w2(own, make_target(mode))).all()
     # a single point of n astray by d: d / n of one, d / √n of the other
-    astray = transport._reference(GAUSSIAN).copy()
+    astray = points_of(GAUSSIAN, EXACT).copy()
     astray[7] += [100.0, 0]
     assert one(w1, astray, GAUSSIAN) == pytest.approx(100 / EXACT, rel=0.05)
     assert one(w2, astray, GAUSSIAN) == pytest.approx(100 / np.sqrt(EXACT), rel=0.05)
@@ -225,7 +239,7 @@ def test_w1_takes_the_first_samples():
     later[:, EXACT:] += 100
     assert (w1(samples, GAUSSIAN) == w1(later, GAUSSIAN)).all()
     assert (w1(samples, GAUSSIAN) == w1(samples[:, :EXACT], GAUSSIAN)).all()
-    reference = np.broadcast_to(transport._reference(GAUSSIAN), (3, EXACT, 2))
+    reference = np.broadcast_to(points_of(GAUSSIAN, EXACT), (3, EXACT, 2))
     assert (w1(samples, GAUSSIAN) == w1_between(samples[:, :EXACT], reference)).all()
 
 
@@ -256,26 +270,24 @@ def test_w1_of_huge_and_tiny_clouds():
 
 
 def plain_sliced(points, target, directions):
-    """Every quantile repeated until both sides have equally many."""
-    fine = transport._points(target, transport._FINE)
-    count = np.lcm(len(points), len(fine))
+    """The integral of the squared difference of both quantile functions, which are steps: piece by piece, exactly."""
+    n = len(points)
+    ends = np.union1d(FINE * np.arange(1, n + 1), n * np.arange(1, FINE + 1))  # of pieces, in units of 1 / (n FINE)
+    width = np.diff(ends, prepend=0) / (n * FINE)
     costs = []
     for theta in directions:
-        x, y = (np.repeat(np.sort(p @ theta), count // len(p)) for p in (points, fine))
-        costs.append(np.square(x - y).mean())
+        x, y = np.sort(points @ theta), np.sort(points_of(target, FINE) @ theta)
+        costs.append(width @ np.square(x[(ends - 1) // FINE] - y[(ends - 1) // n]))
     return np.sqrt(np.mean(costs))
 
 
 @pytest.mark.parametrize("n", [1, 3, 48, 64, 1000, 1500])
-def test_sliced_w2_is_that_of_repeated_quantiles(n, monkeypatch):
-    monkeypatch.setattr(transport, "_FINE", 1000)
-    transport._quantiles.cache_clear()
+def test_sliced_w2_is_that_of_both_quantile_functions(n):
     for mode in ("mixture_4", "spiral"):
         target = make_target(mode)
         points = np.random.default_rng(n).normal(1, 2, (n, 2))
-        expected = plain_sliced(points, target, transport._fan())
+        expected = plain_sliced(points, target, half_circle())
         assert one(sliced_w2, points, target) == pytest.approx(expected, rel=1e-10)
-    transport._quantiles.cache_clear()
 
 
 @pytest.mark.parametrize("mode", ["gaussian", "ring_8", "grid_25", "swiss_roll", "checkerboard"])
@@ -301,19 +313,16 @@ def test_sliced_w2_between_gaussians(name):
     assert noise + bias < 0.05 * closed  # so that the test can tell
 
 
-def test_sliced_w2_of_the_targets_points_scaled_and_shifted(monkeypatch):
+def test_sliced_w2_of_the_targets_points_scaled_and_shifted():
     """s y + t keeps the order along every direction: SW₂² = ½ mean |(s − 1) y + t|², as the mean of θθᵀ is ½."""
-    monkeypatch.setattr(transport, "_FINE", 2048)
-    transport._quantiles.cache_clear()
     for mode in ("gaussian", "checkerboard"):
         target = make_target(mode)
-        y = transport._points(target, 2048)
+        y = points_of(target, FINE)
         for s, t in [(1.0, SHIFT), (0.1, SHIFT), (2.0, np.zeros(2))]:
             expected = np.sqrt(np.square((s - 1) * y + t).sum(-1).mean() / 2)
             assert one(sliced_w2, s * y[::-1] + t, target) == pytest.approx(expected, rel=1e-9)
         # zero but for the root of what rounding leaves of the variance, √1e-15
         assert one(sliced_w2, y[::-1], target) < 1e-6
-    transport._quantiles.cache_clear()
 
 
 @pytest.mark.parametrize("mode", ["ring_8", "circles"])
@@ -354,7 +363,7 @@ def test_moving_the_samples(distance, share, fine, mode):
     target = make_target(mode)
     x = own_samples(target, EXACT)[0]
     t = np.array([1.5, -4.0])
-    gained = np.square(t).sum() + 2 * t @ (x.mean(0) - transport._points(target, fine).mean(0))
+    gained = np.square(t).sum() + 2 * t @ (x.mean(0) - points_of(target, fine).mean(0))
     expected = np.sqrt(one(distance, x, target) ** 2 + share * gained)
     assert one(distance, x + t, target) == pytest.approx(expected, rel=1e-9)
 
@@ -365,7 +374,7 @@ def test_a_missing_mode(distance):
     four points of equal weight against three, one of them double. Modes are narrow, 0.01, and the distance that much
     off at most, but for the fan: the integrand has kinks where two modes meet."""
     target = make_target("mixture_4", 0.01)
-    points = transport._points(target, 2048)
+    points = points_of(target, 2048)
     missing = points * np.where((points > 0).all(-1, keepdims=True), [-1, 1], 1)
     full = np.array([(2, 2), (-2, 2), (-2, -2), (2, -2)])
     three = full[[1, 1, 2, 3]]
@@ -432,16 +441,16 @@ def test_the_order_of_samples_does_not_matter():
 
 def test_the_targets_points_are_the_targets():
     """Kolmogorov–Smirnov along the fan: quasi-random points are closer to the exact law than random ones would be."""
-    for n, limit in ((EXACT, 0.8), (2**16, 0.2)):
-        points = transport._points(GAUSSIAN, n)
-        for theta in transport._fan()[::10]:
+    for n, limit in ((EXACT, 0.8), (FINE, 0.2)):
+        points = points_of(GAUSSIAN, n)
+        for theta in half_circle()[::10]:
             statistic = stats.kstest(points @ theta, stats.norm(theta @ CENTRE, STD).cdf).statistic
             assert statistic < limit / np.sqrt(n)  # 0.87 is the mean of √n times it for random points
 
 
 def test_the_fan_is_even():
     """Mean of θθᵀ = ½ I and of the fourth powers = ⅜: the moments of a uniform direction."""
-    theta = transport._fan()
+    theta = half_circle()
     assert theta.shape == (DIRECTIONS, 2)
     assert theta.T @ theta / DIRECTIONS == pytest.approx(np.eye(2) / 2, abs=1e-14)
     assert (theta**4).mean(0) == pytest.approx(3 / 8, abs=1e-14)

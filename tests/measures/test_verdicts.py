@@ -7,7 +7,7 @@ from dynamics.engine.training import train_stack
 from dynamics.measures.metrics import EVALUATION, measure, null_scores, total_variance
 from dynamics.measures.verdicts import Course, Event, judge, ledger
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 FOUR = make_target("mixture_4", 0.2)
 STEPS = np.arange(51) * 20

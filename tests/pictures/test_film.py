@@ -364,7 +364,8 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, kind):
 
 
 GROWTH = """
-import sys, numpy as np, film
+import sys, numpy as np
+from dynamics.pictures.animation import film
 def resident():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
 rng, palette = np.random.default_rng(0), np.random.default_rng(1).integers(0, 256, (64, 3)).astype(np.uint8)

@@ -18,7 +18,7 @@ from scipy.stats import multivariate_normal
 from dynamics.pictures import colours, figures, plates, training_charts
 from dynamics.pictures.plates import Plane, Score, forest_figure, generated_density, grid_points
 from dynamics.pictures.training_charts import Clock, Line, Panel, Track
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -772,19 +772,19 @@ def test_scores_say_what_does_not_fit():
 def calls():
     """Functions of plotting and their arguments: a figure with a heat map, and one with many words."""
     curves = ("mixture_4 · std 0.2", names(3), clocks(3, 1), tracks(3, 1))
-    return [("plotting", "frames_figure", (plane(n=500), HALF, [0])), ("charts", "curves_figure", curves)]
+    return [(plates.frames_figure, (plane(n=500), HALF, [0])), (training_charts.curves_figure, curves)]
 
 
 def drawings():
-    return [getattr(sys.modules[module], function)(*arguments) for module, function, arguments in calls()]
+    return [figure(*arguments) for figure, arguments in calls()]
 
 
 SAVE = """
-import pathlib, pickle, sys, charts, figures, plotting
-for i, (module, function, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
+import pathlib, pickle, sys
+from dynamics.pictures import figures
+for i, (figure, arguments) in enumerate(pickle.load(sys.stdin.buffer)):
     for suffix in ("png", "pdf", "svg"):
-        draw = getattr(sys.modules[module], function)
-        figures.save(draw(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
+        figures.save(figure(*arguments), pathlib.Path(sys.argv[1]) / f"{i}.{suffix}", dpi=80)
 """
 
 
@@ -794,7 +794,7 @@ def test_equal_figures_are_equal_files_in_every_format_and_process(tmp_path):
         environment = os.environ | {
             "PYTHONHASHSEED": seed,  # sets in other orders
             "SOURCE_DATE_EPOCH": f"{seed}000000000",  # another date, if one were written
-            "PYTHONPATH": str(Path(plates.__file__).parent),
+            "PYTHONPATH": str(Path(plates.__file__).parents[2]),
         }
         command = [sys.executable, "-c", SAVE, str(tmp_path / folder)]
         subprocess.run(command, env=environment, input=pickle.dumps(calls()), check=True)
@@ -878,7 +878,11 @@ def test_a_users_style_changes_nothing_and_is_left_alone(tmp_path):
 
 
 def test_drawing_needs_neither_pyplot_nor_torch_nor_scipy():
-    code = "import render, animation, charts, sys; print({'torch', 'matplotlib.pyplot', 'scipy'} & set(sys.modules))"
+    code = (
+        "import sys, dynamics.pictures.render, dynamics.pictures.training_charts\n"
+        "import dynamics.pictures.animation.animations\n"
+        "print({'torch', 'matplotlib.pyplot', 'scipy'} & set(sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
 

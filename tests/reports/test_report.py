@@ -577,7 +577,7 @@ def test_the_page_holds_its_pictures_and_asks_for_nothing(tmp_path: Path) -> Non
     digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
     assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     assert page.every("script") == [{}]
-    assert program == (Path(__file__).parents[2] / "templates/player.js").read_text(encoding="utf-8")
+    assert program == (Path(__file__).parents[2] / "dynamics/reports/templates/player.js").read_text(encoding="utf-8")
     assert not re.search(r"fetch|XMLHttp|WebSocket|import|eval|innerHTML|https?:", program)
     images = page.every("img")
     assert len(images) == 2 + 2 * 3 + 1

@@ -26,8 +26,11 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-MODULES = [*sorted(path.stem for path in ROOT.glob("*.py")), "experiments"]
-MODULES += [f"experiments.{path.stem}" for path in sorted((ROOT / "experiments").glob("[a-z]*.py"))]
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for folder in ("dynamics", "experiments")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
 
 
 # --- what belongs to the whole process -------------------------------------------------------------------------------
@@ -198,7 +201,7 @@ assert now == first and streams == (sys.stdout, sys.stderr, sys.excepthook)
 
 def test_importing_changes_nothing():
     """Every module, one after another, in a process that has none of ours yet."""
-    code = _IMPORTS.format(paths=[str(ROOT), str(ROOT / "tests")], modules=MODULES)
+    code = _IMPORTS.format(paths=[str(ROOT), str(Path(__file__).parent)], modules=MODULES)
     done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -19,7 +19,7 @@ from dynamics.settings.presets import PRESETS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
 from dynamics.workflow import run
 
 

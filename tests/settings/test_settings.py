@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from dynamics.games import losses, networks, penalties, updates
+from dynamics.games import initial_weights, losses, networks, optimizers, penalties, update_rules
 from dynamics.pictures import figures
 from dynamics.pictures.animation import animations, film
 from dynamics.settings import budget, setting
@@ -22,18 +22,18 @@ from dynamics.settings.option_checks import parse, parse_several
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.targets import sampling
+from dynamics.targets.registry import TARGETS
 
 
 def test_names_are_those_of_the_registries():
     registries = {
-        "mode": sampling.TARGETS,
+        "mode": TARGETS,
         "loss": losses.LOSSES,
         "penalty": penalties.PENALTIES,
-        "optimizer": updates.OPTIMIZERS,
-        "update": updates.UPDATES,
+        "optimizer": optimizers.OPTIMIZERS,
+        "update": update_rules.UPDATES,
         "activation": networks.ACTIVATIONS,
-        "init": networks.INITS,
+        "init": initial_weights.INITS,
         "budget": budget.BUDGETS,
     }
     plain = {"spacing", "weights", "across", "embed", "train", "norm", "device"}  # words that no registry holds

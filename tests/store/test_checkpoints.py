@@ -20,7 +20,7 @@ from dynamics.runner.tasks import about, check_checkpoint, train_task
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.store import checkpoints
-from dynamics.store.checkpoints import DONE, Place, Saver, differences, newest, read, remove, write
+from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver, differences, newest, read, remove, write
 
 FLIPS = int(os.environ.get("FUZZ", "200"))
 SMALL = {"mode": "mixture_4", "hidden": 8, "batch_size": 8}
@@ -36,7 +36,7 @@ def stack_of(folder, **changes):
     study = Study("n", "q", settings, steps=12, seeds=3, snapshots=4, frames=3, weights="all", workers="1")
     ((stack,),) = [plan(resolve(study))[1]]
     stack = dataclasses.replace(stack, weights=(True, False, True))
-    return dataclasses.replace(stack, place=Place(folder, 7, 1e-9, about(stack)))
+    return dataclasses.replace(stack, place=CheckpointPlace(folder, 7, 1e-9, about(stack)))
 
 
 def choose(stack, told=None):
@@ -123,7 +123,7 @@ def test_a_place_that_only_saves_when_asked_saves_nothing_on_the_way(tmp_path, m
 
 def test_the_last_two_are_kept_and_saving_costs_its_share(tmp_path):
     now = [0.0]
-    saver = Saver(Place(tmp_path, 0, 20.0, "{}"), lambda: now[0])
+    saver = Saver(CheckpointPlace(tmp_path, 0, 20.0, "{}"), lambda: now[0])
     write_time = [3.0]
 
     def slow(path, arrays, about):

@@ -35,7 +35,9 @@ from dynamics.runner.running import resolve
 from dynamics.settings.look import Look
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.store.folder import RunFolder, is_inside, read_arrays
+from dynamics.store.folder import RunFolder
+from dynamics.store.foreign_text import is_inside
+from dynamics.store.safe_arrays import read_arrays
 from dynamics.studies import get_parts, questions
 
 FUZZ = int(os.environ.get("FUZZ", "50"))

@@ -19,8 +19,8 @@ from dynamics.pictures.plates import axis_ticks, plane_ticks
 from dynamics.runner.results import load, setting_labels, setting_names
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
-from dynamics.targets.placing import PLANE, Placing, four_digits
-from dynamics.targets.sampling import make_target
+from dynamics.targets.registry import make_target
+from dynamics.targets.user_units import PLANE, Placing, four_digits
 
 ROOT = Path(__file__).parents[2]
 SCALE, MIDDLE = 0.125, (60.0, -50.0)  # binary numbers, so that both ways are exact
@@ -179,7 +179,7 @@ def test_the_default_std_has_four_digits(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["--mode", str(tmp_path / "p.csv"), "--dry-run", "--json"]) == 0
     std = json.loads(capsys.readouterr().out)["settings"][0]["std"]
     assert std == float(f"{std:.3e}")
-    exact = make_target(str(tmp_path / "p.csv")).own_std
+    exact = make_target(str(tmp_path / "p.csv")).user_std
     assert std == pytest.approx(exact, rel=5.1e-4)
     for value in (0.954541380262494, 1.2, 9.9996e-7, 123456.0, 99995.0):
         for up in (False, True):

@@ -20,8 +20,10 @@ from torch import Tensor
 
 from dynamics.base.streams import Streams
 from dynamics.targets.densities import Modes, Target
-from dynamics.targets.owntargets import Raster, Scatter
-from dynamics.targets.sampling import TARGETS, Curve, draw_real, make_target, sample_real_data
+from dynamics.targets.file_targets import Raster, Scatter
+from dynamics.targets.registry import TARGETS, make_target
+from dynamics.targets.sampling import draw_real, sample_real_data
+from dynamics.targets.toy_shapes import Curve
 
 CASES = [(mode, entry.std) for mode, entry in TARGETS.items()] + [("mixture_4", 1.2), ("gaussian", 0.5)]
 CURVES = [mode for mode in TARGETS if isinstance(make_target(mode), Curve)]
@@ -43,7 +45,7 @@ def pair(*seeds: int) -> tuple[Streams, Streams]:
 def at(mode: str, std: float | None = None) -> Target:
     """A target at a std of the plane; of a mixture that says how wide it is, at its own."""
     target = make_target(mode)
-    if std is None or target.own_std is None:
+    if std is None or target.user_std is None:
         return target
     return make_target(mode, std / target.placing.scale)
 

@@ -13,15 +13,27 @@ from PIL import Image
 
 from dynamics.cli import app as command_line
 from dynamics.engine.reference import AutogradStack
-from dynamics.games import game, losses, penalties, updates
+from dynamics.games import game, losses, optimizers, penalties, update_rules
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import MLP
+from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.games.penalties import PENALTIES
-from dynamics.games.updates import OPTIMIZERS, UPDATES
-from dynamics.theory import diracgame, exact, minigames, verify
-from dynamics.theory.diracgame import METHODS
-from dynamics.theory.minigames import Row
-from dynamics.theory.verify import RULES, Found
+from dynamics.games.update_rules import UPDATES
+from dynamics.theory import (
+    bilinear_predictions,
+    closed_forms,
+    dirac_game,
+    dirac_predictions,
+    optimizer_predictions,
+    penalty_predictions,
+    two_number_games,
+    verify,
+    verify_output,
+)
+from dynamics.theory.bilinear_predictions import RULES
+from dynamics.theory.dirac_game import METHODS
+from dynamics.theory.two_number_games import Prediction
+from dynamics.theory.verify import Verification
 
 
 def failed(rows):
@@ -113,14 +125,14 @@ def their_end(name, schedule, cross=0.5):
 
 
 def theirs_here(name, schedule):
-    """The same by theory.py."""
+    """The same by closed_forms.py."""
     first, d_steps = ("both" if schedule == "simultaneous" else "g"), 5 if "5" in schedule else 1
-    return exact.notebook_end(name, 0.2, 500, first=first, d_steps=d_steps)
+    return closed_forms.notebook_end(name, 0.2, 500, first=first, d_steps=d_steps)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schedule", diracgame.SCHEDULES)
-@pytest.mark.parametrize("name", exact.NOTEBOOK)
+@pytest.mark.parametrize("schedule", dirac_game.SCHEDULES)
+@pytest.mark.parametrize("name", closed_forms.NOTEBOOK)
 def test_the_authors_courses_are_ours_with_psi_turned(found, name, schedule):
     """By the methods' own code from (1, −1); consensus with the cross term whole, as its gradient has it."""
     theta, psi = their_end(name, schedule, 1.0)
@@ -129,15 +141,15 @@ def test_the_authors_courses_are_ours_with_psi_turned(found, name, schedule):
     np.testing.assert_allclose(path[-1], (theta, -psi), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", exact.NOTEBOOK)
+@pytest.mark.parametrize("name", closed_forms.NOTEBOOK)
 def test_the_authors_field_is_the_notebooks(name):
-    for schedule in diracgame.SCHEDULES:
+    for schedule in dirac_game.SCHEDULES:
         np.testing.assert_allclose(theirs_here(name, schedule), their_end(name, schedule), rtol=1e-6)
 
 
 def test_what_the_authors_conventions_change():
     """Minimax from their (1, 1), not ours; half a cross term, which decides where five D steps lead."""
-    ends = [np.hypot(*their_end("GAN", schedule)) for schedule in diracgame.SCHEDULES]
+    ends = [np.hypot(*their_end("GAN", schedule)) for schedule in dirac_game.SCHEDULES]
     np.testing.assert_allclose(ends, (3.10, 1.42, 1.845), atol=0.005)
     half, whole = (np.hypot(*their_end("consensus 1", "alternating, 5 D steps", cross)) for cross in (0.5, 1.0))
     assert half == pytest.approx(4.6e-33, rel=0.02)
@@ -153,7 +165,7 @@ def test_the_table_in_the_docs_is_what_games_end_with(found):
     told = {name: cells for name, *cells in rows}
     halved = told.pop("consensus 1, half the cross term: theirs")
     assert halved[:3] == [""] * 3
-    half = [np.hypot(*their_end("consensus 1", schedule)) for schedule in diracgame.SCHEDULES]
+    half = [np.hypot(*their_end("consensus 1", schedule)) for schedule in dirac_game.SCHEDULES]
     names = {
         "minimax": ["GAN"],
         "non-saturating": ["NS-GAN"],
@@ -182,7 +194,7 @@ def test_the_table_in_the_docs_is_what_games_end_with(found):
 @pytest.mark.slow
 def test_the_command_prints_and_draws(found, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
-        verify, "check", lambda tick, workers: Found([row for row in found.rows if row.passed], found.walks)
+        verify, "check", lambda tick, workers: Verification([row for row in found.rows if row.passed], found.walks)
     )
     assert command_line.main(["verify", "--out", str(tmp_path / "new" / "p.png")]) == 0
     out = capsys.readouterr().out
@@ -206,7 +218,7 @@ def test_the_command_prints_and_draws(found, monkeypatch, tmp_path, capsys):
 
 
 def row(expected, measured, tolerance=0.1):
-    return Row("s", "n", "w", expected, measured, tolerance)
+    return Prediction("s", "n", "w", expected, measured, tolerance)
 
 
 def test_a_row_passes_within_its_tolerance_alone():
@@ -220,7 +232,7 @@ def test_a_row_passes_within_its_tolerance_alone():
 
 def test_a_failing_row_is_status_1(monkeypatch, capsys):
     good, bad = row((1.0,), (1.0,)), replace(row((1.0,), (float("nan"),)), name="r1", what="its value")
-    monkeypatch.setattr(verify, "check", lambda tick, workers: Found([good, bad]))
+    monkeypatch.setattr(verify, "check", lambda tick, workers: Verification([good, bad]))
     assert command_line.main(["verify", "--no-figures"]) == 1
     said = capsys.readouterr()
     assert "1 of 2 rows FAIL" in said.out
@@ -247,7 +259,7 @@ def test_a_picture_of_another_kind_is_refused(capsys):
     ],
 )
 def test_values_in_words(value, text):
-    assert verify.written(value) == text
+    assert verify_output.written(value) == text
 
 
 @pytest.mark.parametrize(
@@ -261,13 +273,13 @@ def test_values_in_words(value, text):
 )
 def test_verdicts(path, verdict):
     n = np.arange(501.0)
-    assert diracgame.verdict_of((path(n) * np.array([np.cos(n / 9), np.sin(n / 9)])).T) == verdict
-    assert diracgame.verdict_of(np.full((501, 2), 1.4)) == "settles elsewhere"
-    assert diracgame.verdict_of(np.full((501, 2), np.nan)) == "diverges"
+    assert dirac_game.verdict_of((path(n) * np.array([np.cos(n / 9), np.sin(n / 9)])).T) == verdict
+    assert dirac_game.verdict_of(np.full((501, 2), 1.4)) == "settles elsewhere"
+    assert dirac_game.verdict_of(np.full((501, 2), np.nan)) == "diverges"
 
 
 def test_the_noise_is_normal_and_exact_in_its_moments():
-    noise = minigames.Fixed(2, 31).normal("instance_noise", 31, 1)
+    noise = two_number_games.FixedSource(2, 31).normal("instance_noise", 31, 1)
     assert noise.shape == (2, 31, 1)
     assert noise.mean().abs() < 1e-15
     assert noise.square().mean().item() == pytest.approx(1, abs=1e-15)
@@ -304,7 +316,7 @@ def broken_unrolled(self):  # does not differentiate through D's steps
 
 
 def broken_lookahead(self):  # goes all the way back
-    updates.Alternating.step(self)
+    update_rules.Alternating.step(self)
     self.steps += 1
     if int(self.steps) % self.game.lookahead_k == 0:
         for player, slow in self.slow.items():
@@ -319,32 +331,32 @@ def broken_momentum(self, flat, gradient, state):  # an average instead of a sum
 @pytest.mark.parametrize(
     ("names", "kind", "method", "instead"),
     [
-        (("simultaneous",), updates.Simultaneous, "descend_g", updates.Alternating.descend_g),
-        (("optimistic",), updates.Optimistic, "_descend", broken_optimistic),
-        (("extragradient",), updates.Extragradient, "step", broken_extragradient),
-        (("unrolled, 5 steps",), updates.Unrolled, "descend_g", broken_unrolled),
-        (("lookahead, k 5, α 0.5",), updates.Lookahead, "step", broken_lookahead),
-        (("momentum 0.5, alternating", "momentum −0.5, simultaneous"), updates.Momentum, "ahead", broken_momentum),
+        (("simultaneous",), update_rules.Simultaneous, "descend_g", update_rules.Alternating.descend_g),
+        (("optimistic",), update_rules.Optimistic, "_descend", broken_optimistic),
+        (("extragradient",), update_rules.Extragradient, "step", broken_extragradient),
+        (("unrolled, 5 steps",), update_rules.Unrolled, "descend_g", broken_unrolled),
+        (("lookahead, k 5, α 0.5",), update_rules.Lookahead, "step", broken_lookahead),
+        (("momentum 0.5, alternating", "momentum −0.5, simultaneous"), optimizers.Momentum, "ahead", broken_momentum),
     ],
 )
 def test_a_broken_rule_fails(names, kind, method, instead, monkeypatch):
     chosen = rules(*names)
-    assert failed(verify.bilinear(chosen)) == set()
+    assert failed(bilinear_predictions.bilinear(chosen)) == set()
     monkeypatch.setattr(kind, method, instead)
-    rows = verify.bilinear(chosen)
+    rows = bilinear_predictions.bilinear(chosen)
     assert failed(rows) == set(names)
     assert not any(row.passed for row in rows if row.what.startswith("|λ|"))
 
 
 def test_players_that_alternate_the_other_way_round_fail(monkeypatch):
-    begin, step = updates.Alternating.begin, updates.Alternating.step
-    monkeypatch.setattr(updates.Alternating, "begin", step)
-    monkeypatch.setattr(updates.Alternating, "step", begin)
-    assert "alternating" in failed(verify.conserved())
+    begin, step = update_rules.Alternating.begin, update_rules.Alternating.step
+    monkeypatch.setattr(update_rules.Alternating, "begin", step)
+    monkeypatch.setattr(update_rules.Alternating, "step", begin)
+    assert "alternating" in failed(bilinear_predictions.conserved())
 
 
 def test_optimisers_and_averages_that_are_broken_fail(monkeypatch):
-    assert failed(verify.optimisers()) == set()
+    assert failed(optimizer_predictions.optimisers()) == set()
     step = AutogradStack.generator_step
 
     def newest(self):
@@ -352,26 +364,28 @@ def test_optimisers_and_averages_that_are_broken_fail(monkeypatch):
         self.average.lerp_(self.G.flat, float(self.decay))
         return seen
 
-    monkeypatch.setattr(updates.Momentum, "ahead", broken_momentum)
+    monkeypatch.setattr(optimizers.Momentum, "ahead", broken_momentum)
     monkeypatch.setattr(AutogradStack, "generator_step", newest)
-    assert failed(verify.optimisers()) == {"momentum", "ema"}
+    assert failed(optimizer_predictions.optimisers()) == {"momentum", "ema"}
 
 
 # --- losses and penalties broken on purpose --------------------------------------------------------------------------
 
+TWO_SCHEDULES = {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)}
+
 
 def test_a_broken_loss_fails(monkeypatch):
-    assert failed(diracgame.losses()) == set()
+    assert failed(dirac_predictions.losses()) == set()
     wrong = replace(LOSSES["nonsaturating"], generator=losses.minimax_generator)
     monkeypatch.setitem(LOSSES, "nonsaturating", wrong)
     monkeypatch.setattr(game, "label_smoothing", lambda *those: 2 * penalties.label_smoothing(*those))
-    assert failed(diracgame.losses()) == {"nonsaturating", "label smoothing 0.2"}
+    assert failed(dirac_predictions.losses()) == {"nonsaturating", "label smoothing 0.2"}
 
 
 def test_the_linear_rows_hold():
-    assert failed(diracgame.dirac({})) == set()
-    assert failed(diracgame.more()) == set()
-    assert failed(verify.terms()) == set()
+    assert failed(dirac_predictions.dirac({})) == set()
+    assert failed(dirac_predictions.further_jacobians()) == set()
+    assert failed(penalty_predictions.penalty_terms()) == set()
 
 
 def scaled(name, factor):
@@ -391,20 +405,20 @@ def scaled(name, factor):
 )
 def test_a_broken_penalty_fails(name, instead, methods, monkeypatch):
     monkeypatch.setitem(PENALTIES, name, instead())
-    assert failed(verify.terms()) == {name}
-    assert failed(diracgame.dirac({})) == methods
+    assert failed(penalty_predictions.penalty_terms()) == {name}
+    assert failed(dirac_predictions.dirac({})) == methods
 
 
 def test_a_consensus_of_the_wrong_sign_fails(monkeypatch):
     monkeypatch.setattr(game, "consensus", lambda *those: -penalties.consensus(*those))
-    assert failed(diracgame.dirac({})) == {"consensus 1"}
-    assert failed(verify.terms()) == {"consensus"}
+    assert failed(dirac_predictions.dirac({})) == {"consensus 1"}
+    assert failed(penalty_predictions.penalty_terms()) == {"consensus"}
 
 
 def test_noise_of_another_size_fails(monkeypatch):
     monkeypatch.setattr(game, "noise_std", lambda weight, step, anneal: weight / 2)
-    assert failed(diracgame.dirac({})) == {"instance noise 0.7"}
-    assert failed(verify.terms()) == {"instance_noise"}
+    assert failed(dirac_predictions.dirac({})) == {"instance noise 0.7"}
+    assert failed(penalty_predictions.penalty_terms()) == {"instance_noise"}
 
 
 def test_spectral_normalisation_that_does_not_follow_fails(monkeypatch):
@@ -415,31 +429,30 @@ def test_spectral_normalisation_that_does_not_follow_fails(monkeypatch):
             follow(self)
 
     monkeypatch.setattr(MLP, "follow", once)
-    assert "spectral" in failed(verify.terms())
+    assert "spectral" in failed(penalty_predictions.penalty_terms())
 
 
 def test_clip_and_gp_broken_fail_where_they_lead(monkeypatch):
     """A bound twice as wide, and a target that is not the setting's: the Jacobian does not tell."""
-    monkeypatch.setattr(
-        diracgame, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)}
-    )
+    for module in (dirac_game, dirac_predictions):
+        monkeypatch.setattr(module, "SCHEDULES", TWO_SCHEDULES)
     names = ("WGAN clip 1", "WGAN-GP 1")
-    assert failed(diracgame.dirac(diracgame.walks(names))) == set()
+    assert failed(dirac_predictions.dirac(dirac_game.walks(names))) == set()
     monkeypatch.setattr(game, "clip", lambda flat, weight: penalties.clip(flat, 2 * weight))
     term = PENALTIES["gp"].term
     wrong = replace(PENALTIES["gp"], term=lambda judge, points: term(judge, points._replace(slope=1.0)))
     monkeypatch.setitem(PENALTIES, "gp", wrong)
-    assert failed(diracgame.dirac(diracgame.walks(names))) == set(names)
-    assert failed(verify.terms()) == {"clip", "gp"}
+    assert failed(dirac_predictions.dirac(dirac_game.walks(names))) == set(names)
+    assert failed(penalty_predictions.penalty_terms()) == {"clip", "gp"}
 
 
 def test_players_at_once_that_alternate_fail_on_the_dirac_game(monkeypatch):
-    monkeypatch.setattr(
-        diracgame, "SCHEDULES", {"simultaneous": ("simultaneous", 1), "alternating": ("alternating", 1)}
-    )
-    monkeypatch.setattr(diracgame, "ROUNDS", 200)
-    monkeypatch.setattr(updates.Simultaneous, "descend_g", updates.Alternating.descend_g)
-    rows = diracgame.dirac(diracgame.walks(("R1 0.3",)))
+    for module in (dirac_game, dirac_predictions):
+        monkeypatch.setattr(module, "SCHEDULES", TWO_SCHEDULES)
+    for module in (dirac_game, dirac_predictions):
+        monkeypatch.setattr(module, "ROUNDS", 200)
+    monkeypatch.setattr(update_rules.Simultaneous, "descend_g", update_rules.Alternating.descend_g)
+    rows = dirac_predictions.dirac(dirac_game.walks(("R1 0.3",)))
     assert {row.what.partition(":")[0] for row in rows if not row.passed} >= {"area a round", "radius a round"}
 
 

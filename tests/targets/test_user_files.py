@@ -28,9 +28,14 @@ from dynamics.settings.messages import OptionError
 from dynamics.settings.modes import is_file
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
-from dynamics.targets import userdata
-from dynamics.targets.sampling import make_target, target_for
-from dynamics.targets.userdata import DataError, Grid, Points, keep, kept, read, safe_name, told
+from dynamics.targets import cell_grid, file_copies, picture_files, point_files, user_files
+from dynamics.targets.cell_grid import Grid
+from dynamics.targets.file_copies import copy_into_run
+from dynamics.targets.file_names import copy_path, mode_in_run, safe_name
+from dynamics.targets.point_files import PointCloud
+from dynamics.targets.registry import make_target, target_for
+from dynamics.targets.user_files import read
+from dynamics.targets.user_units import DataError
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +45,7 @@ def csv(tmp_path: Path) -> Callable[[str | bytes], str]:
     def write(text: str | bytes) -> str:
         path = tmp_path / "points.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        userdata._read.cache_clear()  # a clock may not tell two writes apart
+        user_files._read.cache_clear()  # a clock may not tell two writes apart
         return str(path)
 
     return write
@@ -54,7 +59,7 @@ def png(tmp_path: Path) -> Callable[..., str]:
             path.write_bytes(picture)
         else:
             (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(path, **how)
-        userdata._read.cache_clear()
+        user_files._read.cache_clear()
         return str(path)
 
     return write
@@ -62,7 +67,7 @@ def png(tmp_path: Path) -> Callable[..., str]:
 
 def points_of(path: str) -> np.ndarray:
     data = read(path)
-    assert isinstance(data, Points)
+    assert isinstance(data, PointCloud)
     return data.centres
 
 
@@ -141,7 +146,7 @@ def test_blocks_are_seamless(csv: Callable[[str | bytes], str], monkeypatch: pyt
     rows[:2] = [[-4, -4], [4, 4]]
     written = "# one\nx;y\n" + text(rows, ";")
     for block in (7, 16, 64, 101):
-        monkeypatch.setattr(userdata, "_BLOCK", block)
+        monkeypatch.setattr(point_files, "_BLOCK", block)
         found = points_of(csv(written.replace("\n", end)))
         np.testing.assert_array_equal(found, rows[np.lexsort(rows.T)])
         assert "line 63 has 1 column;" in refusal(csv((written + "5\n").replace("\n", end)))
@@ -173,13 +178,13 @@ def test_scott_s_rule(csv: Callable[[str | bytes], str]) -> None:
     line = np.stack([np.linspace(-2, 2, 30), np.zeros(30)], -1)
     assert read(csv(text(line))).std == pytest.approx(math.sqrt(line.var(0, ddof=1)[0] / 2) * 30 ** (-1 / 6))
     close = np.concatenate([[[-4.0, 0.0]], np.tile([[4.0, 0.0]], (10**5, 1))])  # the rule says 0.003
-    assert read(csv(text(close))).std == pytest.approx(userdata.SMOOTH * 8 / 256)
+    assert read(csv(text(close))).std == pytest.approx(cell_grid.SMOOTH * 8 / 256)
 
 
 def test_one_place_has_no_std(csv: Callable[[str | bytes], str]) -> None:
     for rows in ("3,5\n", "3,5\n" * 7, "3,5\n" * 3000):
         data = read(csv(rows))
-        assert isinstance(data, Points)
+        assert isinstance(data, PointCloud)
         assert data.std is None
         np.testing.assert_array_equal(data.centres, np.zeros_like(data.centres))  # in the middle
 
@@ -257,7 +262,7 @@ def test_rows_that_are_refused(
     csv: Callable[[str | bytes], str], monkeypatch: pytest.MonkeyPatch, written: str | bytes, message: str
 ) -> None:
     if "longer" in message:
-        monkeypatch.setattr(userdata, "_BLOCK", 5000)
+        monkeypatch.setattr(point_files, "_BLOCK", 5000)
     assert message in refusal(csv(written))
 
 
@@ -271,7 +276,7 @@ def test_what_is_no_file_of_rows(tmp_path: Path, csv: Callable[[str | bytes], st
     assert "not a plain file" in refusal(str(pipe))
     huge = tmp_path / "huge.csv"
     huge.touch()
-    os.truncate(huge, userdata.MOST_BYTES + 1)  # takes no room
+    os.truncate(huge, user_files.MOST_BYTES + 1)  # takes no room
     assert "has 1000 MB; 1 byte to 1000 MB" in refusal(str(huge))
     with pytest.raises(DataError, match=r"^'line\\nbreak\.csv': cannot be read"):
         read("line\nbreak.csv")
@@ -287,7 +292,7 @@ def test_a_file_that_may_not_be_read(csv: Callable[[str | bytes], str]) -> None:
 
 
 def test_most_rows(csv: Callable[[str | bytes], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(userdata, "MOST_ROWS", 2500)
+    monkeypatch.setattr(point_files, "MOST_ROWS", 2500)
     assert isinstance(read(csv("x,y\n" + text(np.linspace([-4, 0], [4, 4], 2500)))), Grid)
     assert "more than 2500 rows" in refusal(csv(text(np.linspace([-4, 0], [4, 4], 2501))))
 
@@ -353,8 +358,8 @@ def test_mass_is_shared_by_area(png: Callable[..., str], shape: tuple[int, int])
 def test_bands_do_not_matter(png: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = png(np.random.default_rng(1).integers(0, 256, (301, 170)).astype(np.uint8))
     whole = mass_of(path)
-    monkeypatch.setattr(userdata, "_BLOCK", 170 * 7 + 3)
-    userdata._read.cache_clear()
+    monkeypatch.setattr(picture_files, "_BLOCK", 170 * 7 + 3)
+    user_files._read.cache_clear()
     np.testing.assert_allclose(mass_of(path), whole, rtol=1e-12, atol=1e-18)
 
 
@@ -550,10 +555,11 @@ def test_pictures_that_are_refused(png: Callable[..., str], content: bytes, mess
 PEAK = """
 import resource, sys
 sys.path.insert(0, {root!r})
-import numpy, PIL.Image, PIL.PngImagePlugin, userdata
-userdata.read({small!r})
+import numpy, PIL.Image, PIL.PngImagePlugin
+from dynamics.targets import user_files
+user_files.read({small!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-userdata.read({large!r})
+user_files.read({large!r})
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
@@ -642,20 +648,20 @@ def test_spellings_of_one_name_are_one() -> None:
 
 def test_a_copy_is_whole_and_made_once(tmp_path: Path, csv: Callable[[str | bytes], str]) -> None:
     path = csv("1,2\n3,4\n" * 300_000)  # more than a block
-    copy = keep(path, str(tmp_path / "run"))
-    assert copy == kept(path, str(tmp_path / "run")) == f"{tmp_path}/run/./targets/points.csv"
-    assert told(copy) == "targets/points.csv"
-    assert told(path) == path
-    assert told("mixture_4") == "mixture_4"
+    copy = copy_into_run(path, str(tmp_path / "run"))
+    assert copy == copy_path(path, str(tmp_path / "run")) == f"{tmp_path}/run/./targets/points.csv"
+    assert mode_in_run(copy) == "targets/points.csv"
+    assert mode_in_run(path) == path
+    assert mode_in_run("mixture_4") == "mixture_4"
     assert Path(copy).read_bytes() == Path(path).read_bytes()
     assert [p.name for p in (tmp_path / "run" / "targets").iterdir()] == ["points.csv"]
     before = os.stat(copy)
-    assert keep(path, str(tmp_path / "run")) == keep(copy, str(tmp_path / "run")) == copy
+    assert copy_into_run(path, str(tmp_path / "run")) == copy_into_run(copy, str(tmp_path / "run")) == copy
     assert os.stat(copy) == before
     assert np.array_equal(mass_of(copy), mass_of(path))
     csv("1,2\n3,5\n" * 300_000)
     with pytest.raises(FileExistsError, match="another file is there already"):
-        keep(path, str(tmp_path / "run"))
+        copy_into_run(path, str(tmp_path / "run"))
     assert os.stat(copy) == before
 
 
@@ -664,21 +670,21 @@ def test_what_cannot_be_copied(
 ) -> None:
     run = str(tmp_path / "run")
     with pytest.raises(DataError, match="No such file"):
-        keep(str(tmp_path / "none.csv"), run)
+        copy_into_run(str(tmp_path / "none.csv"), run)
     with pytest.raises(DataError, match="is empty"):
-        keep(csv(""), run)
+        copy_into_run(csv(""), run)
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     with pytest.raises(DataError, match="not a plain file"):
-        keep(str(pipe), run)
+        copy_into_run(str(pipe), run)
     path = csv("1,2\n" * 9)
-    real, sizes = userdata.stamp, iter([36, 40])
-    monkeypatch.setattr(userdata, "stamp", lambda path: (next(sizes), real(path)[1]))
+    real, sizes = user_files.stamp, iter([36, 40])
+    monkeypatch.setattr(file_copies, "stamp", lambda path: (next(sizes), real(path)[1]))
     with pytest.raises(DataError, match="changes while it is read"):
-        keep(path, run)
-    monkeypatch.setattr(userdata, "stamp", lambda path: (12, 0))  # it grows
+        copy_into_run(path, run)
+    monkeypatch.setattr(file_copies, "stamp", lambda path: (12, 0))  # it grows
     with pytest.raises(DataError, match="changes while it is read"):
-        keep(path, run)
+        copy_into_run(path, run)
     assert not list((tmp_path / "run").rglob("*.*"))  # and nothing half done
 
 
@@ -696,7 +702,7 @@ many = hypothesis.settings(
 
 def holds_or_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    userdata._read.cache_clear()
+    user_files._read.cache_clear()
     data, said = None, ""
     try:
         data = read(str(path))
@@ -706,14 +712,14 @@ def holds_or_is_refused(path: Path, content: bytes) -> None:
         assert said.startswith(f"{path}: ")
         assert said.isprintable()
         assert len(said) < 200 + len(str(path))
-    elif isinstance(data, Points):
+    elif isinstance(data, PointCloud):
         assert np.isfinite(data.centres).all()
         assert np.abs(data.centres).max() <= 4
-        assert data.std is None or userdata.LEAST_STD <= data.std < 10
+        assert data.std is None or point_files.LEAST_STD <= data.std < 10
     else:
         assert data.mass.min() >= 0
         assert data.mass.sum() == pytest.approx(1)
-        assert max(data.mass.shape) == userdata.CELLS
+        assert max(data.mass.shape) == cell_grid.CELLS
 
 
 numbers = strategies.floats().map(repr) | strategies.integers().map(str) | strategies.text(max_size=6)
@@ -745,7 +751,7 @@ def test_any_finite_points_are_read_as_they_were_written(
 ) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text(text(np.array(pairs), separator))
-    (block,) = userdata._blocks(str(path))
+    (block,) = point_files._blocks(str(path))
     np.testing.assert_array_equal(block, np.array(pairs))
     holds_or_is_refused(path, path.read_bytes())
 
@@ -756,11 +762,11 @@ def test_the_fast_way_takes_no_more_than_the_slow_one(line: str) -> None:
     """A line that numpy's reader takes is one that is told, field by field, to be two numbers, the same ones."""
     separator = next((s for s in ";\t," if s in line), None)
     try:
-        block = userdata._parsed("a.csv", 1, [line], separator)
+        block = point_files._parsed("a.csv", 1, [line], separator)
     except DataError:
         return
     if len(block):
-        assert tuple(block[0]) == userdata._pair("a.csv", 1, line, separator)
+        assert tuple(block[0]) == point_files._pair("a.csv", 1, line, separator)
 
 
 WHOLE = [
@@ -821,8 +827,8 @@ def test_any_file_that_there_can_be_is_kept(tmp_path: Path, stem: str) -> None:
     except (OSError, UnicodeEncodeError):
         return
     try:
-        copy = keep(str(path), str(tmp_path / "run"))
+        copy = copy_into_run(str(path), str(tmp_path / "run"))
         assert np.array_equal(points_of(copy), points_of(str(path)))
-        assert told(copy) == f"targets/{safe_name(stem + '.csv')}"
+        assert mode_in_run(copy) == f"targets/{safe_name(stem + '.csv')}"
     finally:
         path.unlink()

@@ -20,7 +20,7 @@ import numpy as np
 from dynamics.settings.messages import near, quoted, shown
 from dynamics.settings.modes import LEAST_STD, MOST_STD
 from dynamics.settings.toml_files import TomlError, read_toml
-from dynamics.targets.placing import HALF, LARGEST, NARROW, PLANE, Placing, placing_of, refused
+from dynamics.targets.user_units import HALF, LARGEST, NARROW, PLANE, Placing, placing_of, refused
 
 MOST_MODES = 1000
 LEAST_WEIGHT = 1e-9  # of a mode, of all
@@ -62,21 +62,22 @@ def read_mixture(path: str) -> Blend:
         weights /= weights.max()
         if weights.min() < LEAST_WEIGHT * weights.sum():
             raise refused(path, f"weights: each must be at least {LEAST_WEIGHT:g} of their sum")
-    own = None
+    user_covariances = None
     if "covariances" in table:
         what = "a matrix [[a, b], [b, c]] of numbers, a > 0 and a c > b²"
-        own = _array(path, table, "covariances", what, _covariance, count)
+        user_covariances = _array(path, table, "covariances", what, _covariance, count)
     elif "stds" in table:
         if not isinstance(table["stds"], list):
             table = {**table, "stds": [table["stds"]] * count}
-        own = _array(path, table, "stds", "a number above 0", _positive, count)[:, None, None] ** 2 * np.eye(2)
-    reach = 0.0 if own is None else REACH * np.sqrt(np.diagonal(own, axis1=1, axis2=2))
-    placing = _placing(path, centres, (centres - reach).min(0), (centres + reach).max(0), own is not None)
-    covariances = None if own is None else own * placing.scale**2
-    if own is not None and covariances is not None:
-        _check_widths(path, own, covariances, placing)
+        stds = _array(path, table, "stds", "a number above 0", _positive, count)
+        user_covariances = stds[:, None, None] ** 2 * np.eye(2)
+    reach = 0.0 if user_covariances is None else REACH * np.sqrt(np.diagonal(user_covariances, axis1=1, axis2=2))
+    placing = _placing(path, centres, (centres - reach).min(0), (centres + reach).max(0), user_covariances is not None)
+    covariances = None if user_covariances is None else user_covariances * placing.scale**2
+    if user_covariances is not None and covariances is not None:
+        _check_widths(path, user_covariances, covariances, placing)
     modes = f"{count} mode{'s' if count > 1 else ''}"
-    return Blend(placing.inside(centres), weights / weights.sum(), covariances, placing, f"{modes}, {placing.words}")
+    return Blend(placing.to_plane(centres), weights / weights.sum(), covariances, placing, f"{modes}, {placing.words}")
 
 
 def _placing(path: str, centres: np.ndarray, low: np.ndarray, high: np.ndarray, wide: bool) -> Placing:
@@ -93,7 +94,7 @@ def _placing(path: str, centres: np.ndarray, low: np.ndarray, high: np.ndarray, 
     return placing_of(path, low, high)
 
 
-def _check_widths(path: str, own: np.ndarray, covariances: np.ndarray, placing: Placing) -> None:
+def _check_widths(path: str, user_covariances: np.ndarray, covariances: np.ndarray, placing: Placing) -> None:
     """Refuse modes that are too narrow or too wide in the plane."""
     least, most = (np.sqrt(v) for v in np.linalg.eigvalsh(covariances).T)
     for values, wrong, bound, limit in (
@@ -123,10 +124,10 @@ def _array(
         raise refused(path, f"{key}: are {len(value)}, and centres {count}; give one for each mode")
     entries = []
     for k, entry in enumerate(value, 1):
-        found = read(entry)
-        if found is None:
+        numbers = read(entry)
+        if numbers is None:
             raise refused(path, f"{key}: of mode {k}, {quoted(entry)}: must be {what}, each {_NUMBER}")
-        entries.append(found)
+        entries.append(numbers)
     return np.array(entries, np.float64)
 
 

@@ -1,6 +1,6 @@
 """Targets from a user's own files: points, a picture, a mixture of Gaussians.
 
-What `userdata` reads becomes a distribution here: a Gaussian about each point or cell, or the mixture as it is given.
+What `user_files` reads becomes a distribution here: a Gaussian about each point or cell, or the mixture as it is given.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dynamics.targets.cell_grid import Grid
 from dynamics.targets.densities import Copies, Modes, Target, index_of, log_gaussians, logsumexp, round_up
-from dynamics.targets.mixtures import Blend
-from dynamics.targets.placing import Placing
-from dynamics.targets.userdata import Grid, Points
+from dynamics.targets.mixture_files import Blend
+from dynamics.targets.point_files import PointCloud
+from dynamics.targets.user_units import Placing
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Scatter(Target):
     It has no modes: a point is not a peak.
     """
 
-    points: Points
+    points: PointCloud
 
     @property
     def placing(self) -> Placing:
@@ -104,11 +105,11 @@ class Raster(Target):
         mass, *lines = self._support
         (across, a), (up, b) = (self._bells(x[:, k : k + 1], line) for k, line in enumerate(lines))
         total = ((across @ mass) * up).sum(-1)
-        far = total <= math.exp(-300)
-        if not far.any():
+        beyond = total <= math.exp(-300)
+        if not beyond.any():
             return total.log() + a + b
-        log_sum = torch.where(far, 1.0, total).log() + a + b
-        return log_sum.index_put((far.nonzero().squeeze(-1),), self._log_far(x[far]))
+        log_sum = torch.where(beyond, 1.0, total).log() + a + b
+        return log_sum.index_put((beyond.nonzero().squeeze(-1),), self._log_far(x[beyond]))
 
     def _bells(self, x: Tensor, line: Tensor) -> tuple[Tensor, Tensor]:
         """exp(−(x − c)² / 2 std²) at x (n, 1) for each c of a line (I,), over e^top: (n, I), and top ≤ 0, (n,)."""
@@ -143,13 +144,13 @@ class Raster(Target):
         sums = []
         for start in range(0, len(at), 32):  # few at a time: each may have all cells as neighbours
             part = slice(start, start + 32)
-            found = tree.query_ball_point(at[part], reach[part])
-            found = [near or [k] for near, k in zip(found, nearest[part], strict=True)]
-            owner = torch.arange(len(found)).repeat_interleave(torch.tensor([len(near) for near in found]))
-            cell = torch.from_numpy(np.concatenate(found).astype(np.int64))
+            neighbours = tree.query_ball_point(at[part], reach[part])
+            neighbours = [near or [k] for near, k in zip(neighbours, nearest[part], strict=True)]
+            owner = torch.arange(len(neighbours)).repeat_interleave(torch.tensor([len(near) for near in neighbours]))
+            cell = torch.from_numpy(np.concatenate(neighbours).astype(np.int64))
             squares = (x[part][owner] - centres[cell]).square().sum(-1)
             terms = log_mass[cell] - squares / (2 * self.std**2)
-            top = torch.full((len(found),), -math.inf, dtype=terms.dtype)
+            top = torch.full((len(neighbours),), -math.inf, dtype=terms.dtype)
             top = top.scatter_reduce(0, owner, terms.detach(), "amax")
             total = torch.zeros_like(top).index_add(0, owner, (terms - top[owner]).exp())
             sums.append(total.log() + top)
@@ -179,7 +180,7 @@ class Raster(Target):
 
 
 @dataclass(frozen=True, eq=False)
-class OwnMixture(Target):
+class GeneralMixture(Target):
     """Gaussians, each of a weight and covariance of its own: p(x) = Σ_k w_k N(x; μ_k, Σ_k).
 
     With Σ_k = L_k L_kᵀ, L_k lower triangular, a point is μ_k + L_k noise. ``std`` is the least standard deviation of
@@ -194,8 +195,8 @@ class OwnMixture(Target):
         return self.blend.placing
 
     @property
-    def own_std(self) -> float | None:
-        return super().own_std if self.blend.covariances is None else None
+    def user_std(self) -> float | None:
+        return super().user_std if self.blend.covariances is None else None
 
     @property
     def note(self) -> str:

@@ -43,13 +43,13 @@ class Placing(NamedTuple):
         """Whether both units are the same."""
         return self == PLANE
 
-    def inside(self, own: np.ndarray) -> np.ndarray:
+    def to_plane(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) in own units, in the plane."""
-        return own if self.stays else (own - np.array(self.middle)) * self.scale
+        return points if self.stays else (points - np.array(self.middle)) * self.scale
 
-    def own(self, inside: np.ndarray) -> np.ndarray:
+    def to_user(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) in the plane, in own units."""
-        return inside if self.stays else inside / self.scale + np.array(self.middle)
+        return points if self.stays else points / self.scale + np.array(self.middle)
 
     @property
     def words(self) -> str:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dynamics.games.updates import OPTIMIZERS, make_optimizer
+from dynamics.games.optimizers import OPTIMIZERS, make_optimizer
 from dynamics.settings.setting import Setting
 
 THEIRS = {

@@ -20,13 +20,13 @@ from dynamics.measures.metrics import measure, null_scores, score, total_varianc
 from dynamics.measures.transport import w2
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting
-from dynamics.targets import userdata
+from dynamics.targets import user_files
 from dynamics.targets.densities import Mixture
-from dynamics.targets.mixtures import MOST_MODES, Blend
-from dynamics.targets.owntargets import OwnMixture
-from dynamics.targets.placing import PLANE, DataError
-from dynamics.targets.sampling import TARGETS, make_target, target_for
-from dynamics.targets.userdata import read
+from dynamics.targets.file_targets import GeneralMixture
+from dynamics.targets.mixture_files import MOST_MODES, Blend
+from dynamics.targets.registry import TARGETS, make_target, target_for
+from dynamics.targets.user_files import read
+from dynamics.targets.user_units import PLANE, DataError
 
 BUILT_IN = [mode for mode in TARGETS if isinstance(make_target(mode), Mixture)]
 CENTRES = np.array([[3.0, 3.0], [-3.0, 2.0], [0.0, -3.5]])
@@ -39,7 +39,7 @@ def toml(tmp_path: Path) -> Callable[[str | bytes], str]:
     def write(text: str | bytes) -> str:
         path = tmp_path / "mine.toml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        userdata._read.cache_clear()  # a clock may not tell two writes apart
+        user_files._read.cache_clear()  # a clock may not tell two writes apart
         return str(path)
 
     return write
@@ -78,7 +78,7 @@ def test_the_density_is_the_mixture_s_in_its_own_units(toml: Any, factor: float,
     assert target.placing.stays == (factor == 1.0)
     rng = np.random.default_rng(0)
     own = centres[rng.integers(0, 3, 300)] + factor * rng.normal(0, 2, (300, 2))
-    found = target.log_prob(torch.from_numpy(target.placing.inside(own))).numpy() + 2 * math.log(target.placing.scale)
+    found = target.log_prob(torch.from_numpy(target.placing.to_plane(own))).numpy() + 2 * math.log(target.placing.scale)
     np.testing.assert_allclose(found, exact(own, centres, WEIGHTS, covariances), rtol=1e-9, atol=1e-9)
 
 
@@ -97,7 +97,7 @@ def test_a_built_in_mixture_written_down_is_that_mixture(toml: Any, mode: str, g
     }
     text = written(np.array(built_in.centres), **rest[given])
     own = make_target(toml(text), std if given == "--std" else None)
-    assert isinstance(own, OwnMixture)
+    assert isinstance(own, GeneralMixture)
     if mode == "gaussian" and given != "--std":
         assert own.placing.stays
     if own.placing.stays:
@@ -260,7 +260,7 @@ def test_what_stays_and_what_is_scaled(toml: Any) -> None:
     assert data.placing.scale == pytest.approx(8 / side)
     assert data.covariances is not None
     np.testing.assert_allclose(np.sqrt(data.covariances[:, 0, 0]), np.array([2, 4]) * 8 / side)
-    np.testing.assert_allclose(data.placing.own(data.centres), [[20, 0], [100, 100]])
+    np.testing.assert_allclose(data.placing.to_user(data.centres), [[20, 0], [100, 100]])
     assert data.note == "2 modes, moved by (-63, -53) and scaled by 0.0677966"
     for centres, stds, stays in (
         ([[4, 4], [-4, 4]], 1.2, True),
@@ -282,7 +282,7 @@ def test_std_is_asked_for_where_the_file_says_none(toml: Any) -> None:
     with pytest.raises(DataError, match="neither stds nor covariances; give a std"):
         make_target(wide)
     target = make_target(wide, 20)
-    assert target.own_std == pytest.approx(20)
+    assert target.user_std == pytest.approx(20)
     assert target.std == pytest.approx(20 * 8 / 650)
     assert target.modes is not None
     np.testing.assert_allclose(target.modes.stds, target.std)
@@ -290,7 +290,7 @@ def test_std_is_asked_for_where_the_file_says_none(toml: Any) -> None:
     with pytest.raises(ValueError, match=r"must be at least 0\.8125, not 0\.8"):
         make_target(wide, 0.8)
     said = toml(UNEQUAL)
-    assert make_target(said).own_std is None
+    assert make_target(said).user_std is None
     with pytest.raises(ValueError, match=r"says how wide its modes are; leave --std 0\.2 out"):
         make_target(said, 0.2)
     assert target_for(Setting(mode=said)) is make_target(said)
@@ -372,7 +372,7 @@ many = hypothesis.settings(
 
 def holds_or_is_refused(path: Path, content: bytes) -> Blend | None:
     path.write_bytes(content)
-    userdata._read.cache_clear()
+    user_files._read.cache_clear()
     try:
         data = read(str(path))
     except DataError as error:
@@ -439,7 +439,7 @@ def test_any_numbers_hold_or_are_refused_in_one_line(tmp_path: Path, modes: list
     data = holds_or_is_refused(tmp_path / "any.toml", written(centres, weight, std).encode())
     if data is not None:
         size = max(np.abs(centres).max(), max(std))
-        assert data.placing.own(data.centres) == pytest.approx(centres, abs=1e-9 * size)
+        assert data.placing.to_user(data.centres) == pytest.approx(centres, abs=1e-9 * size)
 
 
 @many

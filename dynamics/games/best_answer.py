@@ -1,4 +1,4 @@
-"""The game as it is played: what a setting's options make of the two densities before D answers, and of its answer.
+"""D's best answer in the game as it is played: what a setting's options make of both densities, and of the answer.
 
 D's best answer to a G follows from the real density p and the generated one q, but not all games give it those:
 
@@ -30,8 +30,8 @@ from dynamics.games.losses import make_loss
 from dynamics.games.penalties import noise_std
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Mixture, Target
-from dynamics.targets.owntargets import OwnMixture, Raster, Scatter
-from dynamics.targets.sampling import Checkerboard, Circles, Curve
+from dynamics.targets.file_targets import GeneralMixture, Raster, Scatter
+from dynamics.targets.toy_shapes import Checkerboard, Circles, Curve
 
 _BLURRED = (Mixture, Curve, Circles, Checkerboard, Scatter, Raster)  # targets that are something blurred by their std
 
@@ -41,7 +41,7 @@ def smoothing(settings: Sequence[Setting]) -> Tensor:
     return torch.tensor([s.penalties.get("label_smoothing", 0.0) for s in settings], dtype=torch.float64)
 
 
-def noise(settings: Sequence[Setting], step: int) -> np.ndarray:
+def noise_stds(settings: Sequence[Setting], step: int) -> np.ndarray:
     """Standard deviation of the noise on all that D judges after `step` generator steps, (M,), data units."""
     weights = torch.tensor([s.penalties.get("instance_noise", 0.0) for s in settings], dtype=torch.float64)
     return noise_std(weights, step, settings[0].anneal).numpy()
@@ -68,12 +68,12 @@ def blurred(target: Target, deviation: float) -> Target | None:
     if deviation == 0:
         return target
     std = math.hypot(target.std, deviation)
-    if isinstance(target, OwnMixture):
+    if isinstance(target, GeneralMixture):
         return dataclasses.replace(target, std=std, covariances=target.covariances + deviation**2 * np.eye(2))
     return dataclasses.replace(target, std=std) if type(target) in _BLURRED else None
 
 
-def spread_of(frequency: np.ndarray, variance: float) -> np.ndarray:
+def noise_transform(frequency: np.ndarray, variance: float) -> np.ndarray:
     """Fourier transform of noise on a grid, of a variance in squares of its side: at radians a side, the same shape.
 
     From two sides on that of N(0, variance). Below, where a Gaussian is too narrow for the grid, that of the discrete

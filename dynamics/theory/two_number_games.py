@@ -31,7 +31,7 @@ MIRRORED = (1.0, -1.0)  # the (1, 1) of who counts ψ the other way round
 
 
 @dataclass(frozen=True)
-class Row:
+class Prediction:
     """A prediction and what the code did of it: numbers, or a word."""
 
     section: str
@@ -55,7 +55,7 @@ class Row:
         return max(apart) if np.isfinite(apart).all() else math.inf
 
 
-class Point:
+class PointGenerator:
     """A generator that gives its one parameter for every latent: flat (M, 1), points (M, B, 1)."""
 
     def __init__(self, flat: Tensor) -> None:
@@ -65,7 +65,7 @@ class Point:
         return flat.unsqueeze(1).expand(-1, x.shape[1], -1)
 
 
-class Line:
+class LineDiscriminator:
     """D(x) = offset + ψ x: flat (M, 1), logits (M, B, 1) of points (M, B, 1)."""
 
     def __init__(self, flat: Tensor, offset: float = 0.0) -> None:
@@ -75,7 +75,7 @@ class Line:
         return self.offset + flat.unsqueeze(1) * x
 
 
-class Fixed:
+class FixedSource:
     """A `game.Source` without chance: all reals at one point, and the same quantiles of noise in every batch."""
 
     def __init__(self, members: int, batch: int = 1, real: float = 0.0) -> None:
@@ -110,8 +110,8 @@ def make_game(
 ) -> Game:
     """M games of two numbers, `settings[m]` from `starts[m]` (θ, ψ), with data δ_real and D(x) = offset + ψ x."""
     theta, psi = torch.tensor(starts, dtype=torch.float64).split(1, 1)
-    source = Fixed(len(settings), batch, real)
-    game = Game(Point(theta.clone()), Line(psi.clone(), offset), settings, source, dimensions=1)
+    source = FixedSource(len(settings), batch, real)
+    game = Game(PointGenerator(theta.clone()), LineDiscriminator(psi.clone(), offset), settings, source, dimensions=1)
     game.begin()
     return game
 
@@ -177,14 +177,16 @@ def eigenvalues(matrix: Array) -> list[complex]:
     return np.linalg.eigvals(matrix).astype(complex).tolist() if np.isfinite(matrix).all() else [math.nan, math.nan]
 
 
-def nearest(expected: Sequence[complex], found: Sequence[complex]) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
+def nearest(
+    expected: Sequence[complex], measured: Sequence[complex]
+) -> tuple[tuple[complex, ...], tuple[complex, ...]]:
     """Two pairs of eigenvalues, the second in the order that is closer to the first."""
-    e, f = tuple(map(complex, expected)), tuple(map(complex, found))
+    e, f = tuple(map(complex, expected)), tuple(map(complex, measured))
     straight, crossed = (max(abs(e[0] - x), abs(e[1] - y)) for x, y in (f, f[::-1]))
     return e, f if straight <= crossed else f[::-1]
 
 
-def plain(loss: str, **how: Any) -> Setting:
+def plain(loss: str, **options: Any) -> Setting:
     """A game's setting: gradient descent, one step of either player, one point a batch, but for what is said."""
-    own: dict[str, Any] = {"loss": loss, "optimizer": "sgd", "d_steps": 1, "batch_size": 1, "lr": STEP}
-    return Setting(**own | how)
+    usual: dict[str, Any] = {"loss": loss, "optimizer": "sgd", "d_steps": 1, "batch_size": 1, "lr": STEP}
+    return Setting(**usual | options)

@@ -198,9 +198,9 @@ def eigenvalues(omega: float, kappa: float) -> NDArray[np.complex128]:
     return roots(kappa, omega * omega)
 
 
-def jacobian(omega: float, kappa: float, own: float = 0.0) -> Array:
+def jacobian(omega: float, kappa: float, damping: float = 0.0) -> Array:
     """[[−own, ω], [−ω, −κ]]: both players pull alike, D's own slope is κ, G's `own`."""
-    return np.array([[0.0 - own, omega], [-omega, 0.0 - kappa]])
+    return np.array([[0.0 - damping, omega], [-omega, 0.0 - kappa]])
 
 
 def of_loss(loss: str, at: float = 0.0, alpha_d: float = 1.0, alpha_g: float = 1.0) -> NDArray[np.complex128]:
@@ -317,16 +317,16 @@ def notebook_field(name: str, theta: float, psi: float, cross: float = 0.5) -> t
     Wasserstein. Consensus descends L = ½ (θ² + ψ²) f′(ψθ)² too, ∂L/∂θ = θ f′² + (θ² + ψ²) f′ f″ ψ, and alike in ψ: of
     the second summand, their notebook has the half.
     """
-    how = NOTEBOOK[name]
+    method = NOTEBOOK[name]
     t = psi * theta
-    slope = 1.0 if "wasserstein" in how else _sigmoid(-t)
-    of_g = slope if how.get("saturating", 1) else _sigmoid(t)
-    asked = how.get("target", 0.0) * ((psi > 0) - (psi < 0))
-    v = -psi * of_g, theta * slope - how.get("reg", 0.0) * (psi - asked)
-    if "consensus" not in how:
+    slope = 1.0 if "wasserstein" in method else _sigmoid(-t)
+    of_g = slope if method.get("saturating", 1) else _sigmoid(t)
+    asked = method.get("target", 0.0) * ((psi > 0) - (psi < 0))
+    v = -psi * of_g, theta * slope - method.get("reg", 0.0) * (psi - asked)
+    if "consensus" not in method:
         return v
     both = -cross * (theta**2 + psi**2) * slope**2 * _sigmoid(t)  # f″ = −f′ (1 − f′)
-    weight = how["consensus"]
+    weight = method["consensus"]
     return v[0] - weight * (theta * slope**2 + both * psi), v[1] - weight * (psi * slope**2 + both * theta)
 
 
@@ -376,7 +376,7 @@ def slope_penalty(name: str, a: Array, b: Array, x: Array, target: float = 1.0) 
 # --- optimisers down a constant slope --------------------------------------------------------------------------------
 
 
-def travelled(optimizer: str, steps: int, h: float, gradient: float, **how: Any) -> float:
+def travelled(optimizer: str, steps: int, h: float, gradient: float, **options: Any) -> float:
     """How far an optimiser's parameter has gone down a constant gradient after `steps` steps. KeyError for others.
 
     sgd: nhg. momentum: step n is hg(1 + μ + … + μⁿ⁻¹). rmsprop: v_n = (1 − β₂ⁿ)g², step n is h / √(1 − β₂ⁿ). adam: the
@@ -385,8 +385,8 @@ def travelled(optimizer: str, steps: int, h: float, gradient: float, **how: Any)
     n = np.arange(1, steps + 1)
     taken = {
         "sgd": lambda: np.full(steps, h * gradient),
-        "momentum": lambda: h * gradient * (1 - how["momentum"] ** n) / (1 - how["momentum"]),
-        "rmsprop": lambda: h / np.sqrt(1 - how["beta2"] ** n) * np.sign(gradient),
+        "momentum": lambda: h * gradient * (1 - options["momentum"] ** n) / (1 - options["momentum"]),
+        "rmsprop": lambda: h / np.sqrt(1 - options["beta2"] ** n) * np.sign(gradient),
         "adam": lambda: np.full(steps, h * np.sign(gradient)),
     }
     return float(taken[optimizer]().sum())

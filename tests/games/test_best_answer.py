@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from dynamics.games.best_answer import blurred, equilibrium, log_ratio, noise_stds, noise_transform, smoothing
 from dynamics.games.game import Batch, Game
 from dynamics.games.losses import LOSSES, make_loss
-from dynamics.games.played import blurred, equilibrium, log_ratio, noise, smoothing, spread_of
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import TARGETS, make_target
-from dynamics.theory.minigames import Fixed
+from dynamics.targets.registry import TARGETS, make_target
+from dynamics.theory.two_number_games import FixedSource
 
 LABELLED = ["nonsaturating", "minimax", "lsgan", "alpha", "alpha_minimax"]
 ONE = torch.ones(1, 1, dtype=torch.float64)
@@ -89,15 +89,20 @@ def test_the_pinwheel_with_noise_has_no_closed_form():
 
 def test_noise_is_that_of_the_next_step():
     settings = [Setting(penalty=f"instance_noise:{w}", anneal=200) for w in (0.5, 2.0)]
-    assert [noise(settings, step).tolist() for step in (0, 50, 200, 900)] == [[0.5, 2], [0.375, 1.5], [0, 0], [0, 0]]
-    assert noise([Setting()] * 3, 7).tolist() == [0, 0, 0]
-    assert noise([Setting(penalty="instance_noise")], 10**6).tolist() == [0.5]
+    assert [noise_stds(settings, step).tolist() for step in (0, 50, 200, 900)] == [
+        [0.5, 2],
+        [0.375, 1.5],
+        [0, 0],
+        [0, 0],
+    ]
+    assert noise_stds([Setting()] * 3, 7).tolist() == [0, 0, 0]
+    assert noise_stds([Setting(penalty="instance_noise")], 10**6).tolist() == [0.5]
 
 
 @pytest.mark.parametrize("variance", [0.01, 0.6, 3.0, 4.0, 90.0])
 def test_noise_on_a_grid_has_its_variance_and_no_negative_mass(variance):
     count = 256
-    kernel = np.fft.ifft(spread_of(2 * np.pi * np.fft.fftfreq(count), variance)).real
+    kernel = np.fft.ifft(noise_transform(2 * np.pi * np.fft.fftfreq(count), variance)).real
     away = np.minimum(np.arange(count), count - np.arange(count))
     assert kernel.sum() == pytest.approx(1, abs=1e-12)
     assert (kernel * away**2).sum() == pytest.approx(variance, rel=1e-6)
@@ -139,7 +144,7 @@ class Copies:
 
 def games(setting, D):
     """As many games as D has members, and a batch in which real and generated points are the same 64."""
-    source = Fixed(2, 64)
+    source = FixedSource(2, 64)
     game = Game(Copies(len(D.flat)), D, [setting] * len(D.flat), source)
     x = torch.randn(1, 64, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x = x.expand(len(D.flat), -1, -1)
