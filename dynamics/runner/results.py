@@ -66,7 +66,9 @@ def _against_best(results: Results, index: int) -> Range:
         "hinge": Range(-1, 1),
         "alpha": Range(0, most),
         "alpha_minimax": Range(-most, 0),
-    }.get(setting.loss, REAL)
+        "wasserstein": REAL,  # this and the next have no best D
+        "relativistic": REAL,
+    }[setting.loss]
 
 
 # what decides the range of a score -> that range, of a setting's results

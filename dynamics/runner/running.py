@@ -19,11 +19,12 @@ from dynamics.base.intervals import mean_interval
 from dynamics.base.workers import TaskError, run_tasks
 from dynamics.engine.fast import can_be_fast, lanes
 from dynamics.measures.metrics import EVALUATION
-from dynamics.measures.scoring import measured_shapes, mode_count, null_scores, score_names
+from dynamics.measures.scoring import measured_shapes, mode_count, null_scores
 from dynamics.measures.verdicts import Course, judge, ledger
 from dynamics.runner.results import Member, Results, clash, load, options_told, parameters
 from dynamics.runner.tasks import Stack, about, check_checkpoint, train_task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
+from dynamics.settings.catalogue.scores import score_names
 from dynamics.settings.catalogue.verdicts import FAILED
 from dynamics.settings.messages import OptionError
 from dynamics.settings.modes import is_file

@@ -16,7 +16,6 @@ from dynamics.base.files import FolderInUse, NotARun, atomic
 from dynamics.base.intervals import mean_interval, share_interval
 from dynamics.games.losses import LOSSES, make_loss
 from dynamics.games.networks import make_pair
-from dynamics.measures import scoring
 from dynamics.pictures.render import plan as plan_pictures
 from dynamics.reports.comparisons import comparison_rows, difference_rows, setting_pairs, write_tables
 from dynamics.reports.observations import observations
@@ -42,7 +41,7 @@ from dynamics.runner.results import (
 )
 from dynamics.runner.running import plan, resolve, run_study
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
-from dynamics.settings.catalogue.scores import GROUPS, SCORES
+from dynamics.settings.catalogue.scores import GROUPS, SCORES, score_names
 from dynamics.settings.catalogue.verdicts import VERDICTS
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
@@ -341,17 +340,15 @@ def test_words_that_are_no_text_become_escapes(tmp_path):
 # --- what is known here and elsewhere --------------------------------------------------------------------------------
 
 
-def test_what_load_knows_without_torch_is_what_those_say_who_know():
-    assert {group: tuple(facts.scores) for group, facts in GROUPS.items()} == scoring.SCORES
+def test_what_load_takes_for_a_verdict_is_one_or_the_word_for_none():
     assert (*VERDICTS, "failed") == results_module.WORDS
 
 
 def test_every_score_swing_and_share_has_a_range_that_its_values_keep(measured):
     names = [*measured.scores, *measured.swings, *VERDICTS]
-    assert set(names) | {n for group in scoring.SCORES.values() for n in group} == {
-        *VERDICTS,
-        *(set(SCORES) - set(VERDICTS)),
-    }
+    assert set(SCORES) == {*names, *(name for group in GROUPS.values() for name in group.scores)}
+    for name in SCORES:
+        assert measured.range(name, 0).least <= measured.range(name, 0).most
     assert measured.range("modes_covered", 0) == measured.range("ema_modes_hit", 0) == (0, 4)
     assert measured.range("reverse_kl", 0) == (0, pytest.approx(np.log(4)))
     rare = dataclasses.replace(measured, rarest=[0.01, None], modes=[4, None])
@@ -541,7 +538,7 @@ def quick(monkeypatch):
     """A perfect generator's scores are not what these tests are of, and take seconds for every file."""
     monkeypatch.setattr(
         "dynamics.runner.running.null_scores",
-        lambda target, groups: dict.fromkeys(scoring.score_names(groups), (1.0, 0.1)),
+        lambda target, groups: dict.fromkeys(score_names(groups), (1.0, 0.1)),
     )
 
 
