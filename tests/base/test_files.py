@@ -167,11 +167,11 @@ def test_a_run_that_is_refused_leaves_no_folder(one_second, tmp_path, capsys):
 def test_pictures_and_measurements_of_one_second_are_each_kept(one_second, monkeypatch, capsys):
     """`verify` and `bench` write files: neither writes over the other's."""
     from benchmarks import bench
-    from dynamics.theory import verify
+    from dynamics.theory import verify, verify_output
 
     drawn = iter(["first", "second"])
-    monkeypatch.setattr(verify, "table", lambda found: "table")
-    monkeypatch.setattr(verify, "draw", lambda found, path: path.write_text(next(drawn)))
+    monkeypatch.setattr(verify_output, "table", lambda found: "table")
+    monkeypatch.setattr(verify_output, "draw", lambda found, path: path.write_text(next(drawn)))
     monkeypatch.setattr(bench, "measure", lambda *rest: [])
     monkeypatch.setattr(bench, "table", lambda *rest: "table")
     monkeypatch.setattr(bench, "as_record", lambda *rest: {})
