@@ -28,7 +28,8 @@ from dynamics.base.text_tables import aligned
 from dynamics.base.workers import run_tasks
 from dynamics.engine.captured import CapturedStack
 from dynamics.engine.training import train_stack
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 SETTING: dict[str, Any] = {"mode": "mixture_4", "std": 0.2, "d_steps": 2, "batch_size": 256, "layers": 2}
 Tick = Callable[[float], None]

@@ -42,7 +42,7 @@ def everything(results: Any, workers: int) -> float:
     """All figures and animations of the run: seconds."""
     from dynamics.pictures.picture_drawing import render
     from dynamics.pictures.picture_plan import plan
-    from dynamics.settings.setting import Look
+    from dynamics.settings.look import Look
 
     with tempfile.TemporaryDirectory() as folder:
         return _seconds(lambda: render(plan(results, Look()), Path(folder), workers))
@@ -76,7 +76,7 @@ def fresh(results: Any) -> float:
 
 def _plan(results: Any) -> list[Any]:
     from dynamics.pictures.picture_plan import plan
-    from dynamics.settings.setting import Look
+    from dynamics.settings.look import Look
 
     return plan(results, Look())
 

@@ -16,20 +16,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dynamics.base.files import FolderInUse, NotARun
     from dynamics.runner.results import Results
-    from dynamics.settings.setting import VERSION as __version__  # noqa: N811 - as every package has it
-    from dynamics.settings.setting import Look, OptionError, Setting, Study
+    from dynamics.settings.look import Look
+    from dynamics.settings.messages import OptionError
+    from dynamics.settings.setting import Setting
+    from dynamics.settings.study import Study
+    from dynamics.settings.version import VERSION as __version__  # noqa: N811
     from dynamics.studies import get_study, questions
     from dynamics.workflow import joint_report, load, redraw, resume, rewrite_report, run
 
 _HOMES = {  # name -> the module that it is in; tests/base/test_door.py holds them to the imports above
     "FolderInUse": "dynamics.base.files",
-    "Look": "dynamics.settings.setting",
+    "Look": "dynamics.settings.look",
     "NotARun": "dynamics.base.files",
-    "OptionError": "dynamics.settings.setting",
+    "OptionError": "dynamics.settings.messages",
     "Results": "dynamics.runner.results",
     "Setting": "dynamics.settings.setting",
-    "Study": "dynamics.settings.setting",
-    "__version__": "dynamics.settings.setting",
+    "Study": "dynamics.settings.study",
+    "__version__": "dynamics.settings.version",
     "get_study": "dynamics.studies",
     "joint_report": "dynamics.workflow",
     "load": "dynamics.workflow",

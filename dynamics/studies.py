@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from dynamics.settings.setting import Study
+from dynamics.settings.study import Study
 
 if TYPE_CHECKING:
     from dynamics.pictures.study_parts import StudyPart

@@ -32,7 +32,9 @@ from dynamics.runner.saving import manifest, save
 from dynamics.runner.setting_names import setting_names
 from dynamics.runner.tasks import circumstances
 from dynamics.runner.users_files import check_targets, keep_targets
-from dynamics.settings.setting import VERSION, Look, Study
+from dynamics.settings.look import Look
+from dynamics.settings.study import Study
+from dynamics.settings.version import VERSION
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
 from dynamics.store.checkpoints import differences, remove
 from dynamics.store.folder import MANIFEST, RunFolder

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dynamics.base.intervals import Difference, Estimate, mean_interval
+from dynamics.base.intervals import SHARE, Difference, Estimate, mean_interval
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.tables import counted
-from dynamics.runner.results import SHARE, Results
+from dynamics.runner.results import Results
 from dynamics.settings.setting import Setting
 
 from . import _part_pieces as pieces

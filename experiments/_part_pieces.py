@@ -27,7 +27,8 @@ from dynamics.base.intervals import (
 )
 from dynamics.reports.tables import interval, number
 from dynamics.runner.results import Results
-from dynamics.settings.setting import FIELDS, Setting
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
 
 if TYPE_CHECKING:
     from dynamics.pictures.interval_panels import IntervalLine, IntervalPanel

@@ -1,6 +1,7 @@
 """The assignment: gaussian, mixture, mixture_4 tight and wide; two discriminator steps per generator step, and one."""
 
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 TARGETS = (("gaussian", 1.2), ("mixture", 1.2), ("mixture_4", 0.2), ("mixture_4", 1.2))
 

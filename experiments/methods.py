@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any
 
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 BASELINE = Setting()
 ONE_STEP = dataclasses.replace(BASELINE, d_steps=1)  # what rules by which both players step at once are compared with

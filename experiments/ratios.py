@@ -1,6 +1,7 @@
 """Update ratios: does training D more keep more modes, and does the answer depend on how far apart they are?"""
 
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 STUDY = Study(
     name="ratios",

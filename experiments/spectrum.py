@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-from dynamics.base.intervals import Estimate, difference_range, mean_interval, paired_difference
+from dynamics.base.intervals import POSITIVE, Estimate, difference_range, mean_interval, paired_difference
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import setting_pairs
 from dynamics.reports.tables import counted, interval, mean_words, number
-from dynamics.runner.results import POSITIVE, Results
-from dynamics.settings.setting import FIELDS, Setting, Study
+from dynamics.runner.results import Results
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 _BASE = {"mode": "gaussian", "hidden": 16, "activation": "tanh", "d_steps": 1, "batch_size": 512}
 _TOGETHER = {**_BASE, "optimizer": "sgd", "update": "simultaneous"}

@@ -14,7 +14,8 @@ from typing import Any
 
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.runner.results import Results
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 from . import _both_players, _d_alone, _g_alone
 

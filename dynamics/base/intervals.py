@@ -24,7 +24,7 @@ class Range(NamedTuple):
     most: float
 
 
-REAL = Range(-np.inf, np.inf)
+REAL, POSITIVE, SHARE = Range(-np.inf, np.inf), Range(0, np.inf), Range(0, 1)
 
 
 def difference_range(a: Range, b: Range) -> Range:

@@ -24,7 +24,11 @@ from dynamics.cli.options import OUTPUT
 from dynamics.cli.run_commands import render_run, report_runs, resume_run
 from dynamics.cli.study_commands import named_study, product
 from dynamics.cli.verify_command import verify_methods
-from dynamics.settings.setting import FIELDS, Look, OptionError, Setting, Study, flag, metadata, near
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError, flag, near
+from dynamics.settings.option_fields import FIELDS, metadata
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 app = typer.Typer(
     add_completion=False,

@@ -10,7 +10,7 @@ import typer
 
 from dynamics.base.program import CHECKOUT
 from dynamics.cli.dated_names import dated_name, place
-from dynamics.settings.setting import OptionError
+from dynamics.settings.messages import OptionError
 
 
 def benchmark(
@@ -29,7 +29,7 @@ def benchmark(
     from dynamics.base.files import atomic, new_file
     from dynamics.base.progress import progress_on
     from dynamics.base.workers import usable_cores
-    from dynamics.settings.setting import not_one_of
+    from dynamics.settings.messages import not_one_of
 
     dated = dated_name("runs/bench", ".json")
     names = list(PARTS) if only is None else only.split(",")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dynamics.base.interrupts import SIGNALS, Stopped, stop
 from dynamics.base.program import command_line
-from dynamics.settings.setting import cut, one_line
+from dynamics.settings.messages import cut, one_line
 
 
 class RunFailed(Exception):

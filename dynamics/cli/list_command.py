@@ -19,8 +19,9 @@ def list_names(
     from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
     from dynamics.games.update_rules import UPDATES
+    from dynamics.settings.catalogue.names import USUAL_WEIGHTS
+    from dynamics.settings.catalogue.scores import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
-    from dynamics.settings.setting import SCORE_GROUPS, USUAL_WEIGHTS
     from dynamics.studies import questions
     from dynamics.targets.registry import TARGETS
 

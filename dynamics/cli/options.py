@@ -9,27 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError, flag, flagged, near, not_one_of, quoted, shown
+from dynamics.settings.option_checks import MOST_WORKERS, allowed, check, is_path, parse, parse_several
+from dynamics.settings.option_fields import ALIASES, FIELDS
 from dynamics.settings.presets import PRESETS, preset_options
-from dynamics.settings.setting import (
-    ALIASES,
-    FIELDS,
-    MOST_WORKERS,
-    Look,
-    OptionError,
-    Setting,
-    Study,
-    allowed,
-    check,
-    flag,
-    flagged,
-    is_path,
-    near,
-    not_one_of,
-    parse,
-    parse_several,
-    quoted,
-    shown,
-)
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.settings.toml_files import TomlError, read_toml
 from dynamics.studies import get_study, questions
 

@@ -10,8 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from dynamics.cli.options import OUTPUT
-from dynamics.settings.setting import FIELDS, NAMES, Look, Setting, Study, flag, metadata
-from dynamics.settings.setting import default as default_of
+from dynamics.settings.catalogue.names import NAMES
+from dynamics.settings.look import Look
+from dynamics.settings.messages import flag
+from dynamics.settings.option_fields import FIELDS, metadata
+from dynamics.settings.option_fields import default as default_of
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 _SETTING_PANEL = "Setting: one value or several, comma-separated"
 

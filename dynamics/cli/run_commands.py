@@ -12,8 +12,11 @@ from dynamics.cli.dated_names import dated_name, place
 from dynamics.cli.exits import drawing_fails, print_note, resumable
 from dynamics.cli.outcome import print_latex_lines, print_outcome
 from dynamics.cli.parameters import with_look
-from dynamics.settings.setting import Look, OptionError, flag, metadata, parse
-from dynamics.settings.setting import default as default_of
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError, flag
+from dynamics.settings.option_checks import parse
+from dynamics.settings.option_fields import default as default_of
+from dynamics.settings.option_fields import metadata
 
 
 @with_look

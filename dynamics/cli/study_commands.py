@@ -14,8 +14,11 @@ from dynamics.cli.exits import print_note, resumable
 from dynamics.cli.options import Asked, read_options
 from dynamics.cli.outcome import print_outcome
 from dynamics.cli.parameters import with_options
-from dynamics.settings.setting import FIELDS, VERSION, OptionError, Setting, flag
-from dynamics.settings.setting import default as default_of
+from dynamics.settings.messages import OptionError, flag
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.option_fields import default as default_of
+from dynamics.settings.setting import Setting
+from dynamics.settings.version import VERSION
 
 
 def _print_version(asked: bool) -> None:

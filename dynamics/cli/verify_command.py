@@ -11,7 +11,7 @@ import typer
 
 from dynamics.cli.dated_names import dated_name, place
 from dynamics.cli.exits import RunFailed
-from dynamics.settings.setting import OptionError
+from dynamics.settings.messages import OptionError
 
 
 def verify_methods(

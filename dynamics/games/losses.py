@@ -40,6 +40,7 @@ class Loss:
     generator_slope: Callable[[Tensor, Tensor], object] | None
     equilibrium: tuple[float | None, float | None]  # D's loss, G's loss; nats for the logarithmic ones
     optimal_logit: Callable[[Tensor], Tensor] | None  # of log p_data − log p_g, any shape -> the same
+    optimal_is_step: bool = False  # between two outputs: the best D has no slope, and one says no probability
     unit: str = "nats"
     fake_term: Callable[[Tensor], Tensor] | None = None  # (M, B) -> (M,): D's, where it and the real one are two labels
     paired: bool = False
@@ -211,6 +212,7 @@ LOSSES: dict[str, Loss] = {
         lambda fake, to: to.fill_(-1),
         equilibrium=(2.0, None),
         optimal_logit=torch.sign,
+        optimal_is_step=True,
         unit="output",
     ),
     "wasserstein": Loss(

@@ -150,7 +150,7 @@ def _ratio_slopes(G: MLP, targets: Sequence[Target]) -> tuple[Tensor, np.ndarray
 
 def _has_slope(loss: Loss) -> bool:
     """Whether the optimal output rises with log p_data − log p_g, so that both have gradients of one direction."""
-    return loss.optimal_logit is not None and loss.optimal_logit is not torch.sign
+    return loss.optimal_logit is not None and not loss.optimal_is_step
 
 
 def _slope(D: MLP, points: Tensor) -> Tensor:

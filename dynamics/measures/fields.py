@@ -80,7 +80,7 @@ def as_probability(loss: Loss, output: Tensor) -> Tensor:
     """
     if loss.optimal_logit is None:
         return torch.sigmoid(output)
-    if loss.optimal_logit is torch.sign:
+    if loss.optimal_is_step:
         return ((1 + output) / 2).clamp(0, 1)
     of_real, of_fake = torch.empty_like(output), torch.empty_like(output)
     assert loss.discriminator_slopes is not None

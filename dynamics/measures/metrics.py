@@ -39,16 +39,10 @@ import torch
 from scipy import special
 
 from dynamics.base.streams import Streams
+from dynamics.settings.catalogue.scores import GROUPS
 from dynamics.targets.densities import Target
 
-SCORES: dict[str, str] = {
-    "modes_covered": "modes covered",
-    "modes_hit": "modes hit",
-    "high_quality": "high quality",
-    "reverse_kl": "reverse KL, nats",
-    "jsd": "JSD, nats",
-    "spread": "spread",
-}
+SCORES = tuple(GROUPS[""].scores)
 
 EVALUATION = 2048  # samples that a score is taken from, unless said otherwise
 _NULL_DRAWS = 200

@@ -2,7 +2,7 @@
 
 metrics.py scores samples by the modes and density that they should have, transport.py by how far they would have to be
 moved, critic_gap.py and critic_slopes.py the discriminator by the best one, lipschitz.py how steep it is,
-eigenvalues.py how the game turns. They come together here, by the groups of `settings.SCORE_GROUPS`, and "ema": the
+eigenvalues.py how the game turns. They come together here, by the groups of `catalogue.scores.GROUPS`, and "ema": the
 samples' scores of the average of G's weights, where a setting keeps one.
 """
 
@@ -22,29 +22,17 @@ from dynamics.measures.critic_slopes import slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.measured import measure_shapes
 from dynamics.measures.transport import sliced_w2, w1_between, w2
+from dynamics.settings.catalogue.scores import LENGTH, PER_LENGTH, SCORES, score_names
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Target
 from dynamics.targets.registry import target_for
 from dynamics.targets.sampling import draw_real
 
-SCORES: dict[str, tuple[str, ...]] = {  # group -> its scores; "" is always measured
-    "": tuple(metrics.SCORES),
-    "ema": tuple(f"ema_{name}" for name in metrics.SCORES),  # where a setting keeps an average
-    "transport": ("w2", "sliced_w2"),
-    "critic": ("critic_gap", "g_loss_optimal", "g_loss_gap"),
-    "slopes": ("d_slope", "d_slope_max", "d_angle", "d_gradient", "g_gradient"),
-    "lipschitz": ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1", "w1_critic", "w1_lower"),
-    "spectrum": eigenvalues.SCORES,
-}
 # what has a unit of length, in a target's own units; and per such a unit
-DISTANCES = ("w2", "sliced_w2", "w1", "w1_critic", "w1_lower")
-SLOPES = ("d_slope", "d_slope_max", "lipschitz_grid", "lipschitz_secant", "lipschitz_upper")
+DISTANCES = tuple(name for name, facts in SCORES.items() if facts.unit == LENGTH)
+SLOPES = tuple(name for name, facts in SCORES.items() if facts.unit == PER_LENGTH)
 _PROBE = 256  # points of the batches that gradients are taken at
 _MATCHED = 50  # draws of a perfect generator that are matched point by point: each takes 10 ms
-
-
-def score_names(groups: Sequence[str]) -> list[str]:
-    return [name for group in ("", *groups) for name in SCORES[group]]
 
 
 def measured_shapes(groups: Sequence[str], modes: int) -> dict[str, tuple[int, ...]]:
@@ -75,6 +63,7 @@ class Scorer:
         members = len(self.settings)
         shapes = measured_shapes(self.groups, self.modes)
         every_score = {name: np.full((members, *shape), np.nan) for name, shape in shapes.items()}
+        given: set[str] = set()  # the scores that something measures
         for target in dict.fromkeys(self.targets):
             rows = [m for m, t in enumerate(self.targets) if t is target]
             samples = snapshot.samples[rows]
@@ -91,23 +80,39 @@ class Scorer:
             if "ema" in self.groups and snapshot.averaged is not None:
                 averaged = metrics.measure(snapshot.averaged[rows], target)
                 scores |= {f"ema_{name}": values for name, values in averaged.scores.items()}
+            given |= scores.keys()
             for name, values in scores.items():
                 every_score[name][rows] = values
         if {"critic", "slopes", "lipschitz"} & set(self.groups):
             G, D = snapshot.G.on_cpu(), snapshot.D.on_cpu()
+            of_players: dict[str, np.ndarray] = {}
             if "critic" in self.groups:
-                every_score |= critic_scores(G, D, self.settings, snapshot.step)
+                of_players |= critic_scores(G, D, self.settings, snapshot.step)
             if "slopes" in self.groups:
-                every_score |= slope_scores(G, D, self.settings, *self._probe, snapshot.step, self._probe_noise)
+                of_players |= slope_scores(G, D, self.settings, *self._probe, snapshot.step, self._probe_noise)
             if "lipschitz" in self.groups:
-                every_score |= lipschitz_scores(G, D, self.settings, *self._probe)
+                of_players |= lipschitz_scores(G, D, self.settings, *self._probe)
+            given |= of_players.keys()
+            every_score |= of_players
         if "spectrum" in self.groups:
-            every_score |= eigenvalues.spectrum_scores(
+            of_game = eigenvalues.spectrum_scores(
                 snapshot.players, snapshot.rates(), self.settings, self.seeds, snapshot.step
             )
+            given |= of_game.keys()
+            every_score |= of_game
+        self._check(given)
         scale = np.array([target.placing.scale for target in self.targets])
         every_score |= {name: every_score[name] / scale for name in DISTANCES if name in every_score}
         return every_score | {name: every_score[name] * scale for name in SLOPES if name in every_score}
+
+    def _check(self, given: set[str]) -> None:
+        """Raise ``LookupError`` unless the scores that were measured are those that the catalogue has."""
+        known = set(score_names([group for group in self.groups if group != "ema"]))  # an average need not be kept
+        given = {name for name in given if not name.startswith("ema_")}
+        if lacking := known - given:
+            raise LookupError(f"nothing measures {', '.join(sorted(lacking))}, which catalogue/scores.py has")
+        if unknown := given - known:
+            raise LookupError(f"catalogue/scores.py lacks {', '.join(sorted(unknown))}, which is measured")
 
     @functools.cached_property
     def _probe(self) -> tuple[torch.Tensor, torch.Tensor]:

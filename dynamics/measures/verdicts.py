@@ -30,9 +30,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dynamics.measures.metrics import EVALUATION, target_mean, total_variance
+from dynamics.settings.catalogue.verdicts import VERDICTS
 from dynamics.targets.densities import Target
-
-VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "lost", "still learning")
 
 FAR = 100.0  # widths of the target: samples so wide or so far away have run off
 TRACE = 0.01  # of the samples on the data, or at a mode: with less, and
@@ -80,13 +79,17 @@ class Course:
 class Verdict:
     """A word, a phrase that says why, and the numbers in it; modes count from 1 in the order of `Modes.centres`."""
 
-    word: str  # one of `VERDICTS`
+    word: str  # one of `catalogue.verdicts.VERDICTS`
     detail: str
     missing: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
     shrunk: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
     amplitude: float | None = None  # half of low to high; of a mode's mass, or of the mean in target's stds
     period: float | None = None  # generator steps
     step: int | None = None  # at which a diverged or lost member was first seen to be, for good
+
+    def __post_init__(self) -> None:
+        if self.word not in VERDICTS:
+            raise ValueError(f"{self.word!r} is no verdict: settings/catalogue/verdicts.py has {', '.join(VERDICTS)}")
 
 
 def judge(course: Course, target: Target, null: Mapping[str, tuple[float, float]]) -> Verdict:

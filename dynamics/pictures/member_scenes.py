@@ -16,6 +16,7 @@ import numpy as np
 
 from dynamics.base.streams import Streams
 from dynamics.pictures.target_densities import outlines, real_density, smoothing_bandwidth, target_of
+from dynamics.settings.catalogue.verdicts import FAILED
 from dynamics.settings.setting import Setting
 from dynamics.targets.user_files import placing_for
 
@@ -145,8 +146,8 @@ def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, 
 
     Frame kept[i] is drawn for frame frames[i]; a share beyond[i] of its samples is outside the picture.
     """
-    if results.verdicts[member] == "failed":
-        return ["failed"] * len(frames)
+    if results.verdicts[member] == FAILED:
+        return [FAILED] * len(frames)
     index, diverged_at = results.members[member].setting, results.diverged_at[member]
     steps, modes = results.frame_steps[index], results.modes[index]
     # the last snapshot at or before a frame has its scores

@@ -15,7 +15,11 @@ from dynamics.pictures.member_scenes import FROM_WEIGHTS, plane, sketch
 from dynamics.pictures.picture_drawing import PictureTask
 from dynamics.pictures.target_densities import target_of
 from dynamics.settings.budget import holds_few_weights, samples_seen, updates
-from dynamics.settings.setting import VIEWS, Look, OptionError, Study
+from dynamics.settings.catalogue.names import VIEWS
+from dynamics.settings.catalogue.scores import AVERAGED_PANEL, G_LOSS, LOSS_UNIT, MODES, PANELS, PICTURED, SCORES
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.study import Study
 
 if TYPE_CHECKING:
     from dynamics.pictures.study_parts import StudyPart
@@ -27,10 +31,6 @@ SECONDS = 5  # that an animation takes, within what is pleasant to watch, before
 MANY = 12  # settings of one target, beyond which they are compared by their scores alone, a line each
 SEQUENCE = "-frames"  # ends the name of an animation's folder of PNGs
 MULTIPLES, MULTIPLES_FRAMES = 64, 25  # seeds, and frames beside the first, of a setting's small multiples
-COMPARED = ("modes_covered", "high_quality", "jsd")  # scores that comparison.png shows
-# their axes' labels
-AXES = {"modes_covered": "modes", "high_quality": "share of samples", "jsd": "nats"}
-UNITS = {"modes_covered": "", "high_quality": "", "jsd": ", nats"}
 CLOCKS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {  # budget -> what an animation's clock counts
     "steps": ("step", lambda setting, steps: steps),
     "updates": ("updates", lambda setting, steps: [updates(setting, int(n)) for n in steps]),
@@ -211,32 +211,16 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     from dynamics.pictures.scores_over_training import ScoreLine, ScorePanel
 
     if "g_loss_optimal" in scores:
-        scores = {**scores, "g_loss": scores["g_loss_optimal"] + scores["g_loss_gap"]}
-    panels: dict[str, list[tuple[str, str, str]]] = {  # what the axis shows -> scores, their names and colours
-        f"loss of G, {unit}": [("g_loss", "at the samples", G)],
-        f"its parts, {unit}": [("g_loss_optimal", "against the best D", GENERATED), ("g_loss_gap", "owed to D", D)],
-        f"critic gap, {unit}": [("critic_gap", "D's loss less the best D's", D)],
-        "slope of D, per data unit": [("d_slope", "mean at samples", D), ("d_slope_max", "largest", COLUMNS[0])],
-        "agreement of D": [("d_angle", "cosine between the slopes of D and of the best D", D)],
-        "gradient's norm": [("d_gradient", "D's loss", D), ("g_gradient", "G's loss", G)],
-        "Wasserstein-2, data units": [
-            ("w2", "exact, 256 samples", GENERATED),
-            ("sliced_w2", "sliced, all samples", COLUMNS[1]),
-        ],
-        "Lipschitz constant": [
-            ("lipschitz_upper", "at most", COLUMNS[0]),
-            ("lipschitz_grid", "at least: a gradient", D),
-            ("lipschitz_secant", "at least: a secant", COLUMNS[1]),
-        ],
-        "Wasserstein-1, data units": [("w1", "exact, 256 samples", GENERATED), ("w1_critic", "D's estimate", D)],
-        "period, rounds": [("spectrum_period", "of the leading pair, predicted", COLUMNS[0])],
-    }
+        scores = {**scores, G_LOSS: scores["g_loss_optimal"] + scores["g_loss_gap"]}
+    panels = {axis.replace(LOSS_UNIT, unit): lines for axis, lines in PANELS.items()}
     if np.isfinite(scores.get("ema_jsd", np.nan)).any():
-        panels["JSD, nats"] = [("jsd", "G", G), ("ema_jsd", "average of its weights", COLUMNS[1])]
+        panels |= dict([AVERAGED_PANEL])
+    colours: dict[str | int, str] = {"D": D, "G": G, "generated": GENERATED}
+    colours |= dict(enumerate(COLUMNS))
     measured = []
     for label, lines in panels.items():
         known = [
-            ScoreLine(words, scores[name], colour)
+            ScoreLine(words, scores[name], colours[colour])
             for name, words, colour in lines
             if np.isfinite(scores.get(name, np.nan)).any()
         ]
@@ -272,12 +256,12 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
             ),
         ]
         tracks = []
-        for name in COMPARED:
+        for name in PICTURED:
             values = [np.stack([run.scores[name][m] for run, m in each]) for each in of_each]
             if np.isfinite(null := results.null[indices[0]][name]).all() and not (
-                name == "modes_covered" and results.modes[indices[0]] == 1
+                SCORES[name].ends == MODES and results.modes[indices[0]] == 1
             ):
-                tracks.append(Track(f"{_words(name)}{UNITS[name]}", values, null))
+                tracks.append(Track(_title(name), values, null))
         labels = [results.labels[i][1] for i in indices]
         arguments = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
         stds = [setting.std for setting in results.study.settings]
@@ -302,15 +286,15 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
         remarks = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
         planes[cell] = dataclasses.replace(made, notes=[", ".join(remarks)])
     scores = []
-    for name in COMPARED:
+    for name in PICTURED:
         # a score that a setting's target cannot have is left out, and one that no seed has altogether
         has = {cell: i for i, cell in cells.items() if np.isfinite(results.null[i][name][0])}
         estimates = {cell: e for cell, i in has.items() if (e := results.estimate(name, i)).n}
         if estimates:
             scores.append(
                 ComparedScore(
-                    name=_words(name),
-                    label=AXES[name],
+                    name=SCORES[name].title,
+                    label=SCORES[name].axis,
                     values={cell: results.final(name, i) for cell, i in has.items()},
                     mean={cell: e.value for cell, e in estimates.items()},
                     low={cell: e.low for cell, e in estimates.items()},
@@ -354,8 +338,9 @@ def _clock(results: Results) -> tuple[str, np.ndarray]:
     return words, np.round(np.mean(of_each, 0)).astype(int)
 
 
-def _words(name: str) -> str:
-    return {"modes_covered": "modes covered", "high_quality": "high quality", "jsd": "JSD"}[name]
+def _title(name: str) -> str:
+    """A score's title and its unit, if it has one."""
+    return ", ".join(filter(None, SCORES[name][:2]))
 
 
 def _moments(count: int, look: Look) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dynamics.base.files import NotARun
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 
 if TYPE_CHECKING:
     pass

@@ -11,9 +11,11 @@ import numpy as np
 
 from dynamics.base.intervals import Difference, difference_range, max_t, mean_interval, paired_difference
 from dynamics.runner.member_rows import z_score
-from dynamics.runner.results import SWINGS, VERDICTS, Results
+from dynamics.runner.results import Results
 from dynamics.runner.setting_names import options_told
 from dynamics.settings.budget import samples_seen, updates
+from dynamics.settings.catalogue.scores import COMPARED, SCORES, SWINGS
+from dynamics.settings.catalogue.verdicts import GONE, VERDICTS
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 
@@ -55,7 +57,7 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
         for name in SWINGS:
             e = results.estimate(name, index)
             row |= {f"{name}_mean": e.value, f"{name}_low": e.low, f"{name}_high": e.high, f"{name}_n": e.n}
-        row["verdicts_n"] = results.share(VERDICTS[0], index).n
+        row["verdicts_n"] = results.share(next(iter(VERDICTS)), index).n
         for verdict in VERDICTS:
             e, name = results.share(verdict, index), verdict.replace(" ", "_")
             row |= {f"{name}_share": e.value, f"{name}_low": e.low, f"{name}_high": e.high}
@@ -64,13 +66,6 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
 
 
 # --- differences -----------------------------------------------------------------------------------------------------
-
-# what settings are compared in: all relative to the target, or the players' own; shares of verdicts are of all seeds
-COMPARED = (
-    *("modes_covered", "high_quality", "jsd", "jsd_swing", "d_loss_swing", "g_loss_swing"),
-    *("collapsed", "diverged", "lost"),
-)
-_RARE = ("diverged", "lost")  # verdicts that are compared where a seed of either setting has them
 
 
 class Pair(NamedTuple):
@@ -137,7 +132,7 @@ def differences(results: Results) -> list[Compared]:
             both = np.isfinite(a) & np.isfinite(b)
             if score in SWINGS and not both.any():  # too short a run to swing
                 continue
-            if score in _RARE and not (np.nansum(a) or np.nansum(b)):
+            if score in GONE and not (np.nansum(a) or np.nansum(b)):
                 continue
             means = (mean_interval(a[both]).value, mean_interval(b[both]).value)
             within = difference_range(results.range(score, pair.first), results.range(score, pair.second))
@@ -154,7 +149,7 @@ def differences(results: Results) -> list[Compared]:
 
 def _comparable(results: Results, score: str, pair: Pair) -> bool:
     """Whether a score means the same at both settings of a pair."""
-    if score in ("d_loss_swing", "g_loss_swing"):  # two losses have two units
+    if score in SWINGS and not SCORES[score].unit:  # it has that of a loss, and two losses may have two
         return pair.option != "loss"
     if score in SWINGS or score in VERDICTS:
         return True

@@ -15,28 +15,15 @@ import numpy as np
 from dynamics.base.intervals import Estimate, smallest_p
 from dynamics.reports.comparisons import Compared, Pair, differences
 from dynamics.reports.tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
-from dynamics.runner.results import SWINGS, VERDICTS, Results
+from dynamics.runner.results import Results
 from dynamics.runner.setting_names import mode_name
-from dynamics.settings.setting import flag
+from dynamics.settings.catalogue.scores import ASPECTS, MODES, SWINGS
+from dynamics.settings.catalogue.verdicts import BECAME, COLLAPSE, FAILED, GONE, REASONED, VERDICTS
+from dynamics.settings.messages import flag
 
-REASONED = ("collapsed", "oscillating", "diverged", "lost")  # verdicts told with their reasons
-GONE = ("diverged", "lost")  # verdicts that leave nothing to collapse
 LEVEL = 0.05  # a difference is shown where its corrected p-value is below
 MOST = 24  # pairs of settings told one by one, those that differ first; differences.csv has all
-SWINGS_OF = {"jsd_swing": "JSD", "d_loss_swing": "D's loss", "g_loss_swing": "G's loss"}
 LISTED = 4  # shown differences of one aspect that a summary tells one by one
-ASPECTS = {  # of what an option changes -> the scores that tell of it
-    "Generator performance": ("modes_covered", "high_quality", "jsd"),
-    "Stability": ("jsd_swing",),
-    "Collapse": ("collapsed",),
-    "Divergence, and loss of the data": ("diverged", "lost"),
-    "Oscillation in the losses": ("d_loss_swing", "g_loss_swing"),
-}
-_BECAME = {  # verdict -> of one GAN, of several
-    "oscillating": ("oscillates", "oscillate"),
-    "still learning": ("is still learning", "are still learning"),
-    "lost": ("is lost", "are lost"),
-}
 BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
 
 
@@ -88,7 +75,7 @@ def _captures(results: Results) -> str:
             counts[word] = counts.get(word, 0) + 1
         n = sum(counts.values())
         words = [
-            f"{count} {_BECAME.get(word, (word, word))[count != 1]}"
+            f"{count} {BECAME[word][count != 1]}"
             for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
         listed = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -118,7 +105,7 @@ def _summary(results: Results, chosen: list[Compared], untold: int) -> str:
         if rest:
             which = counted(rest, "comparison") if not shown else f"the other {rest}" if rest > 1 else "the other one"
             words.append(f"no difference is shown in {which}")
-        if aspect == "Collapse":
+        if aspect == COLLAPSE:
             words.insert(0, _collapsed(results, chosen))
         sentences.append(f"{aspect}: {'; '.join(words)}.")
     if untold:
@@ -149,7 +136,7 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
             members.setdefault(name, set()).update(results.of_setting(index))
     counts = []
     for name, of_name in members.items():
-        words = [results.verdicts[m] for m in of_name if results.verdicts[m] != "failed"]
+        words = [results.verdicts[m] for m in of_name if results.verdicts[m] != FAILED]
         gone = [f"{n} {word}" for word in GONE if (n := words.count(word))]
         beside = f" ({', '.join(gone)})" if gone else ""
         counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{beside}")
@@ -243,13 +230,13 @@ def _capture(results: Results, index: int) -> str:
 def _judged(results: Results, index: int) -> str:
     """The verdicts on a setting's seeds, each share with Wilson's interval."""
     counts = verdict_counts(results, index)
-    failed = counts.pop("failed", 0)
+    failed = counts.pop(FAILED, 0)
     sentences = []
     swings = {n: e for n in SWINGS if (e := results.estimate(n, index)).n}
     if swings:
         every, least = len(results.of_setting(index)), min(e.n for e in swings.values())
         words = [
-            f"{mean_words(e, SCORES[n].digits)}{_unit(n)} for {SWINGS_OF[n]}"
+            f"{mean_words(e, SCORES[n].digits)}{_unit(n)} for {SWINGS[n].words}"
             + (f" ({e.n} of {every} seeds)" if least < every else "")
             for n, e in swings.items()
         ]
@@ -335,7 +322,7 @@ def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
     if name in VERDICTS:
         return f"{sentence}."
     nulls = [results.null[i][name][0] for i in compared.pair[:2]]
-    if name == "high_quality":  # more is not better: nearer to a perfect generator's is
+    if score.better == "nearer":  # to a perfect generator's: more is not better
         distances = [abs(mean - null) for mean, null in zip(compared.means, nulls, strict=True)]
         if option == "std":  # two targets, each with its own
             place = f"{x} is the nearer" if distances[0] < distances[1] else f"{y} is the nearer"
@@ -351,12 +338,12 @@ def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
             else "as far from"
         )
         return f"{sentence}; the mean with {x} is {place} a perfect generator's {number(nulls[0], score.digits)}."
-    better = x if upward == (name == "modes_covered") else y
+    better = x if upward == {"more": True, "less": False}[score.better] else y
     return f"{sentence}; {better} is {'captured the better' if option == 'std' else 'the better'}."
 
 
 def _more(name: str, difference: float) -> str:
-    upward, downward = ("more", "fewer") if name == "modes_covered" else ("higher", "lower")
+    upward, downward = ("more", "fewer") if SCORES[name].ends == MODES else ("higher", "lower")
     return upward if difference > 0 else downward
 
 

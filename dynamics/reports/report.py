@@ -25,7 +25,8 @@ from dynamics.reports.observations import observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import options_told, target_name
-from dynamics.settings.setting import FIELDS, Setting
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 
 
@@ -245,9 +246,7 @@ def _page(
         "whole": None if joint else command_line("report", folder.path.as_posix(), "--embed", "all"),
         "sequences": [line for run in runs for line in animate_lines(run.folder, run.results.names, run.facts, folder)],
         "renders": [command_line("render", run.folder.path.as_posix()) for run in runs],
-        "scores": [
-            (title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings) if name in SCORES
-        ],
+        "scores": [(title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings)],
         "samples": results.samples.shape[2],
         "snapshots": " or ".join(dict.fromkeys(str(run.results.snapshot_steps.shape[1]) for run in runs)),
         "budget": budget_words(results),

@@ -12,10 +12,10 @@ from dynamics.base.intervals import Estimate
 from dynamics.base.text_tables import aligned
 from dynamics.runner.results import Results
 from dynamics.settings.budget import samples_seen, updates
+from dynamics.settings.catalogue.scores import COLUMNS, MODES, SCORES
 from dynamics.targets.user_files import notes_of
 
 NONE = "–"  # in place of a number that does not exist
-COLUMNS = ("modes_covered", "high_quality", "jsd", "ema_modes_covered", "ema_jsd")  # scores of the table
 SPENT = {  # budget -> what it counts, and how
     "updates": ("updates of D and G together", updates),
     "samples": ("real samples seen by D", samples_seen),
@@ -23,120 +23,7 @@ SPENT = {  # budget -> what it counts, and how
 WIDTH = 100  # columns of the terminal's table
 
 
-class Score(NamedTuple):
-    title: str
-    unit: str
-    digits: int
-    meaning: str
-
-
-SCORES = {
-    "modes_covered": Score(
-        "modes covered",
-        "",
-        2,
-        "modes that hold at least a quarter of their true weight in high-quality samples",
-    ),
-    "modes_hit": Score("modes hit", "", 2, "modes with at least one high-quality sample"),
-    "high_quality": Score(
-        "high quality",
-        "",
-        3,
-        "share of samples within 3 std of the nearest mode; for one mode, or modes far apart, a perfect"
-        " generator scores 1 − e^(−9/2) = 0.98889, not 1, and more than that generator is under-dispersion",
-    ),
-    "reverse_kl": Score(
-        "reverse KL",
-        "nats",
-        3,
-        "Kullback–Leibler divergence of the high-quality samples' histogram over modes from the true weights;"
-        " 0 at best",
-    ),
-    "jsd": Score(
-        "JSD",
-        "nats",
-        3,
-        "Jensen–Shannon divergence of the samples from the known density, on cells of equal true probability;"
-        " lower is better, at most ln 2 = 0.693, and above 0 for a perfect generator too: samples are finite",
-    ),
-    "spread": Score("spread", "", 2, "trace of the samples' covariance over the target's; 1 for a perfect generator"),
-    "jsd_swing": Score("swing of JSD", "nats", 3, "its standard deviation about its straight trend over the last half"),
-    "d_loss_swing": Score("swing of D's loss", "", 3, "the same of D's loss"),
-    "g_loss_swing": Score("swing of G's loss", "", 3, "the same of G's loss"),
-    "collapsed": Score(
-        "share collapsed", "", 2, "of all seeds, by their verdicts: diverged and lost ones are among all"
-    ),
-    "diverged": Score("share diverged", "", 2, "of all seeds, by their verdicts"),
-    "lost": Score("share lost", "", 2, "of all seeds, by their verdicts: off the data at the end"),
-    "w2": Score(
-        "Wasserstein-2",
-        "data units",
-        2,
-        "how far samples would have to be moved on average to lie as the target's do, exact on 256 of them; above 0 for"
-        " a perfect generator too",
-    ),
-    "sliced_w2": Score(
-        "sliced Wasserstein-2", "data units", 3, "the same along 31 directions, from all samples, averaged"
-    ),
-    "critic_gap": Score(
-        "critic gap",
-        "nats",
-        3,
-        "D's loss less that of the best D against the same G, with labels and noise as they are played, without"
-        " penalties; 0 for the best, 2 JSD for D = 1/2 (labels not smoothed); empty where there is no best D",
-    ),
-    "g_loss_optimal": Score(
-        "G's loss, D optimal", "nats", 3, "what G's loss would be against the best D: its distance from the target"
-    ),
-    "g_loss_gap": Score("G's loss, owed to D", "nats", 3, "G's loss less what it would be against the best D"),
-    "d_slope": Score("slope of D", "per data unit", 2, "mean size of the gradient of D's logit at generated samples"),
-    "d_slope_max": Score("largest slope of D", "per data unit", 2, "the largest found there and on a grid"),
-    "d_angle": Score("agreement of D", "", 2, "mean cosine between the gradients of D and of the best D, at samples"),
-    "d_gradient": Score("gradient of D's loss", "", 3, "its norm, with respect to D's parameters"),
-    "g_gradient": Score("gradient of G's loss", "", 3, "its norm, with respect to G's parameters"),
-    "lipschitz_grid": Score(
-        "slope of D seen", "per data unit", 2, "the largest of D's gradient at its points and on a grid: D's is no less"
-    ),
-    "lipschitz_secant": Score(
-        "slope between points", "per data unit", 2, "the largest that two of D's points show: D's is no less"
-    ),
-    "lipschitz_upper": Score(
-        "bound on D's slope",
-        "per data unit",
-        2,
-        "product of its layers' spectral norms and its activations' largest slopes: D's is no more",
-    ),
-    "w1": Score(
-        "Wasserstein-1",
-        "data units",
-        3,
-        "between the 256 real and 256 generated points that D is given, exact; above 0 for a perfect generator too",
-    ),
-    "w1_critic": Score(
-        "D's Wasserstein-1",
-        "data units",
-        3,
-        "mean of D at these real points less that at the generated ones, over the largest slope of D seen",
-    ),
-    "w1_lower": Score(
-        "least Wasserstein-1", "data units", 3, "the same over the bound on D's slope: the distance is no less"
-    ),
-    "spectrum_rotation": Score(
-        "rotation", "radians a round", 3, "angle of the game's leading pair of multipliers, by which differences turn"
-    ),
-    "spectrum_contraction": Score(
-        "left after a round", "", 4, "size of that pair: what a round leaves of a difference; above 1 it grows"
-    ),
-    "spectrum_period": Score("predicted period", "rounds", 0, "2π over the rotation"),
-    "spectrum_expansion": Score("expansion", "", 4, "largest size of a multiplier, turning or not, less 1"),
-}
-SCORES |= {  # of the average of G's weights, where one is kept
-    f"ema_{name}": SCORES[name]._replace(
-        title=f"{SCORES[name].title}, average", meaning="the same of G with the average of its weights"
-    )
-    for name in ("modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread")
-}
-MODE_COUNTS = ("modes_covered", "ema_modes_covered")
+MODE_COUNTS = tuple(name for name, facts in SCORES.items() if facts.ends == MODES)
 
 
 class Row(NamedTuple):

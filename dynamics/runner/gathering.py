@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from dynamics.measures.metrics import EVALUATION
-from dynamics.measures.scoring import mode_count, null_scores, score_names
+from dynamics.measures.scoring import mode_count, null_scores
 from dynamics.measures.verdicts import Course, judge, ledger
 from dynamics.runner.history import Extent, unmeasured
 from dynamics.runner.results import Member, Results
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
-from dynamics.settings.setting import Study
+from dynamics.settings.catalogue.scores import score_names
+from dynamics.settings.catalogue.verdicts import FAILED
+from dynamics.settings.study import Study
 from dynamics.targets.registry import target_for
 from dynamics.targets.user_files import placing_for
 
@@ -47,7 +49,7 @@ def judge_members(results: Results) -> None:
     failed = {m for failure in results.failures for m in failure["members"]}
     for m, member in enumerate(results.members):
         if m in failed:
-            results.verdicts.append("failed")
+            results.verdicts.append(FAILED)
             results.details.append("")
             results.diverged_at.append(None)
             continue

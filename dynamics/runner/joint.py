@@ -15,7 +15,8 @@ from dynamics.runner.results import Member, Results
 from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import same_targets
 from dynamics.settings.budget import BUDGETS
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.table_cells import cell
 
 Source = tuple[Results, int]  # a run's results, and a member's place in them

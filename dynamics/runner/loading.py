@@ -19,11 +19,16 @@ from dynamics.measures.measured import MEASURES
 from dynamics.runner.history import Extent, frames_first, like, members_first, specification
 from dynamics.runner.member_rows import EVENT_COLUMNS, EVENTS
 from dynamics.runner.own_units import placings, plane_samples
-from dynamics.runner.results import FORMAT, SCORES, WORDS, Member, Results
+from dynamics.runner.results import FORMAT, WORDS, Member, Results
 from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import kept_mode
 from dynamics.settings.budget import CURVE_POINTS, steps_of
-from dynamics.settings.setting import Look, OptionError, Setting, Study, is_mixture
+from dynamics.settings.catalogue.scores import score_names
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import is_mixture
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import MANIFEST, RunFolder
 from dynamics.store.foreign_text import is_inside, reason
 
@@ -101,7 +106,7 @@ def _results(
     count, looks, frames = len(members), min(study.snapshots, least) + 1, min(study.frames, least) + 1
     entries = -(-least // -(-least // CURVE_POINTS))
     most = max((n for n in modes if n is not None), default=0)
-    wanted = specification(count, Extent(entries, looks, frames, _MOST_SAMPLES, most, _score_names(study)))
+    wanted = specification(count, Extent(entries, looks, frames, _MOST_SAMPLES, most, score_names(study.score_groups)))
     history = {
         "setting": np.array(names)[place],
         "seed": np.array([m.seed for m in members]),
@@ -124,7 +129,7 @@ def _results(
         curve_steps=_steps(arrays["curve_step"], place, last),
         curves={name: arrays[name] for name in CURVES},
         snapshot_steps=_steps(arrays["snapshot_step"], place, last, first=0),
-        scores={name: arrays[name] for name in _score_names(study)},
+        scores={name: arrays[name] for name in score_names(study.score_groups)},
         measures={name: arrays[name] for name in MEASURES},
         frame_steps=_steps(shown["step"], place, last, first=0 if frames > 1 else None),
         samples=plane_samples(seen, placed) if placed else seen,
@@ -170,13 +175,9 @@ def _steps(of_member: np.ndarray, place: Sequence[int], last: Sequence[int], fir
     return of_setting
 
 
-def _score_names(study: Study) -> list[str]:
-    return [name for group in ("", *study.score_groups) for name in SCORES[group]]
-
-
 def _null(scores: Mapping[str, Any], study: Study) -> dict[str, tuple[float, float]]:
     """A target's null as JSON has it, with NaN for what is not there."""
-    names = _score_names(study)
+    names = score_names(study.score_groups)
     expect(sorted(scores) == sorted(names), "null is not that of the study's scores")
     pairs = {name: [np.nan if x is None else float(_number(x)) for x in scores[name]] for name in names}
     return {name: (mean, std) for name, (mean, std) in pairs.items()}

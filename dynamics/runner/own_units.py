@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dynamics.runner.results import Member, Results
-from dynamics.settings.setting import Study
+from dynamics.settings.study import Study
 from dynamics.targets.user_files import placing_for
 from dynamics.targets.user_units import Placing
 

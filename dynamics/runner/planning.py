@@ -18,7 +18,10 @@ from dynamics.runner.results import Member
 from dynamics.runner.setting_names import options_told
 from dynamics.runner.tasks import Task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
-from dynamics.settings.setting import FIELDS, OptionError, Setting, Study
+from dynamics.settings.messages import OptionError
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 STACK = 8  # members a task on the general path of a CPU

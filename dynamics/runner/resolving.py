@@ -8,7 +8,10 @@ import torch
 
 from dynamics.base.workers import usable_cores
 from dynamics.runner.setting_names import clash
-from dynamics.settings.setting import OptionError, Setting, Study, is_file
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import is_file
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.targets.registry import target_for
 from dynamics.targets.user_units import four_digits
 

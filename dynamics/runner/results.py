@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from dynamics.base.intervals import REAL, Estimate, Range, mean_interval, share_interval
+from dynamics.base.intervals import POSITIVE, REAL, Estimate, Range, mean_interval, share_interval
 from dynamics.runner.history import History
 from dynamics.runner.setting_names import setting_labels, setting_names
-from dynamics.settings.setting import Study
+from dynamics.settings.catalogue.scores import AGAINST_BEST, MODES, SCORES, SWINGS, TO_RAREST
+from dynamics.settings.catalogue.verdicts import FAILED, VERDICTS
+from dynamics.settings.study import Study
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
 
@@ -40,53 +41,15 @@ def _against_best(results: Results, index: int) -> Range:
         "hinge": Range(-1, 1),
         "alpha": Range(0, most),
         "alpha_minimax": Range(-most, 0),
-    }.get(setting.loss, REAL)
+        "wasserstein": REAL,  # this and the next have no best D
+        "relativistic": REAL,
+    }[setting.loss]
 
 
-POSITIVE, SHARE, JSD = Range(0, np.inf), Range(0, 1), Range(0, np.log(2))
-Ends = Range | Callable[["Results", int], Range]  # the range of a score; where the setting decides it, of that
-_OF_SAMPLES: dict[str, Ends] = {
-    "modes_covered": _counts,
-    "modes_hit": _counts,
-    "high_quality": SHARE,
-    "reverse_kl": _to_rarest,
-    "jsd": JSD,
-    "spread": POSITIVE,
-}
-# group -> its scores, those of scoring.SCORES, which needs torch, and between what each lies
-SCORES: dict[str, dict[str, Ends]] = {
-    "": _OF_SAMPLES,
-    "ema": {f"ema_{name}": ends for name, ends in _OF_SAMPLES.items()},
-    "transport": {"w2": POSITIVE, "sliced_w2": POSITIVE},
-    "critic": {"critic_gap": POSITIVE, "g_loss_optimal": _against_best, "g_loss_gap": REAL},
-    "slopes": {
-        "d_slope": POSITIVE,
-        "d_slope_max": POSITIVE,
-        "d_angle": Range(-1, 1),
-        "d_gradient": POSITIVE,
-        "g_gradient": POSITIVE,
-    },
-    "lipschitz": {
-        **dict.fromkeys(("lipschitz_grid", "lipschitz_secant", "lipschitz_upper", "w1"), POSITIVE),
-        **dict.fromkeys(("w1_critic", "w1_lower"), REAL),
-    },
-    "spectrum": {
-        "spectrum_rotation": Range(0, np.pi),
-        "spectrum_contraction": POSITIVE,
-        "spectrum_period": Range(2, np.inf),
-        "spectrum_expansion": Range(-1, np.inf),
-    },
-}
-VERDICTS = ("converged", "collapsed", "oscillating", "diverged", "lost", "still learning")  # those of verdicts.py
-WORDS = (*VERDICTS, "failed")  # the last of a member that has none
-SWINGS = {"jsd_swing": "jsd", "d_loss_swing": "d_loss", "g_loss_swing": "g_loss"}  # -> score or curve
+# what decides the range of a score -> that range, of a setting's results
+_DECIDED_BY = {MODES: _counts, TO_RAREST: _to_rarest, AGAINST_BEST: _against_best}
+WORDS = (*VERDICTS, FAILED)
 _FEW = 8  # points, with fewer of which no swing is told
-# a straight line leaves no more of T values than their middle does: at most T of half their range squared, over T − 2
-_SWING_RANGES = dict.fromkeys(SWINGS, POSITIVE) | {"jsd_swing": Range(0, JSD.most / 2 * (_FEW / (_FEW - 2)) ** 0.5)}
-_RANGES: dict[str, Ends] = {
-    **_SWING_RANGES,
-    **{name: ends for group in SCORES.values() for name, ends in group.items()},
-}
 
 
 @dataclass(frozen=True)
@@ -164,7 +127,7 @@ class Results(History):
         if self.known_swings is not None:
             return self.known_swings
         swings = {}
-        for name, of in SWINGS.items():
+        for name, (of, *_) in SWINGS.items():
             values, steps = (self.scores, self.snapshot_steps) if of in self.scores else (self.curves, self.curve_steps)
             of_member = steps[[m.setting for m in self.members]]
             swings[name] = (
@@ -175,7 +138,7 @@ class Results(History):
     def last(self, name: str) -> np.ndarray:
         """Of every member (M,): a score at the last snapshot, a swing, or whether it has a verdict, 1 or 0."""
         if name in VERDICTS:
-            return np.array([np.nan if word == "failed" else float(word == name) for word in self.verdicts])
+            return np.array([np.nan if word == FAILED else float(word == name) for word in self.verdicts])
         return self.swings[name] if name in SWINGS else self.scores[name][:, -1]
 
     def of_setting(self, index: int) -> list[int]:
@@ -189,10 +152,10 @@ class Results(History):
 
     def range(self, name: str, index: int) -> Range:
         """Between what lies whatever `last` says of a setting's members."""
-        if name in VERDICTS:
-            return SHARE
-        ends = _RANGES[name]
-        return ends if isinstance(ends, Range) else ends(self, index)
+        if name in SWINGS:
+            return swing_range(SWINGS[name].course)
+        ends = SCORES[name].ends
+        return _DECIDED_BY[ends](self, index) if isinstance(ends, str) else Range(*ends)
 
     def estimate(self, name: str, index: int) -> Estimate:
         """Mean over a setting's seeds of what `final` says."""
@@ -200,7 +163,7 @@ class Results(History):
 
     def share(self, verdict: str, index: int) -> Estimate:
         """Share of a setting's seeds with a verdict: of all, however they ended, but those that failed to run."""
-        words = [self.verdicts[m] for m in self.of_setting(index) if self.verdicts[m] != "failed"]
+        words = [self.verdicts[m] for m in self.of_setting(index) if self.verdicts[m] != FAILED]
         return share_interval(words.count(verdict), len(words))
 
     def median_member(self, index: int) -> int:
@@ -224,6 +187,15 @@ def swing(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
             away = y / size - np.polynomial.Polynomial.fit(x, y / size, 1)(x)
             deviations[m] = size * np.sqrt((away**2).sum() / (len(y) - 2))
     return deviations
+
+
+def swing_range(course: str) -> Range:
+    """Between what the swing of a course lies, a score or a loss: a range that holds the course holds its swing."""
+    ends = SCORES[course].ends if course in SCORES else REAL
+    if isinstance(ends, str) or not np.isfinite(ends).all():
+        return POSITIVE
+    # a straight line leaves no more of T values than their middle does: T of half their range squared, over T − 2
+    return Range(0, (ends[1] - ends[0]) / 2 * (_FEW / (_FEW - 2)) ** 0.5)
 
 
 def thinned(results: Results, frames: int) -> Results:

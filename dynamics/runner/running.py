@@ -16,7 +16,7 @@ from dynamics.runner.history import from_arrays
 from dynamics.runner.planning import plan
 from dynamics.runner.results import Results
 from dynamics.runner.tasks import Task, about, check_checkpoint, train_task
-from dynamics.settings.setting import Study
+from dynamics.settings.study import Study
 from dynamics.store.checkpoints import DONE, CheckpointPlace, newest
 
 

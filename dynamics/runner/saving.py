@@ -12,7 +12,7 @@ from dynamics.runner.member_rows import EVENT_COLUMNS, event_rows, summary_rows
 from dynamics.runner.own_units import own_samples
 from dynamics.runner.results import FORMAT, Results
 from dynamics.runner.setting_names import options_told, setting_names
-from dynamics.settings.setting import Study
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.targets.user_files import notes_of, placing_for, target_title
 

@@ -9,7 +9,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from dynamics.settings.setting import FIELDS, Setting, default, is_file, is_mixture
+from dynamics.settings.modes import is_file, is_mixture
+from dynamics.settings.option_fields import FIELDS, default
+from dynamics.settings.setting import Setting
 from dynamics.targets.file_names import mode_in_run, safe_name
 from dynamics.targets.user_files import target_title
 

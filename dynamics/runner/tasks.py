@@ -21,7 +21,7 @@ from dynamics.base.curves import CURVES
 from dynamics.base.interrupts import deferred, orphaned, stopped, stopping
 from dynamics.engine.training import Snapshot, check_state, train_stack
 from dynamics.measures.metrics import EVALUATION
-from dynamics.measures.scoring import Scorer, score_names
+from dynamics.measures.scoring import Scorer
 from dynamics.runner.history import (
     Extent,
     History,
@@ -31,7 +31,10 @@ from dynamics.runner.history import (
     specification,
     to_arrays,
 )
-from dynamics.settings.setting import VERSION, Setting, is_file
+from dynamics.settings.catalogue.scores import score_names
+from dynamics.settings.modes import is_file
+from dynamics.settings.setting import Setting
+from dynamics.settings.version import VERSION
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver
 

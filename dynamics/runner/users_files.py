@@ -11,7 +11,9 @@ from typing import Any
 from dynamics.base.files import NotARun
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import clash, mode_name
-from dynamics.settings.setting import OptionError, Study, is_file
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import is_file
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.store.foreign_text import printable
 from dynamics.targets.file_copies import copy_into_run, same_contents

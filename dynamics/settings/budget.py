@@ -11,7 +11,8 @@ import functools
 from collections.abc import Callable
 from fractions import Fraction
 
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 BUDGETS: dict[str, Callable[[Setting], Fraction]] = {  # name -> what a generator step costs
     "steps": lambda setting: Fraction(1),

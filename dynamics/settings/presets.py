@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dynamics.settings.setting import OptionError, not_one_of
+from dynamics.settings.messages import OptionError, not_one_of
 
 
 class Value(NamedTuple):

@@ -8,7 +8,7 @@ import stat
 import tomllib
 from typing import Any
 
-from dynamics.settings.setting import shown
+from dynamics.settings.messages import shown
 
 # in a line, those of plain numbers left out: Python's reader takes time and memory in proportion to the square of the
 # parts of a dotted key

@@ -6,7 +6,7 @@ import hashlib
 import os
 import unicodedata
 
-from dynamics.settings.setting import FILES
+from dynamics.settings.modes import FILES
 
 KEPT = "targets"  # folder of a run, where copies are
 _MARK = f"/./{KEPT}/"  # in the path of a copy: what comes before is the run's folder, as rsync has it

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from dynamics.settings.setting import LEAST_STD, MOST_STD, near, quoted, shown
+from dynamics.settings.messages import near, quoted, shown
+from dynamics.settings.modes import LEAST_STD, MOST_STD
 from dynamics.settings.toml_files import TomlError, read_toml
 from dynamics.targets.user_units import HALF, LARGEST, NARROW, PLANE, Placing, placing_of, refused
 

@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 
-from dynamics.settings.setting import LEAST_STD
+from dynamics.settings.modes import LEAST_STD
 from dynamics.targets.cell_grid import CELLS, SMOOTH, Grid
 from dynamics.targets.user_units import HALF, LARGEST, NARROW, PLANE, Placing, placing_of, refused
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynamics.settings.setting import LEAST_STD, Setting, is_file, is_picture
+from dynamics.settings.modes import LEAST_STD, is_file, is_picture
+from dynamics.settings.setting import Setting
 from dynamics.targets.cell_grid import SMOOTH, Grid
 from dynamics.targets.densities import Mixture, Target
 from dynamics.targets.file_targets import GeneralMixture, Raster, Scatter

@@ -12,7 +12,8 @@ import os
 import stat
 from collections.abc import Iterable
 
-from dynamics.settings.setting import Setting, is_file, is_picture
+from dynamics.settings.modes import is_file, is_picture
+from dynamics.settings.setting import Setting
 from dynamics.targets.cell_grid import Grid
 from dynamics.targets.file_names import safe_name
 from dynamics.targets.mixture_files import Blend, read_mixture

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dynamics.settings.setting import LEAST_STD, MOST_STD, OptionError
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import LEAST_STD, MOST_STD
 
 HALF = 4.0  # a shape that is scaled fills [-4, 4] along its longer side, as the built-in ones do
 NARROW = 2.0  # what spans less than this is not left as it is

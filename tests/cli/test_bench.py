@@ -6,7 +6,8 @@ import torch
 
 from benchmarks import bench, plain
 from dynamics.cli.app import main
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 
 def test_operations_are_counted_as_the_algorithm_needs_them():

@@ -25,8 +25,13 @@ import pytest
 from PIL import Image
 
 from dynamics.cli.app import app, main
-from dynamics.runner.results import SWINGS, VERDICTS
-from dynamics.settings.setting import FIELDS, NAMES, VERSION, Setting, flag
+from dynamics.settings.catalogue.names import NAMES
+from dynamics.settings.catalogue.scores import SWINGS
+from dynamics.settings.catalogue.verdicts import VERDICTS
+from dynamics.settings.messages import flag
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.version import VERSION
 
 MAIN = Path(__file__).parents[2] / "main.py"
 STEPS, FRAMES, SNAPSHOTS, SEEDS, EVALUATION = 20, 2, 5, 2, 2048
@@ -1108,8 +1113,8 @@ def test_list_shows_every_name_of_every_registry(capsys):
     from dynamics.games.optimizers import OPTIMIZERS
     from dynamics.games.penalties import PENALTIES
     from dynamics.games.update_rules import UPDATES
+    from dynamics.settings.catalogue.scores import SCORE_GROUPS
     from dynamics.settings.presets import PRESETS
-    from dynamics.settings.setting import SCORE_GROUPS
     from dynamics.studies import questions
     from dynamics.targets.registry import TARGETS
 

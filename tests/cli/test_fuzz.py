@@ -31,20 +31,13 @@ from dynamics.base.streams import Streams
 from dynamics.cli.app import main
 from dynamics.cli.options import MOST_BYTES, SWITCHES, read_options
 from dynamics.runner.resolving import resolve
+from dynamics.settings.catalogue.names import NAMES, SEVERAL
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError, flag, shown
+from dynamics.settings.option_fields import ALIASES, FIELDS, metadata
 from dynamics.settings.presets import PRESETS
-from dynamics.settings.setting import (
-    ALIASES,
-    FIELDS,
-    NAMES,
-    SEVERAL,
-    Look,
-    OptionError,
-    Setting,
-    Study,
-    flag,
-    metadata,
-    shown,
-)
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.settings.toml_files import MOST_DOTS
 from dynamics.studies import questions
 from dynamics.targets.registry import target_for

@@ -20,22 +20,12 @@ import pytest
 from dynamics.cli import options
 from dynamics.cli.app import main
 from dynamics.cli.options import read_options
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError, cut, flag, quoted, shown
+from dynamics.settings.option_fields import ALIASES, FIELDS, default
 from dynamics.settings.presets import PRESETS
-from dynamics.settings.setting import (
-    ALIASES,
-    FIELDS,
-    MOST_MEMBERS,
-    MOST_SETTINGS,
-    Look,
-    OptionError,
-    Setting,
-    Study,
-    cut,
-    default,
-    flag,
-    quoted,
-    shown,
-)
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import MOST_MEMBERS, MOST_SETTINGS, Study
 
 EVERY = [(cls, name) for cls in (Setting, Study, Look) for name in FIELDS[cls]]
 

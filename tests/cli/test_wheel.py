@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from dynamics.settings.setting import VERSION
+from dynamics.settings.version import VERSION
 from experiments import STUDIES
 
 ROOT = Path(__file__).parents[2]

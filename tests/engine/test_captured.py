@@ -60,7 +60,7 @@ def test_a_members_numbers_do_not_depend_on_its_company(device):
 def test_a_study_runs_on_cuda():
     from dynamics.runner.resolving import resolve
     from dynamics.runner.running import run_study
-    from dynamics.settings.setting import Study
+    from dynamics.settings.study import Study
 
     results = run_study(resolve(Study("s", "?", (SMALL,), seeds=3, steps=80, snapshots=2, frames=2, device="cuda")))
     assert np.isfinite(results.curves["d_loss"]).all()

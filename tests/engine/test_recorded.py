@@ -17,7 +17,8 @@ from dynamics.games.losses import LOSSES
 from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.games.penalties import PENALTIES
 from dynamics.games.update_rules import UPDATES
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 
 CPU = torch.device("cpu")
 # sizes that fill no vector register

@@ -11,7 +11,8 @@ from dynamics.engine.reference import AutogradStack
 from dynamics.engine.training import train_stack
 from dynamics.games.networks import MLP, discriminators
 from dynamics.games.update_rules import UPDATES
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 from dynamics.theory.two_number_games import make_game, plain, play
 
 SMALL = Setting(

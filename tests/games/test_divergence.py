@@ -27,7 +27,9 @@ from dynamics.runner.member_rows import summary_rows
 from dynamics.runner.planning import plan as stacks_of
 from dynamics.runner.resolving import resolve
 from dynamics.runner.saving import manifest, save
-from dynamics.settings.setting import Look, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import rewrite_report, run
 

@@ -17,7 +17,9 @@ from dynamics.games.losses import LOSSES, alpha_loss, make_loss
 from dynamics.games.networks import MLP, discriminators, generators, make_pair
 from dynamics.games.penalties import PENALTIES, Points, clip, noise_std
 from dynamics.games.update_rules import UPDATES
-from dynamics.settings.setting import NAMES, OptionError, Setting
+from dynamics.settings.catalogue.names import NAMES
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 
 SMALL = Setting(
     mode="mixture_4", std=0.3, hidden=5, batch_size=8, latent_dim=2, activation="tanh", unroll=2, lookahead_k=2

@@ -10,15 +10,16 @@ from dynamics.base.streams import Streams
 from dynamics.engine.training import train_stack
 from dynamics.measures import critic_gap, eigenvalues, metrics
 from dynamics.measures.lipschitz import lipschitz_scores
-from dynamics.measures.scoring import SCORES, Scorer, mode_count, null_scores, score_names
+from dynamics.measures.scoring import Scorer, mode_count, null_scores
 from dynamics.measures.transport import sliced_w2, w1_between, w2
 from dynamics.reports.comparisons import comparison_rows
-from dynamics.reports.tables import SCORES as TITLES
 from dynamics.reports.tables import columns_of, text_table
 from dynamics.runner.member_rows import summary_rows
 from dynamics.runner.resolving import resolve
 from dynamics.runner.running import run_study
-from dynamics.settings.setting import SCORE_GROUPS, Setting, Study
+from dynamics.settings.catalogue.scores import GROUPS, SCORE_GROUPS, score_names
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.targets.registry import make_target
 from dynamics.targets.sampling import draw_real
 
@@ -44,10 +45,19 @@ def found():
     return last, Scorer(SETTINGS, range(4), tuple(SCORE_GROUPS), mode_count(SETTINGS))(last)
 
 
-def test_every_group_is_measured_and_has_its_titles():
-    assert set(SCORES) == {"", "ema", *SCORE_GROUPS}
-    assert set(score_names(tuple(SCORES)[1:])) <= set(TITLES)
-    assert score_names(()) == list(metrics.SCORES)
+def test_every_score_of_the_catalogue_is_measured_and_no_other(found, monkeypatch):
+    last, scores = found
+    others = {"sample_mean", "on_data", "far_off", "mode_mass", "mode_shape"}
+    assert set(scores) - others == set(score_names(tuple(SCORE_GROUPS)))
+    one = GROUPS["transport"].scores
+    scorer = Scorer(SETTINGS, range(4), ("transport",), mode_count(SETTINGS))
+    monkeypatch.setitem(one, "w3", one["w2"])
+    with pytest.raises(LookupError, match="nothing measures w3"):
+        scorer(last)
+    monkeypatch.delitem(one, "w3")
+    monkeypatch.delitem(one, "w2")
+    with pytest.raises((LookupError, KeyError), match="w2"):
+        scorer(last)
 
 
 def test_scores_are_those_of_their_parts(found):
@@ -77,7 +87,7 @@ def test_scores_are_those_of_their_parts(found):
     )
     parts = lipschitz_scores(last.G, last.D, SETTINGS, torch.from_numpy(z), real)
     parts |= eigenvalues.spectrum_scores(last.players, last.rates(), SETTINGS, range(4), 30)
-    assert set(parts) == {*SCORES["lipschitz"], *SCORES["spectrum"]}
+    assert set(parts) == {*GROUPS["lipschitz"].scores, *GROUPS["spectrum"].scores}
     for name, values in parts.items():
         assert np.array_equal(scores[name], values, equal_nan=True), name
     assert np.isfinite(scores["spectrum_expansion"]).all()
@@ -90,7 +100,7 @@ def test_a_members_scores_do_not_depend_on_its_company(found):
     alone = Scorer(SETTINGS[2:3], [2], tuple(SCORE_GROUPS), 8)(last)
     for name, values in alone.items():
         # eigenvalues are found to 1e-4
-        rtol = 1e-3 if name in SCORES["spectrum"] else 1e-5
+        rtol = 1e-3 if name in GROUPS["spectrum"].scores else 1e-5
         np.testing.assert_allclose(values[0], among[name][2], rtol=rtol, equal_nan=True, err_msg=name)
 
 
@@ -120,7 +130,7 @@ def test_a_study_has_scores_of_averages_as_soon_as_one_setting_keeps_one():
     plain, kept = dataclasses.replace(BASE, mode="mixture"), dataclasses.replace(BASE, mode="mixture", ema=0.5)
     how = {"name": "averages", "question": "", "steps": 6, "seeds": 2, "snapshots": 2, "frames": 0, "workers": "1"}
     results = run_study(resolve(Study(settings=(plain, kept), **how)))
-    assert {name for name in results.scores if name.startswith("ema_")} == set(SCORES["ema"])
+    assert {name for name in results.scores if name.startswith("ema_")} == set(GROUPS["ema"].scores)
     assert not any(name.startswith("ema_") for name in score_names(Study(settings=(plain,), **how).score_groups))
     without, averaged = (np.array(results.of_setting(i)) for i in (0, 1))
     *_, last = train_stack([resolve(results.study).settings[1]] * 2, [0, 1], 6, [6], evaluation=metrics.EVALUATION)

@@ -17,7 +17,8 @@ from dynamics.pictures.interval_panels import panels_figure
 from dynamics.pictures.picture_drawing import FIGURES
 from dynamics.pictures.sample_travels import travels_figure
 from dynamics.runner.results import Member, Results
-from dynamics.settings.setting import Look, Setting
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
 from dynamics.studies import get_parts
 from dynamics.targets.registry import make_target
 from dynamics.workflow import redraw, rewrite_report, run

@@ -16,7 +16,10 @@ from dynamics.runner.resolving import resolve
 from dynamics.runner.results import thinned
 from dynamics.runner.running import run_study
 from dynamics.runner.saving import manifest, save
-from dynamics.settings.setting import Look, OptionError, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 SMALL = {"hidden": 16, "batch_size": 32}

@@ -19,7 +19,9 @@ from dynamics.runner.joint import join
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import swing
 from dynamics.runner.running import run_study
-from dynamics.settings.setting import FIELDS, Setting, Study
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 TINY = {"hidden": 4, "batch_size": 8}

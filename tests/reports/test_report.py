@@ -25,8 +25,10 @@ from dynamics.reports.observations import observations, observe
 from dynamics.reports.report import ReportedRun
 from dynamics.reports.report import write_report as write
 from dynamics.reports.tables import tex_table, text_table
-from dynamics.runner.results import SWINGS, Member, Results
-from dynamics.settings.setting import Setting, Study
+from dynamics.runner.results import Member, Results
+from dynamics.settings.catalogue.scores import SWINGS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 NAN = float("nan")

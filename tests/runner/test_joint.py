@@ -16,7 +16,9 @@ from dynamics.runner.loading import load
 from dynamics.runner.member_rows import event_rows
 from dynamics.runner.resolving import resolve
 from dynamics.runner.running import run_study
-from dynamics.settings.setting import Look, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.workflow import joint_report, run
 

@@ -303,14 +303,14 @@ def test_the_courses_functions_and_networks_change_nothing(unusual):
 
 def study(**how):
     from dynamics.runner.resolving import resolve
-    from dynamics.settings.setting import Study
+    from dynamics.settings.study import Study
 
     asked = {"steps": 4, "seeds": 2, "snapshots": 2, "frames": 1, "workers": "1"} | how
     return resolve(Study("n", "q", (small(),), **asked))
 
 
 def test_a_run_its_pictures_and_its_reports_change_nothing(unusual, tmp_path, monkeypatch):
-    from dynamics.settings.setting import Look
+    from dynamics.settings.look import Look
     from dynamics.workflow import joint_report, redraw, rewrite_report, run
 
     with unchanged():
@@ -383,7 +383,8 @@ def test_a_run_that_fails_changes_nothing(where, unusual, tmp_path, monkeypatch)
 
 def test_what_is_refused_changes_nothing(unusual, tmp_path):
     from dynamics.base.files import FolderInUse, NotARun
-    from dynamics.settings.setting import Look, OptionError
+    from dynamics.settings.look import Look
+    from dynamics.settings.messages import OptionError
     from dynamics.workflow import redraw, run
 
     (tmp_path / "full").mkdir()

@@ -16,8 +16,6 @@ from dynamics.base.files import FolderInUse, NotARun, atomic
 from dynamics.base.intervals import mean_interval, share_interval
 from dynamics.games.losses import LOSSES, make_loss
 from dynamics.games.networks import make_pair
-from dynamics.measures import scoring
-from dynamics.measures.verdicts import VERDICTS
 from dynamics.pictures.picture_plan import plan as plan_pictures
 from dynamics.reports.comparisons import comparison_rows, difference_rows, setting_pairs, write_tables
 from dynamics.reports.observations import observations
@@ -28,13 +26,18 @@ from dynamics.runner.loading import load, parameters, study_of
 from dynamics.runner.member_rows import summary_rows
 from dynamics.runner.planning import plan
 from dynamics.runner.resolving import resolve
-from dynamics.runner.results import Member, swing
+from dynamics.runner.results import Member, swing, swing_range
 from dynamics.runner.running import run_study
 from dynamics.runner.saving import manifest, save
 from dynamics.runner.setting_names import clash, setting_labels, setting_names
 from dynamics.runner.users_files import check_targets, keep_targets, same_targets
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
-from dynamics.settings.setting import Look, OptionError, Setting, Study
+from dynamics.settings.catalogue.scores import GROUPS, SCORES, score_names
+from dynamics.settings.catalogue.verdicts import VERDICTS
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 
 TINY = {"hidden": 4, "batch_size": 8}
@@ -328,17 +331,15 @@ def test_words_that_are_no_text_become_escapes(tmp_path):
 # --- what is known here and elsewhere --------------------------------------------------------------------------------
 
 
-def test_what_load_knows_without_torch_is_what_those_say_who_know():
-    assert {group: tuple(names) for group, names in results_module.SCORES.items()} == scoring.SCORES
-    assert (*VERDICTS, "failed") == (*results_module.VERDICTS, "failed") == results_module.WORDS
+def test_what_load_takes_for_a_verdict_is_one_or_the_word_for_none():
+    assert (*VERDICTS, "failed") == results_module.WORDS
 
 
 def test_every_score_swing_and_share_has_a_range_that_its_values_keep(measured):
-    names = [*measured.scores, *measured.swings, *results_module.VERDICTS]
-    assert set(names) | {n for group in scoring.SCORES.values() for n in group} == {
-        *results_module.VERDICTS,
-        *results_module._RANGES,
-    }
+    names = [*measured.scores, *measured.swings, *VERDICTS]
+    assert set(SCORES) == {*names, *(name for group in GROUPS.values() for name in group.scores)}
+    for name in SCORES:
+        assert measured.range(name, 0).least <= measured.range(name, 0).most
     assert measured.range("modes_covered", 0) == measured.range("ema_modes_hit", 0) == (0, 4)
     assert measured.range("reverse_kl", 0) == (0, pytest.approx(np.log(4)))
     rare = dataclasses.replace(measured, rarest=[0.01, None], modes=[4, None])
@@ -352,7 +353,7 @@ def test_every_score_swing_and_share_has_a_range_that_its_values_keep(measured):
 @pytest.mark.parametrize("count", [8, 9, 25])
 def test_no_course_of_jsd_swings_more_than_its_range(count):
     """Values at either end in turns, in blocks, at random: none is further about its trend."""
-    most, rng = results_module._RANGES["jsd_swing"].most, np.random.default_rng(0)
+    most, rng = swing_range("jsd").most, np.random.default_rng(0)
     steps = np.arange(2 * count)[None] + 1
     courses = [np.arange(2 * count) // block % 2 for block in range(1, count)]
     courses += list(rng.integers(2, size=(200, 2 * count)))
@@ -528,7 +529,7 @@ def quick(monkeypatch):
     """A perfect generator's scores are not what these tests are of, and take seconds for every file."""
     monkeypatch.setattr(
         "dynamics.runner.gathering.null_scores",
-        lambda target, groups: dict.fromkeys(scoring.score_names(groups), (1.0, 0.1)),
+        lambda target, groups: dict.fromkeys(score_names(groups), (1.0, 0.1)),
     )
 
 

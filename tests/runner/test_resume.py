@@ -10,7 +10,8 @@ from dynamics.engine.training import train_stack
 from dynamics.games.losses import LOSSES
 from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.games.update_rules import UPDATES
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 
 STEPS, LOOKS = 7, (0, 3, 7)
 SMALL = Setting(mode="mixture_4", std=0.3, hidden=8, batch_size=8, latent_dim=2)

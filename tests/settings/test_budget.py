@@ -14,7 +14,8 @@ from dynamics.settings.budget import (
     steps_of,
     updates,
 )
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 
 SETTINGS = (
     Setting(d_steps=1),

@@ -13,8 +13,12 @@ from dynamics.games.networks import make_pair
 from dynamics.runner.loading import load
 from dynamics.runner.resolving import resolve
 from dynamics.runner.running import run_study
+from dynamics.settings.messages import OptionError
+from dynamics.settings.option_checks import parse
+from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.presets import PRESETS
-from dynamics.settings.setting import FIELDS, OptionError, Setting, Study, parse
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.targets.registry import make_target
 from dynamics.workflow import run

@@ -5,25 +5,15 @@ import pytest
 from dynamics.games import initial_weights, losses, networks, optimizers, penalties, update_rules
 from dynamics.pictures import figure_files
 from dynamics.pictures.animation import file_formats, scene_layers
-from dynamics.settings import budget
-from dynamics.settings.setting import (
-    ANIMATIONS,
-    FIELDS,
-    FIGURES,
-    LAYERS,
-    NAMES,
-    SCORE_GROUPS,
-    SLOPE_PENALTIES,
-    SLOW_SCORES,
-    USUAL_WEIGHTS,
-    VIEWS,
-    Look,
-    OptionError,
-    Setting,
-    Study,
-    parse,
-    parse_several,
-)
+from dynamics.settings import budget, setting
+from dynamics.settings.catalogue.names import ANIMATIONS, FIGURES, LAYERS, NAMES, SLOPE_PENALTIES, USUAL_WEIGHTS, VIEWS
+from dynamics.settings.catalogue.scores import SCORE_GROUPS, SLOW_SCORES
+from dynamics.settings.look import Look
+from dynamics.settings.messages import OptionError
+from dynamics.settings.option_checks import parse, parse_several
+from dynamics.settings.option_fields import FIELDS
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.targets.registry import TARGETS
 
 
@@ -175,3 +165,14 @@ def test_what_does_not_go_together_is_refused_with_the_reason(options):
         Setting(**options)
     assert str(caught.value).startswith("--")
     assert "\n" not in str(caught.value)
+
+
+def test_only_the_message_that_is_needed_is_worded(monkeypatch):
+    """Nothing is put in words for a setting whose options go together; of one with two conflicts, the first alone."""
+    worded = []
+    monkeypatch.setattr(setting, "shown", lambda text: worded.append(text) or text)
+    Setting(mode="ring_8", penalty="label_smoothing", batch_size=8)
+    assert worded == []
+    with pytest.raises(OptionError, match=r"^--invert 1, --mode ring_8"):
+        Setting(mode="ring_8", invert=1, penalty="label_smoothing:2")
+    assert worded == ["ring_8"]

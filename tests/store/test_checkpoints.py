@@ -18,7 +18,8 @@ from dynamics.engine.recorded import RecordedStack
 from dynamics.runner.planning import plan
 from dynamics.runner.resolving import resolve
 from dynamics.runner.tasks import about, check_checkpoint, train_task
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver, differences, newest, read, remove, write
 

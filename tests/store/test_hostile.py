@@ -32,7 +32,9 @@ from dynamics.reports.report import ReportedRun, write_report
 from dynamics.reports.tables import text_table
 from dynamics.runner.loading import load
 from dynamics.runner.resolving import resolve
-from dynamics.settings.setting import Look, Setting, Study
+from dynamics.settings.look import Look
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.store.foreign_text import is_inside
 from dynamics.store.safe_arrays import read_arrays

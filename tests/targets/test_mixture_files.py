@@ -18,7 +18,8 @@ from dynamics.base.streams import Streams
 from dynamics.measures import metrics
 from dynamics.measures.metrics import measure, null_scores, score, total_variance
 from dynamics.measures.transport import w2
-from dynamics.settings.setting import OptionError, Setting
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 from dynamics.targets import user_files
 from dynamics.targets.densities import Mixture
 from dynamics.targets.file_targets import GeneralMixture

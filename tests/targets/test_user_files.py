@@ -24,7 +24,9 @@ from scipy import stats
 from dynamics.cli.app import main
 from dynamics.reports.comparisons import setting_pairs
 from dynamics.runner.loading import load
-from dynamics.settings.setting import OptionError, Setting, is_file
+from dynamics.settings.messages import OptionError
+from dynamics.settings.modes import is_file
+from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 from dynamics.targets import cell_grid, file_copies, picture_files, point_files, user_files
 from dynamics.targets.cell_grid import Grid
