@@ -12,8 +12,8 @@ run: $(VENV)/.installed
 
 # the house first and alone, as it times --help; then two processes, a test file in one of them: fixtures that train a whole run are shared within a file
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/test_house.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/test_house.py
+	$(BIN)/python -m pytest tests/base/test_house.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/base/test_house.py
 
 # what CI adds to the tests
 lint: $(VENV)/.installed-dev

@@ -50,7 +50,7 @@ def test_what_it_has_not_is_an_error():
     with pytest.raises(AttributeError, match="module 'dynamics' has no attribute 'runs'"):
         dynamics.runs  # noqa: B018
     assert set(dynamics.__all__) <= set(dir(dynamics))
-    assert dynamics.__version__ == importlib.import_module("dynamics.settings.setting").VERSION
+    assert dynamics.__version__ == importlib.import_module("dynamics.settings.version").VERSION
 
 
 def test_a_study_from_question_to_report(tmp_path):
