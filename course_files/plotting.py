@@ -41,17 +41,18 @@ def plot_generated(G: nn.Module, mode: str, step: int, save_dir: str | Path = "f
         module.training = before
     path = Path(save_dir, f"frame_{step:05d}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _still(sample_real_data, mode, tuple(width.items())).save(path, points, step)
+    _still(sample_real_data, mode, **width).save(path, points, step)
     return path
 
 
 @functools.lru_cache(maxsize=16)
-def _still(sample: Callable[..., torch.Tensor], mode: str, width: tuple[tuple[str, float], ...]) -> Still:
+def _still(sample: Callable[..., torch.Tensor], mode: str, std: float | None = None, variance: float = 0) -> Still:
     """What all frames of a mode share, drawn once. The real data is what sample.py makes, whatever you change there."""
+    std = std or variance**0.5 or None
     with torch.random.fork_rng(devices=[]):  # lends us torch's generator, and gives it back as it was
         torch.manual_seed(0)
-        real = sample(1_000_000, mode, **dict(width)).numpy()
-    return Still(" · ".join([mode, *(f"{name} {value:g}" for name, value in width)]), real, SAMPLES)
+        real = sample(1_000_000, mode, **({} if std is None else {"std": std}))
+    return Still(mode, std, real.numpy(), SAMPLES)
 
 
 def plot_losses(
