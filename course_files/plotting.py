@@ -26,7 +26,7 @@ SAMPLES = 2000  # points of G in every frame
 SETTLED = {"D": 2 * np.log(2), "G": np.log(2)}  # the losses where nobody can win any more
 
 
-def plot_generated(G: nn.Module, mode: str, step: int, save_dir: str | Path = "frames", **width: float) -> Path:
+def plot_generated(G: nn.Module, mode: str, step: int, save_dir: str | Path = "frames", **width: Any) -> Path:
     """Draw what G makes at a step into `save_dir`, as frame_00005.png for step 5; returns the file's path.
 
     `width` is std or variance of the real data. Neither G nor torch's generator is changed by being looked at.
@@ -46,13 +46,13 @@ def plot_generated(G: nn.Module, mode: str, step: int, save_dir: str | Path = "f
 
 
 @functools.lru_cache(maxsize=16)
-def _still(sample: Callable[..., torch.Tensor], mode: str, std: float | None = None, variance: float = 0) -> Still:
+def _still(sample: Callable[..., torch.Tensor], mode: str, **width: Any) -> Still:
     """What all frames of a mode share, drawn once. The real data is what sample.py makes, whatever you change there."""
-    std = std or variance**0.5 or None
     with torch.random.fork_rng(devices=[]):  # lends us torch's generator, and gives it back as it was
         torch.manual_seed(0)
-        real = sample(1_000_000, mode, **({} if std is None else {"std": std}))
-    return Still(mode, std, real.numpy(), SAMPLES)
+        real = sample(1_000_000, mode, **width).numpy()
+    std = width.get("std") or (width.get("variance") or 0) ** 0.5 or None
+    return Still(mode, std, real, SAMPLES)
 
 
 def plot_losses(
@@ -81,28 +81,31 @@ def make_video(frame_dir: str | Path = "frames", output_file: str | Path = "gan_
 
     MP4 needs PyAV (pip install av); without it the film becomes a GIF, and a line says so.
     """
-    path, frames = Path(output_file), [imageio.imread(file) for _, file in _frames(frame_dir, FRAME)]
-    kind = path.suffix.lower()
-    if kind not in (".mp4", ".gif", ".webp", ".apng", ".png"):
+    path = Path(output_file)
+    if path.suffix.lower() not in (".mp4", ".gif", ".webp", ".apng"):
         raise ValueError(f"{path}: a film's name ends in .mp4, .gif, .webp or .apng")
-    if not 0 < fps <= 50:  # more are not shown: browsers slow faster GIFs down
+    if not 0 < fps <= 50:
         raise ValueError(f"fps must be above 0 and at most 50, not {fps}")
+    frames = [imageio.imread(file) for _, file in _frames(frame_dir, FRAME)]
+    if len(shapes := {frame.shape[:2] for frame in frames}) > 1:
+        raise ValueError(f"{frame_dir}: the frames have different sizes: {sorted(shapes)}")
     height, width = (size - size % 2 for size in frames[0].shape[:2])  # MP4 takes even sizes only
-    pictures = [frame[:height, :width, :3] for frame in frames]
-    if kind == ".mp4":
+    frames = [(frame if frame.ndim == 3 else np.stack([frame] * 3, 2))[:height, :width, :3] for frame in frames]
+    if path.suffix.lower() == ".mp4":
         try:
             import av  # noqa: F401
 
-            imageio.imwrite(path, pictures, plugin="pyav", codec="libx264", fps=fps, out_pixel_format="yuv420p")
+            imageio.imwrite(path, frames, plugin="pyav", codec="libx264", fps=fps, out_pixel_format="yuv420p")
             return path
         except ImportError:
-            path, kind = path.with_suffix(".gif"), ".gif"
+            path = path.with_suffix(".gif")
             print(f"MP4 needs PyAV (pip install av): {path} is written instead of {output_file}", file=sys.stderr)
     # A frame of a GIF stands a whole number of 1/100 s, of the others 1/1000 s: round the ends, and no error adds up.
+    kind = path.suffix.lower()
     unit = 10 if kind == ".gif" else 1
     ends = [unit * round(1000 * k / fps / unit) for k in range(len(frames) + 1)]
-    how: dict[str, Any] = {".gif": {"bits": 8}, ".webp": {"lossless": True}}.get(kind, {})
-    imageio.imwrite(path, pictures, plugin="pillow", duration=np.diff(ends).tolist(), loop=0, **how)
+    how: Any = {".gif": {"bits": 8}, ".webp": {"lossless": True}}.get(kind, {})
+    imageio.imwrite(path, frames, plugin="pillow", duration=np.diff(ends).tolist(), loop=0, **how)
     return path
 
 

@@ -21,7 +21,7 @@ from sample import sample_real_data
 
 def train_discriminator(
     D: nn.Module, G: nn.Module, d_optimizer: Optimizer, batch_size: int, device: torch.device | str,
-    mode: str = "gaussian", *, from_logits: bool = False, **width: float,
+    mode: str = "gaussian", *, from_logits: bool = False, **width: Any,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """One step of D; G stays as it is. Returns D's loss and its answers D(x), D(G(z)), (B, 1), from before the step.
 
@@ -53,7 +53,7 @@ def train_generator(
 def train_gan(
     device: torch.device | str = "cpu", num_steps: int = 10000, batch_size: int = 128, plot_every: int = 1000,
     mode: str = "gaussian", *, d_steps: int = 2, save_dir: str | None = "frames", return_networks: bool = False,
-    from_logits: bool = False, **width: float,
+    **width: Any,
 ) -> Any:  # fmt: skip
     """Train a new G and a new D: `num_steps` steps of G, before each of them `d_steps` steps of D.
 
@@ -63,8 +63,8 @@ def train_gan(
     """
     numbers = {"num_steps": num_steps, "batch_size": batch_size, "plot_every": plot_every, "d_steps": d_steps}
     for name, number in numbers.items():
-        if number < 1 or number != int(number):
-            raise ValueError(f"{name} must be a whole number of at least 1, not {number}")
+        if not (number >= 1 and number % 1 == 0):
+            raise ValueError(f"{name} must be a whole number, at least 1, not {number}")
     try:
         torch.ones(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -73,11 +73,10 @@ def train_gan(
     G, D = Generator().to(device), Discriminator().to(device)
     g_optimizer, d_optimizer = (torch.optim.Adam(network.parameters(), lr=1e-3) for network in (G, D))
     curves: dict[str, list[float]] = {"D": [], "G": [], "D(x)": [], "D(G(z))": []}
-    how: Any = {"from_logits": from_logits}
-    for step in range(1, num_steps + 1):
-        for _ in range(d_steps):
-            d_loss, d_real, d_fake = train_discriminator(D, G, d_optimizer, batch_size, device, mode, **how, **width)
-        g_loss, _ = train_generator(G, D, g_optimizer, batch_size, device, **how)
+    for step in range(1, int(num_steps) + 1):
+        for _ in range(int(d_steps)):
+            d_loss, d_real, d_fake = train_discriminator(D, G, d_optimizer, batch_size, device, mode, **width)
+        g_loss, _ = train_generator(G, D, g_optimizer, batch_size, device)
         if step % plot_every == 0:
             for curve, values in zip(curves.values(), (d_loss, g_loss, d_real, d_fake), strict=True):
                 curve.append(values.mean().item())
@@ -96,10 +95,10 @@ def _latents(G: nn.Module, batch_size: int) -> Tensor:
 
 def _judge(D: nn.Module, x: Tensor, label: float, from_logits: bool) -> tuple[Tensor, Tensor]:
     """The loss of D's answers on x if `label` is right (1 real, 0 generated): −E log p or −E log(1 − p). And p."""
-    # Logits are better than probabilities, which round to 0 and 1: then log p is −∞, and its slope is lost. We use
-    # D.logits if the class that says what D(x) is says that too; a subclass that has a forward of its own may not.
-    ours = next(vars(kind) for kind in type(D).__mro__ if {"forward", "logits"} & vars(kind).keys())
-    known = callable(ours.get("logits"))
+    # Better than probabilities, which round to 0 and 1, are logits: log 0 is −∞, and its slope is lost. D.logits gives
+    # them if the class that says what D(x) is says that too; a subclass with a forward of its own may not.
+    owner = next(kind for kind in type(D).__mro__ if "forward" in vars(kind) or "logits" in vars(kind))
+    known = callable(vars(owner).get("logits"))
     answers = D.logits(x) if known else D(x)  # type: ignore[operator]
     if answers.numel() != len(x):
         raise ValueError(f"D(x) must be one number for each point, ({len(x)}, 1), not {tuple(answers.shape)}")
@@ -108,20 +107,16 @@ def _judge(D: nn.Module, x: Tensor, label: float, from_logits: bool) -> tuple[Te
     if known or from_logits:
         return functional.binary_cross_entropy_with_logits(answers, labels), torch.sigmoid(answers).detach()
     if not ((answers >= 0) & (answers <= 1)).all():
-        what = (
-            "NaN: training has diverged" if answers.isnan().any() else f"outside [0, 1], e.g. {answers.abs().max():g}"
-        )
-        raise ValueError(
-            f"D(x) must be probabilities, but some are {what}. Does D end in a sigmoid? If not: from_logits=True"
-        )
+        hint = "training has diverged" if answers.isnan().any() else "end D in a sigmoid, or pass from_logits=True"
+        raise ValueError(f"D(x) must be in [0, 1], not from {answers.min():g} to {answers.max():g}: {hint}")
     return functional.binary_cross_entropy(answers, labels), answers.detach()  # its logs end at −100, as in nn.BCELoss
 
 
 def _descend(loss: Callable[[], tuple[Tensor, ...]], network: nn.Module, other: nn.Module, how: Optimizer) -> Any:
-    """One optimiser step of `network` alone. Returns what `loss` gave first: the loss, and D's answers."""
+    """One step of `network` alone by the optimiser `how`. Returns what `loss` gave first: the loss and D's answers."""
     seen: list[tuple[Tensor, ...]] = []
 
-    def closure() -> Tensor:
+    def closure() -> Any:
         how.zero_grad()
         value, *answers = loss()
         mine = dict.fromkeys([*network.parameters(), *(p for group in how.param_groups for p in group["params"])])
@@ -130,8 +125,9 @@ def _descend(loss: Callable[[], tuple[Tensor, ...]], network: nn.Module, other: 
         seen.append((value.detach(), *answers))
         return value
 
-    if inspect.signature(how.step).parameters["closure"].default is inspect.Parameter.empty:
-        how.step(closure)  # such as LBFGS, which computes the loss several times in one step
+    asked = inspect.signature(how.step).parameters.get("closure")
+    if asked is not None and asked.default is asked.empty:
+        how.step(closure)  # LBFGS, for one: it computes the loss several times in a step
     else:
         closure()
         how.step()
