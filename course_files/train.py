@@ -109,7 +109,7 @@ def _judge(D: nn.Module, x: Tensor, label: float, from_logits: bool) -> tuple[Te
     if not ((answers >= 0) & (answers <= 1)).all():
         hint = "training has diverged" if answers.isnan().any() else "end D in a sigmoid, or pass from_logits=True"
         raise ValueError(f"D(x) must be in [0, 1], not from {answers.min():g} to {answers.max():g}: {hint}")
-    return functional.binary_cross_entropy(answers, labels), answers.detach()  # its logs end at −100, as in nn.BCELoss
+    return functional.binary_cross_entropy(answers, labels), answers.detach().clone()  # log 0 is −100, as in nn.BCELoss
 
 
 def _descend(loss: Callable[[], tuple[Tensor, ...]], network: nn.Module, other: nn.Module, how: Optimizer) -> Any:

@@ -182,7 +182,7 @@ def test_a_step_of_d_in_closed_form(way):
     loss, d_real, d_fake = train_discriminator(D, G, sgd(D), 64, "cpu", "mixture", **how)
     assert loss.shape == ()
     assert d_real.shape == d_fake.shape == (64, 1)
-    assert not (loss.requires_grad or d_real.requires_grad or d_fake.requires_grad)
+    assert not any(result.requires_grad for result in (loss, d_real, d_fake))
     np.testing.assert_allclose(d_real[:, 0], p_real, rtol=1e-12)
     np.testing.assert_allclose(d_fake[:, 0], p_fake, rtol=1e-12)
     np.testing.assert_allclose(loss, -np.log(p_real).mean() - np.log(1 - p_fake).mean(), rtol=1e-12)
@@ -355,8 +355,8 @@ def test_layers_that_only_the_optimiser_knows_are_trained():
 # --- training --------------------------------------------------------------------------------------------------------
 
 
-# 1e-12 of numbers of order 1 to 10, in float64: rounding grows over 40 Adam steps, which divide small gradients by their
-# own size. The stack keeps its curves in float32.
+# 1e-12 of numbers of order 1 to 10, in float64: rounding grows over 40 Adam steps, which divide small gradients by
+# their own size. The stack keeps its curves in float32.
 @pytest.mark.parametrize("d_steps", [1, 2])
 @pytest.mark.parametrize("fast", [True, False])
 def test_the_plain_gan_is_a_member_of_a_stack(d_steps, fast, monkeypatch):
@@ -471,9 +471,9 @@ def test_a_frames_name_and_size():
     G = Generator()
     assert plot_generated(G, "gaussian", 5) == Path("frames/frame_00005.png")
     assert plot_generated(G, "gaussian", 123456, "deep/down") == Path("deep/down/frame_123456.png")
-    sizes = {Image.open(path).size for path in (Path("frames/frame_00005.png"), Path("deep/down/frame_123456.png"))}
-    assert len(sizes) == 1
-    assert all(side % 2 == 0 for side in sizes.pop())
+    first, second = (imageio.imread(path) for path in ("frames/frame_00005.png", "deep/down/frame_123456.png"))
+    assert first.shape == second.shape
+    assert all(side % 2 == 0 for side in first.shape[:2])
 
 
 class Fixed(nn.Module):
@@ -588,7 +588,7 @@ def test_losses_are_shown_if_asked_for(monkeypatch):
     assert not shown
     plot_losses(CURVES, show=True)
     plt.close("all")
-    picture = np.asarray(Image.open("losses.png"))
+    picture = imageio.imread("losses.png")
     assert shown[0][0] / shown[0][1] == pytest.approx(picture.shape[0] / picture.shape[1], rel=0.01)
 
 
@@ -612,6 +612,7 @@ def test_films_last_as_long_as_their_frames(name, fps):
         lasts = 0.0
         for k in range(film.n_frames):
             film.seek(k)
+            film.load()
             lasts += film.info["duration"]
         assert film.n_frames == 7
         assert film.info["loop"] == 0
@@ -634,7 +635,7 @@ def test_an_mp4_lasts_as_long_as_its_frames(fps):
 @pytest.mark.parametrize("name", ["film.gif", "film.webp", "film.apng"])
 def test_a_films_frames_are_the_frames_in_the_order_of_their_steps(name, frames):
     make_video(output_file=name)
-    film = imageio.imread(name, plugin="pillow", mode="RGB", index=None)
+    film = imageio.imread(name, plugin="pillow", mode="RGB", index=...)
     for picture, step in zip(film, frames, strict=True):
         still = imageio.imread(f"frames/frame_{step:05d}.png").astype(int)
         assert np.abs(picture.astype(int) - still).max() <= (8 if name.endswith("gif") else 0)
@@ -647,7 +648,7 @@ def test_without_pyav_an_mp4_becomes_a_gif(monkeypatch, capsys):
     assert capsys.readouterr().err == (
         "MP4 needs PyAV (pip install av): gan_training.gif is written instead of gan_training.mp4\n"
     )
-    assert Image.open("gan_training.gif").n_frames == 7
+    assert len(imageio.imread("gan_training.gif", plugin="pillow", index=...)) == 7
     assert not Path("gan_training.mp4").exists()
 
 
@@ -702,7 +703,7 @@ def test_a_page_shows_the_planes_of_frames_on_their_axes(monkeypatch):
     image = figure.axes[0].images[0]
     with Image.open("frames/frame_00500.png") as frame:
         left, top, side, reach = map(float, frame.info["plane"].split())
-        assert image.get_extent() == (-reach, reach, -reach, reach)
+        assert [*image.get_extent()] == [-reach, reach, -reach, reach]
         expected = np.asarray(frame.convert("RGB"))[int(top) : int(top + side), int(left) : int(left + side)]
     assert np.array_equal(image.get_array(), expected)
 
@@ -713,9 +714,11 @@ def test_a_page_of_a_students_own_frames():
         Image.new("RGB", (60, 40), (80 * k, 0, 0)).save(f"mine/step{k}.jpg")
     path = show_gan_training_grid("mine", 1, 3, r"step(\d+)\.jpg", (6, 3), output_file="page.png")
     assert path == Path("page.png")
-    assert Image.open(path).size == (900, 450)
-    colours = {tuple(c) for c in np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)}
-    assert {(0, 0, 0), (160, 0, 0)} <= {(round(r, -1), g // 9, b // 9) for r, g, b in colours}
+    page = imageio.imread(path)
+    assert page.shape[:2] == (450, 900)
+    colours = {tuple(colour) for colour in page[..., :3].reshape(-1, 3).tolist()}
+    for k in range(3):  # a JPEG's colours are close, not exact
+        assert any(abs(r - 80 * k) < 3 and g < 3 and b < 3 for r, g, b in colours)
 
 
 def test_pages_that_there_cannot_be(frames):
