@@ -18,6 +18,7 @@ import typer
 
 from dynamics.base.program import program_name
 from dynamics.cli.bench_command import benchmark
+from dynamics.cli.course_command import ANY, course
 from dynamics.cli.exits import Interrupted, RunFailed, complain, of_system, stopping
 from dynamics.cli.list_command import list_names
 from dynamics.cli.options import OUTPUT
@@ -46,6 +47,7 @@ app.command("resume")(resume_run)
 app.command("report")(report_runs)
 app.command("verify")(verify_methods)
 app.command("bench")(benchmark)
+app.command("course", context_settings=ANY)(course)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,8 +6,8 @@ and changes G alone. Every loss is per member, (M,), and the stack descends thei
 that member's own.
 
 `train_stack` is the loop; it yields a `Snapshot` whenever one is due, and whoever iterates (a progress bar, the store,
-a test) decides what becomes of it. `train_gan`, `train_discriminator` and `train_generator` are the course's interface
-to the same steps.
+a test) decides what becomes of it. The plain loop that this is many of, is train.py at the top of the checkout: a test
+trains both from equal weights and draws, to 1e-12.
 """
 
 from __future__ import annotations
@@ -17,17 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
-from dynamics.base.streams import Streams
 from dynamics.engine.choosing import STACKS, stack_for
 from dynamics.engine.stack import Flat, Stack
-from dynamics.games.losses import LOSSES
 from dynamics.games.networks import MLP
 from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import sample_real_data
 
 
 @dataclass(frozen=True)
@@ -134,96 +131,3 @@ def _stack(
     curves = Curves(len(seeds), every)
     kind = stack_for(settings[0], device) if fast is None else STACKS["fast" if fast else "reference"]
     return kind(settings, seeds, curves, evaluation, device, dtype)
-
-
-# --- the course's interface ------------------------------------------------------------------------------------------
-
-
-def train_discriminator(
-    D: nn.Module,
-    G: nn.Module,
-    d_optimizer: torch.optim.Optimizer,
-    batch_size: int,
-    device: torch.device | str,
-    mode: str = "gaussian",
-    *,
-    std: float | None = None,
-    loss: str = "nonsaturating",
-    streams: CourseStreams | None = None,
-) -> tuple[float, float, float]:
-    """One discriminator step: changes D alone. Returns (D's loss, mean D(x), mean D(G(z))) as they were before it."""
-    streams = streams or _streams
-    with torch.no_grad():
-        fake = G(streams.latents(G, batch_size, device))
-    real = sample_real_data(batch_size, mode, std=std, device=device, streams=(streams.choice, streams.noise))
-    logits = D(torch.cat([real, fake])).reshape(1, -1)  # a stack of one
-    on_real, on_fake = logits.split([len(real), len(fake)], 1)
-    value = LOSSES[loss].discriminator(on_real, on_fake)
-    d_real, d_fake = torch.sigmoid(on_real.detach()).mean(), torch.sigmoid(on_fake.detach()).mean()
-    _descend(value, D, d_optimizer)
-    return value.item(), d_real.item(), d_fake.item()
-
-
-def train_generator(
-    G: nn.Module,
-    D: nn.Module,
-    g_optimizer: torch.optim.Optimizer,
-    batch_size: int,
-    device: torch.device | str,
-    *,
-    loss: str = "nonsaturating",
-    streams: CourseStreams | None = None,
-) -> tuple[float, float]:
-    """One generator step: changes G alone. Returns (G's loss, mean D(G(z))) as they were before it.
-
-    Raises ``ValueError`` for a loss whose G step needs real points, which the course's interface does not bring.
-    """
-    if LOSSES[loss].paired:
-        raise ValueError(f"loss {loss}: a generator step needs real points; use train_gan")
-    on_fake = D(G((streams or _streams).latents(G, batch_size, device))).reshape(1, -1)
-    value = LOSSES[loss].generator(on_fake)
-    d_fake = torch.sigmoid(on_fake.detach()).mean()
-    _descend(value, G, g_optimizer)
-    return value.item(), d_fake.item()
-
-
-def train_gan(
-    device: torch.device | str = "cpu",
-    num_steps: int = 10000,
-    batch_size: int = 128,
-    plot_every: int = 1000,
-    mode: str = "gaussian",
-    *,
-    seed: int = 0,
-    setting: Setting | None = None,
-) -> dict[str, list[float]]:
-    """Train one GAN, two D steps per G step; returns its curves, one entry every `plot_every` generator steps.
-
-    The keys are "D" and "G" (losses), "D(x)" and "D(G(z))" (mean probabilities); an entry is the mean over the
-    `plot_every` steps that it closes. `setting` (a `Setting`) overrides `mode` and `batch_size`.
-    """
-    setting = setting or Setting(mode=mode, batch_size=batch_size)
-    (last,) = train_stack([setting], [seed], num_steps, [num_steps], log_every=plot_every, evaluation=1, device=device)
-    return {key: curve[0].tolist() for key, curve in zip(("D", "G", "D(x)", "D(G(z))"), last.curves, strict=True)}
-
-
-class CourseStreams:
-    """The random numbers of one course-interface GAN: the streams of one seed."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.choice, self.noise, self.latent = (Streams([seed], purpose) for purpose in ("choice", "noise", "latent"))
-
-    def latents(self, G: nn.Module, batch_size: int, device: torch.device | str) -> Tensor:
-        """z (B, latent_dim), as wide as G asks for (2 where it does not say)."""
-        return torch.from_numpy(self.latent.normal(batch_size, getattr(G, "latent_dim", 2))[0]).to(device)
-
-
-_streams = CourseStreams()
-
-
-def _descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """One optimiser step on `network`'s parameters alone: the other player's gradients are neither made nor touched."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    for p, gradient in zip(parameters, torch.autograd.grad(loss.sum(), parameters), strict=True):
-        p.grad = gradient
-    optimizer.step()

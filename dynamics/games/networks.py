@@ -20,8 +20,6 @@ into weights, so that whoever looks at a trained network sees an MLP and nothing
   moved (their algorithm 1); they are constants to the gradient.
 - **minibatch standard deviation** (Karras et al. 2018, section 3): the last layer has one more input, the standard
   deviation of each of the others over the batch, averaged.
-
-`Generator` and `Discriminator` are one such network under the interface of the course: (B, 2) in, (B, ·) out.
 """
 
 from __future__ import annotations
@@ -328,28 +326,3 @@ def plain_pair(setting: Setting, g_flat: Tensor, d_flat: Tensor) -> tuple[MLP, M
         MLP.of(g_flat, [s.latent_dim, *[s.hidden] * s.layers, 2], s.activation, pieces),
         MLP.of(d_flat, [2 * s.packing, *[hidden] * layers, 1], activation, pieces, batch_std=bool(s.minibatch_std)),
     )
-
-
-class Generator(nn.Module):
-    """One generator: z (B, latent_dim) -> points (B, 2). Equal seeds give equal initial weights."""
-
-    def __init__(
-        self, latent_dim: int = 2, hidden: int = 64, layers: int = 2, *, seed: int = 0, **options: Any
-    ) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.stack = generators([seed], latent_dim=latent_dim, hidden=hidden, layers=layers, **options)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.stack(z.unsqueeze(0)).squeeze(0)
-
-
-class Discriminator(nn.Module):
-    """One discriminator: x (B, 2) -> logits (B, 1); D(x) is `torch.sigmoid` of them, which the losses do not need."""
-
-    def __init__(self, hidden: int = 64, layers: int = 2, *, seed: int = 0, **options: Any) -> None:
-        super().__init__()
-        self.stack = discriminators([seed], hidden=hidden, layers=layers, **options)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.stack(x.unsqueeze(0)).squeeze(0)

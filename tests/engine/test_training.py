@@ -11,9 +11,9 @@ from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
 from dynamics.engine import fast
 from dynamics.engine.reference import AutogradStack
-from dynamics.engine.training import train_discriminator, train_gan, train_generator, train_stack
+from dynamics.engine.training import train_stack
 from dynamics.games.losses import LOSSES
-from dynamics.games.networks import ACTIVATIONS, Discriminator, Generator, make_pair
+from dynamics.games.networks import ACTIVATIONS, make_pair
 from dynamics.settings.setting import Setting
 from dynamics.targets.registry import make_target
 
@@ -196,74 +196,8 @@ def test_settings_of_different_structure_cannot_share_a_stack():
         next(train_stack([SMALL, dataclasses.replace(SMALL, hidden=9)], [0, 1], 1, [1]))
 
 
-# --- the course's interface ------------------------------------------------------------------------------------------
-
-
-def course_pair():
-    G, D = Generator(), Discriminator()
-    return G, D, torch.optim.Adam(G.parameters(), lr=1e-3), torch.optim.Adam(D.parameters(), lr=1e-3)
-
-
-def flat(network):
-    return torch.cat([p.detach().flatten() for p in network.parameters()])
-
-
-def test_course_steps_update_one_player_and_report_probabilities():
-    G, D, g_optimizer, d_optimizer = course_pair()
-    g, d = flat(G), flat(D)
-    d_loss, d_real, d_fake = train_discriminator(D, G, d_optimizer, 32, "cpu", mode="mixture")
-    assert torch.equal(flat(G), g)
-    assert not torch.equal(flat(D), d)
-    assert 0 < d_real < 1
-    assert 0 < d_fake < 1
-    # Jensen: E -log p >= -log E p, so the loss bounds the mean probabilities' own
-    assert d_loss >= -np.log(d_real) - np.log(1 - d_fake) - 1e-6
-    d = flat(D)
-    g_loss, d_fake = train_generator(G, D, g_optimizer, 32, "cpu")
-    assert torch.equal(flat(D), d)
-    assert not torch.equal(flat(G), g)
-    assert g_loss >= -np.log(d_fake) - 1e-6
-
-
-def test_course_steps_are_the_loop():
-    """The course's functions, called in a loop on one seed's streams, retrace `train_gan`."""
-    from dynamics.engine.training import CourseStreams
-
-    G, D, g_optimizer, d_optimizer = course_pair()
-    streams, curves = CourseStreams(0), []
-    for _ in range(6):
-        for _ in range(2):
-            d_loss, d_real, d_fake = train_discriminator(
-                D, G, d_optimizer, 16, "cpu", mode="mixture_4", streams=streams
-            )
-        g_loss, _ = train_generator(G, D, g_optimizer, 16, "cpu", streams=streams)
-        curves.append((d_loss, g_loss, d_real, d_fake))
-    losses = train_gan("cpu", num_steps=6, batch_size=16, plot_every=1, mode="mixture_4")
-    assert list(losses) == ["D", "G", "D(x)", "D(G(z))"]
-    np.testing.assert_allclose(np.array(curves).T, list(losses.values()), rtol=2e-4)
-
-
-def test_course_accepts_the_assignments_own_networks():
-    G, D = (
-        nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)),
-        nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)),
-    )
-    before = flat(D)
-    train_discriminator(D, G, torch.optim.SGD(D.parameters(), lr=0.1), 8, torch.device("cpu"))
-    train_generator(G, D, torch.optim.SGD(G.parameters(), lr=0.1), 8, torch.device("cpu"))
-    assert not torch.equal(flat(D), before)
-
-
-def test_train_gan_gives_an_entry_every_plot_every_steps():
-    losses = train_gan("cpu", num_steps=20, batch_size=8, plot_every=5)
-    assert {len(curve) for curve in losses.values()} == {4}
-    assert all(0 < p < 1 for p in losses["D(x)"] + losses["D(G(z))"])
-
-
 def test_no_global_generator_is_touched():
     before, ours = torch.get_rng_state(), np.random.get_state()[1].copy()
-    train_gan("cpu", num_steps=2, batch_size=8, plot_every=1)
-    G, D, _, d_optimizer = course_pair()
-    train_discriminator(D, G, d_optimizer, 8, "cpu")
+    list(train_stack([SMALL], [0], 2, [0, 2]))
     assert torch.equal(torch.get_rng_state(), before)
     assert np.array_equal(np.random.get_state()[1], ours)

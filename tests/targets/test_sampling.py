@@ -6,10 +6,8 @@ import dataclasses
 import itertools
 import math
 import os
-import random
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +20,7 @@ from dynamics.base.streams import Streams
 from dynamics.targets.densities import Modes, Target
 from dynamics.targets.file_targets import Raster, Scatter
 from dynamics.targets.registry import TARGETS, make_target
-from dynamics.targets.sampling import draw_real, sample_real_data
+from dynamics.targets.sampling import draw_real
 from dynamics.targets.toy_shapes import Curve
 
 CASES = [(mode, entry.std) for mode, entry in TARGETS.items()] + [("mixture_4", 1.2), ("gaussian", 0.5)]
@@ -322,46 +320,6 @@ def test_draw_real_wants_a_target_per_member() -> None:
         draw_real([make_target("mixture")], 4, *pair(0, 1))
 
 
-@pytest.mark.parametrize("mode", TARGETS)
-def test_variance_is_the_square_of_std(mode: str) -> None:
-    variance = 0.3 / make_target(mode).placing.scale ** 2
-    by_variance = sample_real_data(50, mode, variance=variance, streams=pair(9))
-    by_std = sample_real_data(50, mode, std=math.sqrt(variance), streams=pair(9))
-    assert same(by_variance, by_std)
-    assert not torch.equal(by_std, sample_real_data(50, mode, std=1.1 * math.sqrt(variance), streams=pair(9)))
-
-
-def test_sample_real_data_is_fresh_and_leaves_global_generators_alone() -> None:
-    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    first, second = sample_real_data(64), sample_real_data(64)
-    other = sample_real_data(5, "swiss_roll", device="cpu")
-    after = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    assert torch.equal(before[0], after[0])
-    assert all(np.array_equal(a, b) for a, b in zip(before[1], after[1], strict=True))
-    assert before[2] == after[2]
-    assert first.shape == (64, 2)
-    assert other.shape == (5, 2)
-    assert first.dtype == other.dtype == torch.float32
-    assert not (first[:, None] == second).any()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"batch_size": 0}, "batch_size"),
-        ({"batch_size": 4, "std": 1.0, "variance": 1.0}, "not both"),
-        ({"batch_size": 4, "variance": 0.0}, "variance must be a finite number > 0"),
-        ({"batch_size": 4, "variance": math.nan}, "variance must be a finite number > 0"),
-        ({"batch_size": 4, "std": -1.0}, "std must be a finite number > 0"),
-        ({"batch_size": 4, "mode": "ring"}, "choose from gaussian, mixture"),
-        ({"batch_size": 4, "streams": pair(0, 1)}, "each member"),
-    ],
-)
-def test_sample_real_data_refuses(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        sample_real_data(**arguments)
-
-
 # --- a user's files ---------------------------------------------------------------------------------------------------
 
 FILES = ["few.csv", "many.csv", "picture.png"]
@@ -434,7 +392,6 @@ def test_a_file_s_target_is_a_target(folder: Path, name: str) -> None:
         test_far_away_nothing_is_nan(mode, dtype)
     test_a_member_draws_what_it_draws_alone(mode)
     test_drawing_100_then_28_is_drawing_128(mode)
-    test_variance_is_the_square_of_std(mode)
     assert make_target(mode).modes is None
     assert make_target(mode).name == mode
 

@@ -11,16 +11,16 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
-from dynamics.base.streams import Streams
-from dynamics.engine.training import train_stack
-from dynamics.games.networks import make_pair
-from dynamics.settings.setting import Setting
-from dynamics.targets.sampling import make_target
 from PIL import Image
 from torch import nn
 
 import plotting
 import train
+from dynamics.base.streams import Streams
+from dynamics.engine.training import train_stack
+from dynamics.games.networks import make_pair
+from dynamics.settings.setting import Setting
+from dynamics.targets.registry import make_target
 from GAN import Discriminator, Generator
 from plotting import make_video, plot_generated, plot_losses, show_gan_training_grid
 from sample import CENTRES, STD, sample_real_data
@@ -736,10 +736,9 @@ def test_pages_that_there_cannot_be(frames):
 
 
 def command(*words, folder=FOLDER):
-    path = os.pathsep.join([str(FOLDER / "standin"), str(FOLDER)])
     return subprocess.run(
         [sys.executable, str(folder / "main.py"), "course", *words],
-        env={**os.environ, "PYTHONPATH": path, "MPLBACKEND": "Agg"},
+        env={**os.environ, "PYTHONPATH": str(FOLDER), "MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
     )
@@ -798,3 +797,19 @@ def test_a_mistake_in_the_command_is_one_line(words, error):
 @pytest.mark.parametrize("name", ["GAN.py", "train.py", "sample.py", "plotting.py", "main.py"])
 def test_a_file_can_be_read_in_one_go(name):
     assert len((FOLDER / name).read_text(encoding="utf-8").splitlines()) <= 140
+
+
+def test_a_mistake_is_one_line():
+    done = command("--mode", "mixture_5")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "mixture_5" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(Path().iterdir()) == []
+
+
+def test_the_installed_command_says_where_the_course_is(capsys):
+    from dynamics.cli.app import main
+
+    assert main(["course", "--mode", "mixture"]) == 2
+    assert capsys.readouterr().err == "error: course: runs the files of a checkout, as python main.py course\n"

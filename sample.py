@@ -48,7 +48,7 @@ def sample_real_data(
 def _of_package(batch_size: int, mode: str, std: float | None) -> Tensor:
     """Points of a mode that the assignment does not have, such as ring_8 or swiss_roll, from the package beside us."""
     try:
-        from dynamics.targets.sampling import make_target
+        from dynamics.targets.registry import make_target
     except ImportError:
         raise ValueError(f"unknown mode {mode!r}: choose from {', '.join(CENTRES)}") from None
     return make_target(mode, std).transform(torch.rand(batch_size, 2), torch.randn(batch_size, 2))

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from dynamics.base.files import NotARun
-from dynamics.pictures.animation.animations import Sheet
-from dynamics.pictures.animation.panels import Scene
-from dynamics.pictures.figures import STYLE, Array, axes_at, new_figure, words_at
-from dynamics.pictures.palette import stamp, written
-from dynamics.pictures.plates import Plane, generated_density
-from dynamics.pictures.scenes import real_density
-from dynamics.settings.setting import OptionError, Setting
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from dynamics.base.files import NotARun
+from dynamics.pictures.animation.frame_sheet import Sheet
+from dynamics.pictures.animation.pixel_text import stamp, text_pixels
+from dynamics.pictures.animation.scene_layers import Scene
+from dynamics.pictures.density_maps import Plane, generated_density
+from dynamics.pictures.figure_style import STYLE, Array, axes_at, new_figure, words_at
+from dynamics.pictures.target_densities import real_density
+from dynamics.settings.messages import OptionError
+from dynamics.settings.setting import Setting
 
 GATHERED = 25  # samples under the smoothing where the real density is spread over its e^entropy
 TO_COMPARE, TO_DRAW = 400, 15_000  # real points, the same: to see whether they are a known target's; for their contours
@@ -72,7 +74,7 @@ class Still(Sheet):
         canvas, (x, y) = self.canvas.copy(), self.at[0, 0][0]
         canvas[y : y + self.side, x : x + self.side] = self.panels[0, 0].draw(0)[0]
         self._write(canvas, (0, 0), "note", 0)
-        stamp(canvas, self.left, self.step_top, written(f"step {step}", self.font, bold=True))
+        stamp(canvas, self.left, self.step_top, text_pixels(f"step {step}", self.font, bold=True))
         picture, about = Image.fromarray(canvas), PngInfo()
         picture.putpalette(self.palette.tobytes())
         about.add_text(WHERE, f"{x} {y} {self.side} {self.half_width}")  # left, top, side; half of it in data units

@@ -14,11 +14,11 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 import torch
-from dynamics.pictures.animation.stills import Still, page_figure
-from dynamics.pictures.figures import save
-from dynamics.pictures.training_charts import losses_figure
 from torch import nn
 
+from dynamics.pictures.animation.stills import Still, page_figure
+from dynamics.pictures.figure_files import save
+from dynamics.pictures.losses_over_training import losses_figure
 from sample import sample_real_data
 
 FRAME = r"frame_(\d+)\.png"  # the name of a frame's file; (\d+) is its step
@@ -71,7 +71,7 @@ def plot_losses(
     if show:
         import matplotlib.pyplot as plt
 
-        plt.figure(figsize=figure.get_size_inches()).add_axes((0, 0, 1, 1)).imshow(figure.canvas.buffer_rgba())
+        plt.figure(figsize=figure.get_size_inches()).add_axes((0, 0, 1, 1)).imshow(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
         plt.show()
     return Path(output_file)
 
