@@ -30,7 +30,8 @@ import torch
 torch.set_num_threads(1)
 from dynamics.base.curves import Curves
 from dynamics.workflow import run
-from dynamics.settings.setting import Setting, Study
+from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.runner.resolving import resolve
 from dynamics.engine.training import train_stack
 
