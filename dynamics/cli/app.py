@@ -27,7 +27,7 @@ from dynamics.cli.study_commands import named_study, product
 from dynamics.cli.verify_command import verify_methods
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError, flag, near
-from dynamics.settings.option_fields import FIELDS, metadata
+from dynamics.settings.option_fields import ALIASES, FIELDS, metadata
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 
@@ -88,7 +88,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
-    """A command line whose settings of 0 or 1 all have a value: --invert alone is --invert=1."""
+    """A command line whose settings of 0 or 1 all have a value: --invert alone is --invert=1.
+
+    Raises `OptionError` for an option with a value that is given twice.
+    """
+    _check_once(arguments)
     bounds = {"above": None, "least": 0, "below": None, "most": 1}
     either = {
         flag(n) for n in FIELDS[Setting] if FIELDS[Setting][n] is int and metadata(Setting, n)["limits"] == bounds
@@ -98,6 +102,24 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
         f"{word}=1" if word in either and (k == last or arguments[k + 1].startswith("-")) else word
         for k, word in enumerate(arguments)
     ]
+
+
+def _check_once(arguments: Sequence[str]) -> None:
+    flags = {flag(name) for cls in (Setting, Study, Look) for name in FIELDS[cls]}
+    flags |= {flag(name) for name in (*ALIASES, "variance", "preset", "out", "config")}
+    several = {flag(name) for name in (*FIELDS[Setting], *(n for n in ALIASES if ALIASES[n] in FIELDS[Setting]))}
+    values: dict[str, str] = {}
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in flags:
+            continue
+        value = value if equals else next(words, "")
+        if name in values:
+            both = f"{values[name]},{value}"
+            hint = f"; several values go with commas: {name} {both}" if name in {*several, "--variance"} else ""
+            raise OptionError(f"{name} is given twice{hint}")
+        values[name] = value
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dynamics.settings.distinct import idle_option, merged
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError, flag, flagged, near, not_one_of, quoted, shown
 from dynamics.settings.option_checks import MOST_WORKERS, allowed, check, is_path, parse, parse_several
@@ -30,6 +32,7 @@ OUTPUT = {  # what is done with a study's results, in the order of --help
     "force": OutputOption(bool, "replace the run in a folder that is not empty"),
     "config": OutputOption(str, "the same options from a TOML file; flags win over it"),
     "no_figures": OutputOption(bool, "train and measure only"),
+    "skip_impossible": OutputOption(bool, "leave out settings whose options do not go together, and list them"),
     "dry_run": OutputOption(bool, "print the resolved study and write nothing"),
     "quiet": OutputOption(bool, "errors and results only"),
     "json": OutputOption(bool, "results as one JSON object on stdout"),
@@ -48,6 +51,7 @@ class Asked:
     out: str | None
     force: bool
     no_figures: bool
+    skip_impossible: bool
     dry_run: bool
     quiet: bool
     json: bool
@@ -69,15 +73,19 @@ def read_options(study_name: str | None, given: Mapping[str, Any]) -> Asked:
         of_file, keys = _from_file(config)
         values, called = of_file | flags, keys | called
     try:
-        study, look = _resolved(study_name, values)
+        study, look = _resolved(study_name, values, flags)
     except OptionError as error:  # of several options, by their usual names
         raise OptionError(_as_called(str(error), called, config)) from None
     return Asked(study, look, values.get("out"), **{name: bool(values.get(name)) for name in SWITCHES})
 
 
-def _resolved(study_name: str | None, values: Mapping[str, Any]) -> tuple[Study, Look]:
-    """What options whose values were looked at one by one come to together."""
+def _resolved(study_name: str | None, values: Mapping[str, Any], flags: Iterable[str]) -> tuple[Study, Look]:
+    """What options whose values were looked at one by one come to together; `flags` are those on the command line.
+
+    An option without effect is a mistake of who typed it. One of a file is no mistake where a flag overrules the file.
+    """
     settings = {name: values[name] for name in FIELDS[Setting] if name in values}
+    asked = [name for name in settings if name in flags] or list(settings)
     if "preset" in values:
         settings |= {name: [value] for name, value in preset_options(values["preset"], settings).items()}
     if study_name is not None:
@@ -90,8 +98,28 @@ def _resolved(study_name: str | None, values: Mapping[str, Any]) -> tuple[Study,
         study = Study(name="custom", question=question, settings=(Setting(),))
     else:
         study = get_study("homework")
-    study = study.with_settings(settings, **{n: values[n] for n in FIELDS[Study] if n in values})
+    others = {n: values[n] for n in FIELDS[Study] if n in values}
+    study = study.with_settings(settings, skip_impossible=bool(values.get("skip_impossible")), **others)
+    if (complaint := idle_option(asked, study.settings)) is not None:
+        raise OptionError(complaint)
+    if settings:
+        different, notes = merged(study.settings)
+        notes += _of_untrained(study) if "train" in settings else []
+        study = dataclasses.replace(study, settings=different, notes=(*study.notes, *notes))
     return study, Look(**{n: values[n] for n in FIELDS[Look] if n in values})
+
+
+def _of_untrained(study: Study) -> list[str]:
+    """What is said of games whose one player stays as it was initialised."""
+    idle = {"g": "d", "d": "g"}
+    stays = (
+        {s.train: None for s in study.settings if s.train in idle and idle[s.train] not in s.learners}
+        if study.from_run is None
+        else {}
+    )
+    return [
+        f"--train {player} without --from: {idle[player].upper()} keeps its random initial weights" for player in stays
+    ]
 
 
 def _as_called(complaint: str, called: Mapping[str, str], config: str | None) -> str:

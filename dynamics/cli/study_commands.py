@@ -18,6 +18,7 @@ from dynamics.settings.messages import OptionError, flag
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.option_fields import default as default_of
 from dynamics.settings.setting import Setting
+from dynamics.settings.study import Study
 from dynamics.settings.version import VERSION
 
 
@@ -66,10 +67,9 @@ def carry_out(name: str | None, options: dict[str, Any]) -> None:
             asked.out = str(next(path for path in numbered(dated) if not path.exists()))
         _print_plan(asked)
         return
-    from dynamics.targets.user_files import notes_of
-
-    for name, note in notes_of(asked.study.settings).items() if not asked.quiet else ():
-        print_note(f"{name}: {note}")
+    if not asked.quiet:
+        for words in _notes(asked.study):
+            print_note(words)
     from dynamics.base.progress import progress_on
     from dynamics.workflow import run
 
@@ -90,7 +90,6 @@ def _print_plan(asked: Asked) -> None:
     from dynamics.runner.planning import plan
     from dynamics.runner.saving import manifest
     from dynamics.runner.setting_names import setting_names
-    from dynamics.targets.user_files import notes_of
 
     members, stacks = plan(asked.study)
     if asked.json:
@@ -108,5 +107,14 @@ def _print_plan(asked: Asked) -> None:
         shown = [n for n in FIELDS[Setting] if n in always or getattr(setting, n) != default_of(Setting, n)]
         rest = " ".join(f"{n}={value}" for n in shown if (value := getattr(setting, n)) is not None)
         print(f"  {setting_name}: {rest}")
-    for name, note in notes_of(study.settings).items():
-        print(f"{name}: {note}")
+    for words in _notes(study):
+        print(words)
+
+
+def _notes(study: Study) -> list[str]:
+    """What the user should know of the settings, and of the own files, that a study has."""
+    from dynamics.runner.planning import beginning_notes
+    from dynamics.targets.user_files import notes_of
+
+    of_files = (f"{name}: {note}" for name, note in notes_of(study.settings).items())
+    return [*study.notes, *beginning_notes(study), *of_files]

@@ -16,6 +16,8 @@ from dynamics.runner.setting_names import options_told
 from dynamics.settings.budget import samples_seen, updates
 from dynamics.settings.catalogue.scores import COMPARED, SCORES, SWINGS
 from dynamics.settings.catalogue.verdicts import GONE, VERDICTS
+from dynamics.settings.distinct import has_effect
+from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 
@@ -90,6 +92,7 @@ class Compared(NamedTuple):
 def setting_pairs(settings: Sequence[Setting], apart: Sequence[Mapping[str, Any]] = ()) -> list[Pair]:
     """All pairs of settings of one mode that differ in exactly one option: D steps first, then std, then the rest.
 
+    An option that has no effect in one of the two does not count: `unroll` where the other does not unroll.
     The first of a pair has more D steps, or the smaller std; else it is the earlier of the study. `apart` holds what
     else can differ, of each setting (`Results.apart`): such options come last.
     """
@@ -103,16 +106,24 @@ def setting_pairs(settings: Sequence[Setting], apart: Sequence[Mapping[str, Any]
         "std",
     )  # a picture and its negative are two targets, as two modes are
     rest = [name for name in dict.fromkeys(itertools.chain(*choices)) if name not in apart_or_first]
+    # options that some setting has no use for: in such a pair, they may differ
+    idle = {n: [not has_effect(s, n) for s in settings] for n in FIELDS[Setting]}
+    idle = {n: where for n, where in idle.items() if any(where) and len({choice[n] for choice in choices}) > 1}
     pairs = []
     for option in ("d_steps", "std", *rest):
         alike: dict[tuple[Any, ...], list[int]] = {}
         for index, choice in enumerate(choices):
-            alike.setdefault(tuple((k, v) for k, v in choice.items() if k != option), []).append(index)
+            key = tuple((k, v) for k, v in choice.items() if k != option and k not in idle)
+            alike.setdefault(key, []).append(index)
         for group in alike.values():
             if option in ("d_steps", "std"):
                 group.sort(key=lambda i: choices[i][option] or 0)
             for one, other in itertools.combinations(group, 2):
-                if choices[one].get(option) != choices[other].get(option):
+                if choices[one].get(option) != choices[other].get(option) and all(
+                    choices[one][n] == choices[other][n] or where[one] or where[other]
+                    for n, where in idle.items()
+                    if n != option
+                ):
                     pairs.append(Pair(other, one, option) if option == "d_steps" else Pair(one, other, option))
     return pairs
 

@@ -51,9 +51,9 @@ def study_of(folder: RunFolder, run: Any) -> Study:
         for written in run["settings"]:
             options = {name: value for name, value in written.items() if name != "folder"}
             settings.append(Setting(**{**options, "mode": kept_mode(folder, options["mode"])}))
-        study = Study(settings=tuple(settings), **run["study"])
-        texts = [study.name, study.question, *study.headings, *study.headings.values()]
-        expect(all(isinstance(text, str) for text in texts), "the study's name, question and headings must be texts")
+        study = Study(settings=tuple(settings), **{**run["study"], "notes": tuple(run["study"].get("notes", ()))})
+        texts = [study.name, study.question, *study.headings, *study.headings.values(), *study.notes]
+        expect(all(isinstance(t, str) for t in texts), "the study's name, question, headings and notes must be texts")
         expect(all((s.std is None) <= is_mixture(s.mode) for s in settings), "a setting has no std")
         for written, name in zip(run["settings"], setting_names(settings), strict=True):
             expect(written.get("folder", name) == name, f"the folder of {name} is given as another")

@@ -104,6 +104,18 @@ def beginnings(study: Study) -> dict[str, np.ndarray]:
     return begun
 
 
+def beginning_notes(study: Study) -> list[str]:
+    """What is said of settings whose mode the run that they begin with has not trained on."""
+    if study.from_run is None:
+        return []
+    trained = {s.mode for s in load(RunFolder.open(study.from_run)).study.settings}
+    others = dict.fromkeys(s.mode for s in study.settings if s.mode not in trained)
+    return [
+        f"--from {study.from_run}: its players were trained on {', '.join(sorted(trained))}, not on {mode}"
+        for mode in others
+    ]
+
+
 def _start(
     study: Study, settings: Sequence[Setting], chosen: Sequence[int], begun: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:

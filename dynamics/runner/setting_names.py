@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from dynamics.settings.distinct import has_effect
 from dynamics.settings.modes import is_file, is_mixture
 from dynamics.settings.option_fields import FIELDS, default
 from dynamics.settings.setting import Setting
@@ -37,12 +38,17 @@ def setting_names(settings: Sequence[Setting]) -> list[str]:
 
 def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
     """(row, column) of each setting in a grid: its target, and the rest of what tells settings apart."""
-    varied, labels, stds = _varied(settings), [], [s.std for s in settings]
-    for s in settings:
-        words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
-        words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in _others(s, varied)]
-        width = [] if _wide_itself(s) else [f"std {_std(s.std, stds)}"]
-        labels.append((" · ".join([target_title(s), *width]), " · ".join(words)))
+    varied, stds = _varied(settings), [s.std for s in settings]
+    for every in (False, True):  # options without effect are named only where nothing else tells two settings apart
+        labels = []
+        for s in settings:
+            words = [f"{s.d_steps} D step{'s' if s.d_steps > 1 else ''}"]
+            named = [n for n in _others(s, varied) if every or has_effect(s, n)]
+            words += [f"{n.replace('_', ' ')} {_short(getattr(s, n))}" for n in named]
+            width = [] if _wide_itself(s) else [f"std {_std(s.std, stds)}"]
+            labels.append((" · ".join([target_title(s), *width]), " · ".join(words)))
+        if len(set(labels)) == len(labels):
+            break
     return labels
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 FIELDS: dict[type, dict[str, type]] = {}  # class -> its fields that are options -> their types
 ALIASES: dict[str, str] = {}  # another name of an option -> its name: n_critic -> d_steps
+
+
+class Effect(NamedTuple):
+    """When an option changes what is trained: of a setting, and the options that decide it, the first to be named."""
+
+    holds: Callable[[Any], bool]
+    decided_by: tuple[str, ...]
 
 
 def option(
@@ -22,16 +29,18 @@ def option(
     most: float | None = None,
     per_member: bool = False,
     aliases: tuple[str, ...] = (),
+    effect: Effect | None = None,
 ) -> Any:
     """A dataclass field that is also a command-line option.
 
     `above`/`below` are exclusive limits, `least`/`most` inclusive ones. `per_member` says that members of one stack
-    may differ in it: it changes neither a tensor's shape nor the program.
+    may differ in it: it changes neither a tensor's shape nor the program. `effect` says when it changes anything; left
+    out: always.
     """
     limits = {"above": above, "least": least, "below": below, "most": most}
     return field(
         default=default,
-        metadata={"help": help, "limits": limits, "per_member": per_member, "aliases": aliases},
+        metadata={"help": help, "limits": limits, "per_member": per_member, "aliases": aliases, "effect": effect},
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dynamics.settings import effects
 from dynamics.settings.catalogue.names import NAMES, SLOPE_PENALTIES, USUAL_WEIGHTS
 from dynamics.settings.messages import OptionError, shown
 from dynamics.settings.modes import LEAST_STD, MOST_STD, is_file, is_picture
@@ -36,35 +37,70 @@ class Setting:
     d_steps: int = option(2, "discriminator steps per round", least=1, most=1000, aliases=("--n-critic",))
     g_steps: int = option(1, "generator steps per round", least=1, most=1000)
     loss: str = option("nonsaturating", "adversarial loss")
-    alpha_d: float = option(1.0, "α of D's alpha loss; 1 is the logarithm", above=0, per_member=True)
-    alpha_g: float = option(1.0, "α of G's alpha loss; 1 is the logarithm", above=0, per_member=True)
+    alpha_d: float = option(
+        1.0, "α of D's alpha loss; 1 is the logarithm", above=0, per_member=True, effect=effects.ALPHA_LOSS
+    )
+    alpha_g: float = option(
+        1.0, "α of G's alpha loss; 1 is the logarithm", above=0, per_member=True, effect=effects.ALPHA_LOSS
+    )
     penalty: str = option(
         "none",
         "penalties on D, joined by +, each with a weight of its own if need be: none, r1, gp:0.1+spectral",
         per_member=True,
     )
     penalty_weight: float | None = option(
-        None, "weight of penalties without one; default: each one's usual; 0: without", least=0, per_member=True
+        None,
+        "weight of penalties without one; default: each one's usual; 0: without",
+        least=0,
+        per_member=True,
+        effect=effects.USUAL_WEIGHT,
     )
-    slope: float = option(1.0, "slope that gp, gp_one_sided and dragan ask of D", least=0, per_member=True)
-    anneal: int = option(0, "generator steps in which instance noise falls to 0; 0: it stays", least=0, most=10**8)
+    slope: float = option(
+        1.0, "slope that gp, gp_one_sided and dragan ask of D", least=0, per_member=True, effect=effects.ASKED_SLOPE
+    )
+    anneal: int = option(
+        0, "generator steps in which instance noise falls to 0; 0: it stays", least=0, most=10**8, effect=effects.NOISE
+    )
     update: str = option("alternating", "update rule")
-    unroll: int = option(5, "D steps ahead of which unrolled G steps are taken", least=0, most=100)
-    lookahead_k: int = option(5, "rounds between two looks back of the lookahead rule", least=1, most=10**6)
-    lookahead_alpha: float = option(0.5, "share of the way that it keeps", above=0, most=1, per_member=True)
+    unroll: int = option(
+        5, "D steps ahead of which unrolled G steps are taken", least=0, most=100, effect=effects.UNROLLED
+    )
+    lookahead_k: int = option(
+        5,
+        "rounds between two looks back of the lookahead rule",
+        least=1,
+        most=10**6,
+        effect=effects.LOOKAHEAD,
+    )
+    lookahead_alpha: float = option(
+        0.5, "share of the way that it keeps", above=0, most=1, per_member=True, effect=effects.LOOKAHEAD
+    )
     train: str = option("both", "which player learns; the other stays as it is")
     warmup: int = option(0, "D steps before the game begins, whoever learns in it", least=0, most=10**8)
-    optimizer: str = option("adam", "optimiser of both players")
-    optimizer_g: str | None = option(None, "optimiser of G; default: --optimizer")
-    optimizer_d: str | None = option(None, "optimiser of D; default: --optimizer")
-    lr: float = option(1e-3, "learning rate of both players", above=0, per_member=True)
-    lr_g: float | None = option(None, "learning rate of G; default: --lr", above=0, per_member=True)
-    lr_d: float | None = option(None, "learning rate of D; default: --lr", above=0, per_member=True)
-    beta1: float = option(0.9, "Adam's decay of the mean gradient", least=0, below=1, per_member=True)
-    beta2: float = option(
-        0.999, "Adam's and RMSprop's decay of the squared gradient", least=0, below=1, per_member=True
+    optimizer: str = option("adam", "optimiser of both players", effect=effects.SHARED_OPTIMIZER)
+    optimizer_g: str | None = option(None, "optimiser of G; default: --optimizer", effect=effects.OF_G)
+    optimizer_d: str | None = option(None, "optimiser of D; default: --optimizer", effect=effects.OF_D)
+    lr: float = option(1e-3, "learning rate of both players", above=0, per_member=True, effect=effects.SHARED_LR)
+    lr_g: float | None = option(
+        None, "learning rate of G; default: --lr", above=0, per_member=True, effect=effects.OF_G
     )
-    momentum: float = option(0.9, "share of its last step that momentum repeats", above=-1, below=1, per_member=True)
+    lr_d: float | None = option(
+        None, "learning rate of D; default: --lr", above=0, per_member=True, effect=effects.OF_D
+    )
+    beta1: float = option(
+        0.9, "Adam's decay of the mean gradient", least=0, below=1, per_member=True, effect=effects.MEAN_GRADIENT
+    )
+    beta2: float = option(
+        0.999,
+        "Adam's and RMSprop's decay of the squared gradient",
+        least=0,
+        below=1,
+        per_member=True,
+        effect=effects.SQUARED_GRADIENT,
+    )
+    momentum: float = option(
+        0.9, "share of its last step that momentum repeats", above=-1, below=1, per_member=True, effect=effects.MOMENTUM
+    )
     ema: float = option(
         0.0, "decay of the average of G's weights that is scored beside G; 0: none", least=0, below=1, per_member=True
     )
@@ -78,7 +114,7 @@ class Setting:
     layers_d: int | None = option(None, "of D's; default: --layers", least=1, most=64)
     activation: str = option("relu", "hidden activation")
     activation_d: str | None = option(None, "of D; default: --activation")
-    pieces: int = option(5, "linear pieces of a maxout unit", least=1, most=64)
+    pieces: int = option(5, "linear pieces of a maxout unit", least=1, most=64, effect=effects.MAXOUT)
     norm: str = option("none", "normalisation of G's hidden layers")
     init: str = option("uniform", "initial weights; uniform is nn.Linear's own, ±1/√fan_in")
     init_gain: float = option(1.0, "factor on the initial weights", above=0)
@@ -96,9 +132,25 @@ class Setting:
         return (*shared, tuple(self.penalties), self.ema > 0)
 
     @property
+    def learners(self) -> tuple[str, ...]:
+        """Players, of "g" and "d", that an optimiser ever moves: D in its warm-up, and ahead of an unrolled G, too."""
+        d_moves = self.train != "g" or self.warmup > 0 or self.rule == "unrolled"
+        return ("g",) * (self.train != "d") + ("d",) * d_moves
+
+    @property
+    def optimizers(self) -> dict[str, str]:
+        """The optimiser of each player that learns."""
+        return {p: getattr(self, f"optimizer_{p}") or self.optimizer for p in self.learners}
+
+    @property
+    def penalty_options(self) -> dict[str, float | None]:
+        """The penalties that are asked for, and the weights that come with them; None where one comes without."""
+        return penalty_terms(self.penalty)
+
+    @property
     def penalties(self) -> dict[str, float]:
         """The penalties that are on, and their weights, in the order of the registry."""
-        asked = penalty_terms(self.penalty)
+        asked = self.penalty_options
         weights: dict[str, float] = {}
         for name in NAMES["penalty"]:
             if name in asked:

@@ -43,6 +43,7 @@ class Study:
     from_run: str | None = option(
         None, "a run whose trained players these begin with; where one learns, the other's", aliases=("--from",)
     )
+    notes: tuple[str, ...] = ()  # what of what was asked for is not there, and why, a sentence each
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
     checkpoint: float = option(
@@ -61,22 +62,32 @@ class Study:
                 f"a study takes at most {MOST_MEMBERS}"
             )
 
-    def with_settings(self, changes: Mapping[str, Sequence[Any]], **others: Any) -> Study:
+    def with_settings(
+        self, changes: Mapping[str, Sequence[Any]], *, skip_impossible: bool = False, **others: Any
+    ) -> Study:
         """The study with every setting replaced by the product of the given values, doubles dropped.
 
-        `others` are the study's own options. Raises `OptionError` for more than `MOST_SETTINGS`, made or dropped.
+        `others` are the study's own options. Settings whose options do not go together are an `OptionError`, or, with
+        `skip_impossible`, left out and noted, if there are others. Raises `OptionError` for more than `MOST_SETTINGS`,
+        made or dropped.
         """
         count = len(self.settings) * math.prod(len(values) for values in changes.values())
         if count > MOST_SETTINGS:
             varied = ", ".join(flag(name) for name, values in changes.items() if len(values) > 1)
             raise OptionError(f"{varied}: their product is {count} settings; a study takes at most {MOST_SETTINGS}")
         names = list(changes)
-        made = (
-            dataclasses.replace(base, **dict(zip(names, values, strict=True)))
-            for base in self.settings
-            for values in itertools.product(*changes.values())
-        )
-        return dataclasses.replace(self, settings=tuple(dict.fromkeys(made)), **others)
+        made: dict[Setting, None] = {}
+        impossible: dict[str, int] = {}  # why, and of how many settings
+        for base, values in itertools.product(self.settings, itertools.product(*changes.values())):
+            try:
+                made[dataclasses.replace(base, **dict(zip(names, values, strict=True)))] = None
+            except OptionError as error:
+                impossible[str(error)] = impossible.get(str(error), 0) + 1
+        if impossible and not (made and skip_impossible):
+            way_out = "; --skip-impossible leaves out the settings that cannot be" if made else ""
+            raise OptionError(f"{next(iter(impossible))}{way_out}")
+        notes = [f"left out, {n} setting{'s' if n > 1 else ''}: {why}" for why, n in impossible.items()]
+        return dataclasses.replace(self, settings=tuple(made), notes=(*self.notes, *notes), **others)
 
     @functools.cached_property
     def score_groups(self) -> tuple[str, ...]:

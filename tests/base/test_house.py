@@ -1,7 +1,6 @@
 """The house: imports point down only, nothing heavy on the way to --help, every name of a registry in its place."""
 
 import ast
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -152,14 +151,9 @@ def test_only_the_command_line_knows_typer(module):
     assert not {"typer", "rich", "click"} & brought(module, set())
 
 
-def test_help_comes_without_torch_in_half_a_second():
-    code = "import sys; from dynamics.cli.app import main; main(['--help']); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
-    # processor time, which other processes on the machine do not stretch much; the best of a few
-    times = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "main.py", "--help"], cwd=ROOT, capture_output=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(times) < 0.5
+def test_help_comes_without_anything_heavy():
+    code = "import sys; from dynamics.cli.app import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = set(done.stderr.split())
+    assert "typer" in modules
+    assert not {"torch", "numpy", "scipy", "matplotlib", "imageio", "PIL", "jinja2"} & modules

@@ -35,7 +35,8 @@ from dynamics.settings.version import VERSION
 
 MAIN = Path(__file__).parents[2] / "main.py"
 STEPS, FRAMES, SNAPSHOTS, SEEDS, EVALUATION = 20, 2, 5, 2, 2048
-TINY = [f"--steps={STEPS}", "--hidden=8", "--batch-size=16", f"--snapshots={SNAPSHOTS}", f"--frames={FRAMES}"]
+NARROW = ["--hidden=8", "--batch-size=16"]
+TINY = [f"--steps={STEPS}", *NARROW, f"--snapshots={SNAPSHOTS}", f"--frames={FRAMES}"]
 SCORES = ["modes_covered", "modes_hit", "high_quality", "reverse_kl", "jsd", "spread"]
 MEASURES = ["sample_mean", "on_data", "far_off", "mode_mass", "mode_shape"]
 CURVES = ["d_loss", "g_loss", "d_real", "d_fake"]
@@ -423,6 +424,7 @@ def test_nothing_at_all_is_the_homework(asked):
         "seed": 0,
         "scores": "none",
         "headings": study["study"]["headings"],
+        "notes": [],
         "weights": "shown",
         "from_run": None,
         "checkpoint": 20.0,
@@ -859,7 +861,7 @@ def test_runs_are_reported_side_by_side(small, tmp_path, capsys, refused):
     runs = []
     for number, more in enumerate((["--d-steps=1"], ["--d-steps=5", "--budget=updates"])):
         runs.append(tmp_path / f"run{number}")
-        base = ["--mode=mixture_4", *TINY, "--steps=40", "--seeds=2", "--snapshots=4", "--frames=2", "--workers=1"]
+        base = ["--mode=mixture_4", *NARROW, "--steps=40", "--seeds=2", "--snapshots=4", "--frames=2", "--workers=1"]
         assert in_process(*base, *more, "--quiet", "--out", runs[-1]) == 0
     before = [tree(run) for run in runs]
     capsys.readouterr()

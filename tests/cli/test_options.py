@@ -396,10 +396,10 @@ def test_a_product_has_an_end() -> None:
     def upto(n: int) -> str:
         return ",".join(map(str, range(1, n + 1)))
 
-    most = {"lr": upto(MOST_SETTINGS // 2), "slope": "1,2"}
+    most = {"lr": upto(MOST_SETTINGS // 2), "init_gain": "1,2"}
     assert len(read_options(None, most).study.settings) == MOST_SETTINGS
-    said = flag_refusal(lr=upto(MOST_SETTINGS // 2 + 1), slope="1,2")
-    assert said == "--slope, --lr: their product is 5002 settings; a study takes at most 5000"
+    said = flag_refusal(lr=upto(MOST_SETTINGS // 2 + 1), init_gain="1,2")
+    assert said == "--lr, --init-gain: their product is 5002 settings; a study takes at most 5000"
     huge = dict.fromkeys(["lr", "lr_g", "lr_d", "alpha_d", "alpha_g", "slope", "init_gain"], upto(100))
     assert f"is {100**7} settings" in flag_refusal(**huge)
 
@@ -451,3 +451,60 @@ def test_values_are_quoted_to_a_length_and_a_depth() -> None:
     assert len(quoted(["x" * 1000] * 1000)) < 1000
     while deep:  # taken apart one by one: Python's own way may need a deep stack
         deep = deep["a"]
+
+
+# --- what changes nothing, and what cannot be -------------------------------------------------------------------------
+
+
+def test_an_option_without_effect_is_refused_where_it_was_typed(config: Callable[[str | bytes], str]) -> None:
+    assert flag_refusal(unroll="1,5") == "--unroll has no effect with --update alternating"
+    assert flag_refusal(penalty_weight="1,10") == "--penalty-weight has no effect with --penalty none"
+    assert flag_refusal(n_critic="1", beta1="0.5", optimizer="sgd") == "--beta1 has no effect with --optimizer sgd"
+    path = config("beta1 = 0.5")
+    # what a flag overrules in a file or a preset is no mistake
+    assert read_options(None, {"config": path, "optimizer": "sgd"}).study.settings[0].beta1 == 0.5
+    for preset in PRESETS:
+        read_options(None, {"preset": preset, "optimizer": "sgd"})
+    idle = config('optimizer = "sgd"\nbeta1 = 0.5')
+    with pytest.raises(OptionError, match="beta1 has no effect"):
+        read_options(None, {"config": idle})
+
+
+def test_settings_of_one_game_are_trained_once_and_counted() -> None:
+    study = read_options(None, {"optimizer": "adam,sgd", "beta1": "0.5,0.9"}).study
+    assert [(s.optimizer, s.beta1) for s in study.settings] == [("adam", 0.5), ("adam", 0.9), ("sgd", 0.5)]
+    assert study.notes == ("left out, 1 setting: the same game as another setting, where --beta1 makes no difference",)
+    assert read_options(None, {"optimizer": "adam,sgd"}).study.notes == ()
+
+
+def test_impossible_settings_are_left_out_on_request() -> None:
+    asked = {"update": "alternating,extragradient", "n_critic": "1,2"}
+    assert "--n-critic 2" in flag_refusal(**asked)
+    assert "--skip-impossible" in flag_refusal(**asked)
+    study = read_options(None, {**asked, "skip_impossible": True}).study
+    assert len(study.settings) == 3
+    assert study.notes[0].startswith("left out, 1 setting: --update extragradient")
+
+
+def test_a_player_that_never_learns_is_mentioned() -> None:
+    def notes(**given: str) -> tuple[str, ...]:
+        return read_options(None, given).study.notes
+
+    assert notes(train="g") == ("--train g without --from: D keeps its random initial weights",)
+    assert notes(train="d") == ("--train d without --from: G keeps its random initial weights",)
+    assert notes(train="g", warmup="5") == notes(train="g", from_="runs/some") == notes(train="both") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["--std", "0.2", "--std", "1.2"], "--std is given twice; several values go with commas: --std 0.2,1.2"),
+        (["--std=0.2", "--std=1.2"], "--std is given twice; several values go with commas: --std 0.2,1.2"),
+        (["--n-critic=1", "--n-critic=2"], "--n-critic is given twice; several values go with commas: --n-critic 1,2"),
+        (["--seeds", "2", "--lr", "0.1", "--seeds", "3"], "--seeds is given twice"),
+        (["study", "homework", "--out", "--seeds", "--seeds", "2", "--out=x"], "--out is given twice"),
+    ],
+)
+def test_an_option_given_twice_is_a_mistake(line: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*line, "--dry-run"]) == 2
+    assert capsys.readouterr().err == f"error: {words}\n"

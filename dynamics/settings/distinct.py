@@ -1,0 +1,73 @@
+"""Settings that would train the same, and options that were asked for and change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from dynamics.settings.messages import flag, shown
+from dynamics.settings.option_fields import FIELDS, Effect, default, metadata
+from dynamics.settings.setting import Setting
+
+_OF_ONE_PLAYER = ("optimizer", "lr")  # options of both players that each can have of its own, as NAME_g and NAME_d
+_OF_D = ("hidden", "layers", "activation")  # options of G's that D can have of its own, as NAME_d
+
+
+def has_effect(setting: Setting, name: str) -> bool:
+    """Whether another value of an option could train another GAN."""
+    effect: Effect | None = metadata(Setting, name)["effect"]
+    return effect is None or effect.holds(setting)
+
+
+def as_played(setting: Setting) -> Setting:
+    """The one way to write a setting's game: settings that are equal so train the same bits.
+
+    Whatever has no effect has its default, penalties stand in the registry's order with their weights, and each player
+    has options of its own.
+    """
+    setting = dataclasses.replace(setting, update=setting.rule)
+    penalties = "+".join(f"{name}:{weight!r}" for name, weight in setting.penalties.items()) or "none"
+    written = {name: default(Setting, name) for name in FIELDS[Setting] if not has_effect(setting, name)}
+    written |= {"penalty": penalties, "penalty_weight": None}
+    for name in _OF_ONE_PLAYER:
+        for player in setting.learners:
+            of_player = getattr(setting, f"{name}_{player}")
+            written[f"{name}_{player}"] = getattr(setting, name) if of_player is None else of_player
+        written[name] = default(Setting, name)
+    for name in _OF_D:
+        of_d = getattr(setting, f"{name}_d")
+        written[f"{name}_d"] = getattr(setting, name) if of_d is None else of_d
+    return dataclasses.replace(setting, **written)
+
+
+def idle_option(asked: Iterable[str], settings: Sequence[Setting]) -> str | None:
+    """A complaint of the first option among those asked for that has no effect in any of the settings, or None."""
+    for name in asked:
+        if settings and not any(has_effect(s, name) for s in settings):
+            return f"{flag(name)} has no effect with {_circumstances(name, settings)}"
+    return None
+
+
+def _circumstances(name: str, settings: Sequence[Setting]) -> str:
+    """The options that decide whether one has an effect, as they are in these settings."""
+    effect: Effect = metadata(Setting, name)["effect"]
+    values = {by: list(dict.fromkeys(getattr(s, by) for s in settings)) for by in effect.decided_by}
+    telling = [by for by in values if values[by] != [default(Setting, by)]] or [effect.decided_by[0]]
+    in_words = {by: " or ".join(shown(str(value)) for value in values[by] if value is not None) for by in telling}
+    return " and ".join(f"{flag(by)} {words}" for by, words in in_words.items())
+
+
+def merged(settings: Sequence[Setting]) -> tuple[tuple[Setting, ...], list[str]]:
+    """The settings that play different games, the first of those that play one; and what is left out, in sentences."""
+    kept: dict[Setting, Setting] = {}
+    left_out: dict[str, int] = {}  # the options in which settings differ from the ones kept in their place -> how many
+    for setting in dict.fromkeys(settings):
+        same = kept.setdefault(as_played(setting), setting)
+        if same is not setting:
+            differ = [flag(name) for name in FIELDS[Setting] if getattr(same, name) != getattr(setting, name)]
+            left_out[" and ".join(differ)] = left_out.get(" and ".join(differ), 0) + 1
+    return tuple(kept.values()), [
+        f"left out, {n} setting{'s' if n > 1 else ''}: the same game as another setting, where {options} "
+        f"make{'' if ' and ' in options else 's'} no difference"
+        for options, n in left_out.items()
+    ]
