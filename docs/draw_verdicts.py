@@ -17,9 +17,10 @@ sys.path.insert(0, str(ROOT))
 
 from dynamics.engine.training import train_stack  # noqa: E402
 from dynamics.measures.metrics import Measures, measure, null_scores, target_mean, total_variance  # noqa: E402
-from dynamics.measures.verdicts import Course, Verdict, judge  # noqa: E402
+from dynamics.measures.verdicts import Course, judge  # noqa: E402
 from dynamics.pictures.colours import FAINT, GENERATED, INK  # noqa: E402
 from dynamics.pictures.figure_style import STYLE  # noqa: E402
+from dynamics.settings.catalogue.verdicts import Verdict  # noqa: E402
 from dynamics.settings.setting import Setting  # noqa: E402
 from dynamics.targets.registry import target_for  # noqa: E402
 

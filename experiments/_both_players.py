@@ -241,7 +241,7 @@ def _compared(results: Results, pairs: Sequence[tuple[int, int]]) -> str:
         at_each.append(f"at {_place(results, i, penalty=False)} {', '.join(words)}")
     ends = []
     for name, indices in zip(("WGAN-GP", "the standard GAN"), zip(*pairs, strict=True), strict=True):
-        verdicts = [results.verdicts[m] for i in indices for m in results.of_setting(i)]
+        verdicts = [results.words[m] for i in indices for m in results.of_setting(i)]
         gone = [f"{n} {word}" for word in ("diverged", "lost") if (n := verdicts.count(word))]
         beside = f" ({', '.join(gone)})" if gone else ""
         ends.append(f"{verdicts.count('collapsed')} of {counted(len(verdicts), 'run')} of {name}{beside}")

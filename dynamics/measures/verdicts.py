@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dynamics.measures.metrics import EVALUATION, target_mean, total_variance
-from dynamics.settings.catalogue.verdicts import VERDICTS
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.targets.densities import Target
 
 FAR = 100.0  # widths of the target: samples so wide or so far away have run off
@@ -73,23 +73,6 @@ class Course:
     def half(self) -> slice:
         """The last half of the snapshots, at least `OSCILLATION_SNAPSHOTS`: by it oscillation is judged."""
         return slice(-max(OSCILLATION_SNAPSHOTS, len(self.steps) // 2), None)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A word, a phrase that says why, and the numbers in it; modes count from 1 in the order of `Modes.centres`."""
-
-    word: str  # one of `catalogue.verdicts.VERDICTS`
-    detail: str
-    missing: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
-    shrunk: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
-    amplitude: float | None = None  # half of low to high; of a mode's mass, or of the mean in target's stds
-    period: float | None = None  # generator steps
-    step: int | None = None  # at which a diverged or lost member was first seen to be, for good
-
-    def __post_init__(self) -> None:
-        if self.word not in VERDICTS:
-            raise ValueError(f"{self.word!r} is no verdict: settings/catalogue/verdicts.py has {', '.join(VERDICTS)}")
 
 
 def judge(course: Course, target: Target, null: Mapping[str, tuple[float, float]]) -> Verdict:

@@ -16,6 +16,7 @@ import numpy as np
 
 from dynamics.base.streams import Streams
 from dynamics.pictures.target_densities import outlines, real_density, smoothing_bandwidth, target_of
+from dynamics.settings.catalogue.layers import FROM_WEIGHTS
 from dynamics.settings.catalogue.verdicts import FAILED
 from dynamics.settings.setting import Setting
 from dynamics.targets.user_files import placing_for
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from dynamics.runner.results import Results
 
 
-FROM_WEIGHTS = frozenset(("map", "d", "optimal", "difference", "arrows"))  # layers
 RESOLUTION = 96  # cells a side of D and D*
 LATTICE = 24  # cells a side of the latent grid
 ARROWS = 200  # samples that have one
@@ -56,7 +56,7 @@ def sketch(
     return Sketch(
         plane=plane(results, member, frames, half_width, title),
         half_width=half_width,
-        verdict=results.verdicts[member],
+        verdict=results.verdicts[member].word,
         strip=_strip(results, member) if strip else (),
         setting=results.study.settings[index],
         seed=seed,
@@ -70,7 +70,7 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     from dynamics.pictures.animation.scene_layers import Scene
 
     made = Scene(sketch.plane, verdict=sketch.verdict, strip=sketch.strip)
-    wanted = FROM_WEIGHTS & set(layers or ())
+    wanted = set(FROM_WEIGHTS) & set(layers or ())
     if not wanted:
         return made
     if sketch.weights is None:
@@ -111,7 +111,7 @@ def frames_shown(results: Results, member: int) -> np.ndarray:
     """
     arrays = [results.samples[member], *results.weights.get(member, ())]
     lost = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays], axis=0)
-    if (step := results.diverged_at[member]) is not None:
+    if (step := results.verdicts[member].diverged_at) is not None:
         infinite = np.any([~np.isfinite(a).reshape(len(a), -1).all(1) for a in arrays], axis=0)
         lost |= infinite & (results.frame_steps[results.members[member].setting] >= step)
     places = np.arange(len(lost))
@@ -146,9 +146,9 @@ def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, 
 
     Frame kept[i] is drawn for frame frames[i]; a share beyond[i] of its samples is outside the picture.
     """
-    if results.verdicts[member] == FAILED:
+    if results.verdicts[member].word == FAILED:
         return [FAILED] * len(frames)
-    index, diverged_at = results.members[member].setting, results.diverged_at[member]
+    index, diverged_at = results.members[member].setting, results.verdicts[member].diverged_at
     steps, modes = results.frame_steps[index], results.modes[index]
     # the last snapshot at or before a frame has its scores
     at = np.searchsorted(results.snapshot_steps[index], steps[frames], side="right") - 1

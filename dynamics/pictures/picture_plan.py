@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dynamics.pictures.member_scenes import FROM_WEIGHTS, plane, sketch
+from dynamics.pictures.member_scenes import plane, sketch
 from dynamics.pictures.picture_drawing import PictureTask
 from dynamics.pictures.target_densities import target_of
 from dynamics.settings.budget import holds_few_weights, samples_seen, updates
-from dynamics.settings.catalogue.names import VIEWS
+from dynamics.settings.catalogue.layers import FROM_WEIGHTS, OF_D, VIEWS
 from dynamics.settings.catalogue.scores import AVERAGED_PANEL, G_LOSS, LOSS_UNIT, MODES, PANELS, PICTURED, SCORES
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
@@ -43,7 +43,7 @@ def check(study: Study, look: Look) -> None:
     if look.member is not None and look.member not in study.seed_list:
         raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
     from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
-    of_d = [layer for layer in from_weights if layer in ("d", "difference", "arrows")]
+    of_d = [layer for layer in from_weights if layer in OF_D]
     for setting in study.settings:
         if of_d and (setting.packing > 1 or setting.minibatch_std):
             option = f"--packing {setting.packing}" if setting.packing > 1 else "--minibatch-std 1"

@@ -71,7 +71,7 @@ def _captures(results: Results) -> str:
     sentences = []
     for target, indices in results.targets.items():
         counts: dict[str, int] = {}
-        for word in (results.verdicts[m] for i in indices for m in results.of_setting(i)):
+        for word in (results.words[m] for i in indices for m in results.of_setting(i)):
             counts[word] = counts.get(word, 0) + 1
         n = sum(counts.values())
         words = [
@@ -136,7 +136,7 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
             members.setdefault(name, set()).update(results.of_setting(index))
     counts = []
     for name, of_name in members.items():
-        words = [results.verdicts[m] for m in of_name if results.verdicts[m] != FAILED]
+        words = [results.words[m] for m in of_name if results.words[m] != FAILED]
         gone = [f"{n} {word}" for word in GONE if (n := words.count(word))]
         beside = f" ({', '.join(gone)})" if gone else ""
         counts.append(f"{words.count('collapsed')} of {len(words)} with {name}{beside}")
@@ -247,12 +247,13 @@ def _judged(results: Results, index: int) -> str:
         sentences.append(f"Verdicts on {counted(n, 'seed')}, as shares [95 % interval]: {', '.join(shares)}.")
     why: dict[str, list[str]] = {}  # word -> seeds and reasons
     for m in results.of_setting(index):
-        if results.verdicts[m] in REASONED and results.details[m]:
-            why.setdefault(results.verdicts[m], []).append(f"seed {results.members[m].seed}: {results.details[m]}")
+        verdict = results.verdicts[m]
+        if verdict.word in REASONED and verdict.detail:
+            why.setdefault(verdict.word, []).append(f"seed {results.members[m].seed}: {verdict.detail}")
     for word, reasons in why.items():
         more = f"; and {len(reasons) - 3} more, see summary.csv" if len(reasons) > 3 else ""
         sentences.append(f"{word[0].upper() + word[1:]}: {'; '.join(reasons[:3])}{more}.")
-    steps = [at for m in results.of_setting(index) if (at := results.diverged_at[m]) is not None]
+    steps = [at for m in results.of_setting(index) if (at := results.verdicts[m].diverged_at) is not None]
     if steps:
         sentences.append(f"The earliest divergence was seen at step {min(steps)}.")
     if failed:

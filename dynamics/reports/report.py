@@ -212,7 +212,7 @@ def _page(
                     shown.append((" · ".join(filter(None, (labels[i][1], where))), image))
             if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for _, shelf in shelved):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
-            ended = {results.verdicts[m] for i in indices for m in results.of_setting(i)}
+            ended = {results.words[m] for i in indices for m in results.of_setting(i)}
             if "diverged" in ended and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN has diverged, its last finite samples are shown."
             if "lost" in ended and file in ("density.gif", "frames.png"):

@@ -164,7 +164,7 @@ def has_score(results: Results, name: str, index: int) -> bool:
 
 def verdict_counts(results: Results, index: int) -> dict[str, int]:
     """Verdict -> number of the setting's seeds, the most frequent first."""
-    words = [results.verdicts[m] for m in results.of_setting(index)]
+    words = [results.words[m] for m in results.of_setting(index)]
     return {word: words.count(word) for word in sorted(set(words), key=lambda w: (-words.count(w), w))}
 
 

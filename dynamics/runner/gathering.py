@@ -11,7 +11,7 @@ from dynamics.runner.history import Extent, unmeasured
 from dynamics.runner.results import Member, Results
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
 from dynamics.settings.catalogue.scores import score_names
-from dynamics.settings.catalogue.verdicts import FAILED
+from dynamics.settings.catalogue.verdicts import FAILED, Verdict
 from dynamics.settings.study import Study
 from dynamics.targets.registry import target_for
 from dynamics.targets.user_files import placing_for
@@ -49,17 +49,12 @@ def judge_members(results: Results) -> None:
     failed = {m for failure in results.failures for m in failure["members"]}
     for m, member in enumerate(results.members):
         if m in failed:
-            results.verdicts.append(FAILED)
-            results.details.append("")
-            results.diverged_at.append(None)
+            results.verdicts.append(Verdict(FAILED))
             continue
         setting = results.study.settings[member.setting]
         target = target_for(setting)
         course = _course(results, m)
-        verdict = judge(course, target, results.null[member.setting])
-        results.verdicts.append(verdict.word)
-        results.details.append(verdict.detail)
-        results.diverged_at.append(verdict.step if verdict.word == "diverged" else None)
+        results.verdicts.append(judge(course, target, results.null[member.setting]))
         results.events += [(m, e.step, e.mode, e.what, e.other) for e in ledger(course, target)]
 
 

@@ -74,8 +74,6 @@ def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:
         modes=[runs[k].modes[i] for k, i in first],
         rarest=[runs[k].rarest[i] for k, i in first],
         verdicts=[runs[k].verdicts[m] for _, k, m in placed],
-        details=[runs[k].details[m] for _, k, m in placed],
-        diverged_at=[runs[k].diverged_at[m] for _, k, m in placed],
         events=sorted(
             (
                 (place[k, m], step, mode, what, other)

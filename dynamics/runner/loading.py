@@ -24,6 +24,7 @@ from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import kept_mode
 from dynamics.settings.budget import CURVE_POINTS, steps_of
 from dynamics.settings.catalogue.scores import score_names
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
 from dynamics.settings.modes import is_mixture
@@ -136,17 +137,18 @@ def _results(
         null=null,
         modes=modes,
         rarest=[None if w is None else float(w) for w in rarest],
-        verdicts=[_one_of(row["verdict"], WORDS) for row in rows],
-        details=[row["why"] for row in rows],
+        verdicts=[_verdict(row, last[m.setting]) for row, m in zip(rows, members, strict=True)],
         events=_events(folder, names, members, modes, last),
-        diverged_at=[
-            _whole(row["diverged_at"], last[m.setting]) if row["diverged_at"] else None
-            for row, m in zip(rows, members, strict=True)
-        ],
         failures=[_failure(failure, count) for failure in run["failures"]],
         weights=_weights(folder, study, members, frames),
         seconds=[np.nan if s is None else float(_number(s)) for s in run["seconds_per_gan"]],
     )
+
+
+def _verdict(row: Mapping[str, str], last: int) -> Verdict:
+    """What a row of summary.csv says became of its member, whose last generator step is `last`."""
+    step = _whole(row["diverged_at"], last) if row["diverged_at"] else None
+    return Verdict(_one_of(row["verdict"], WORDS), row["why"], step=step)
 
 
 def _arrays(

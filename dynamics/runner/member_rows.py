@@ -28,9 +28,9 @@ def summary_rows(results: Results) -> list[dict[str, Any]]:
                 f"{name}_z": z_score(values[m, -1], results.null[member.setting][name])
                 for name, values in _sampled(results)
             },
-            "verdict": results.verdicts[m],
-            "why": results.details[m],
-            "diverged_at": results.diverged_at[m],
+            "verdict": results.verdicts[m].word,
+            "why": results.verdicts[m].detail,
+            "diverged_at": results.verdicts[m].diverged_at,
         }
         for m, member in enumerate(results.members)
     ]

@@ -13,7 +13,7 @@ from dynamics.base.intervals import POSITIVE, REAL, Estimate, Range, mean_interv
 from dynamics.runner.history import History
 from dynamics.runner.setting_names import setting_labels, setting_names
 from dynamics.settings.catalogue.scores import AGAINST_BEST, MODES, SCORES, SWINGS, TO_RAREST
-from dynamics.settings.catalogue.verdicts import FAILED, VERDICTS
+from dynamics.settings.catalogue.verdicts import FAILED, VERDICTS, Verdict
 from dynamics.settings.study import Study
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
@@ -69,11 +69,11 @@ class Results(History):
     the evaluation latents. `null[i][name]`: mean and standard deviation of a score of setting i's target's own samples,
     NaN for what is not told from samples. `measures` holds by snapshot `sample_mean` (M, S, 2), own units, `on_data`
     and `far_off` (M, S), and each mode's `mode_mass` and `mode_shape` (M, S, K), as `metrics.Measures` has them.
-    `rarest[i]` is the least weight of a mode of setting i's target. `details` are the verdicts' reasons;
-    `events` the ledger of modes: (member, step, mode from 1, what, other mode). `seconds[i]`: what training one GAN of
-    setting i took one core (on a GPU: its share of the stack's time), looking at it left out. `weights[m]`: the
-    parameters of member m's G (F, P) and D (F, P) at the frames' steps, float16, flat as in `GAN.MLP`, for the members
-    whose weights are kept. Members that failed are NaN throughout and named in `failures`.
+    `rarest[i]` is the least weight of a mode of setting i's target. `events` is the ledger of modes: (member, step,
+    mode from 1, what, other mode). `seconds[i]`: what training one GAN of setting i took one core (on a GPU: its share
+    of the stack's time), looking at it left out. `weights[m]`: the parameters of member m's G (F, P) and D (F, P) at
+    the frames' steps, float16, flat as in `GAN.MLP`, for the members whose weights are kept. Members that failed are
+    NaN throughout and named in `failures`.
 
     `apart[i]` is what tells setting i from those of other runs that stand beside it, as option -> value; empty within
     one run. `known_swings` are the `swings` where there are no courses to take them from: of runs that were joined.
@@ -87,9 +87,7 @@ class Results(History):
     null: list[dict[str, tuple[float, float]]]
     modes: list[int | None]  # number of modes of each setting's target
     rarest: list[float | None]  # least weight of those modes
-    verdicts: list[str] = field(default_factory=list)
-    details: list[str] = field(default_factory=list)
-    diverged_at: list[int | None] = field(default_factory=list)  # step at which a diverged member was first seen to be
+    verdicts: list[Verdict] = field(default_factory=list)  # of every member
     events: list[tuple[int, int, int, str, int | None]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -112,6 +110,11 @@ class Results(History):
             (row, " · ".join([column, *more]))
             for (row, column), more in zip(labels, words or [[]] * len(labels), strict=True)
         ]
+
+    @property
+    def words(self) -> list[str]:
+        """Every member's verdict as a word."""
+        return [verdict.word for verdict in self.verdicts]
 
     @property
     def targets(self) -> dict[str, list[int]]:
@@ -138,7 +141,7 @@ class Results(History):
     def last(self, name: str) -> np.ndarray:
         """Of every member (M,): a score at the last snapshot, a swing, or whether it has a verdict, 1 or 0."""
         if name in VERDICTS:
-            return np.array([np.nan if word == FAILED else float(word == name) for word in self.verdicts])
+            return np.array([np.nan if word == FAILED else float(word == name) for word in self.words])
         return self.swings[name] if name in SWINGS else self.scores[name][:, -1]
 
     def of_setting(self, index: int) -> list[int]:
@@ -163,7 +166,7 @@ class Results(History):
 
     def share(self, verdict: str, index: int) -> Estimate:
         """Share of a setting's seeds with a verdict: of all, however they ended, but those that failed to run."""
-        words = [self.verdicts[m] for m in self.of_setting(index) if self.verdicts[m] != FAILED]
+        words = [self.words[m] for m in self.of_setting(index) if self.words[m] != FAILED]
         return share_interval(words.count(verdict), len(words))
 
     def median_member(self, index: int) -> int:

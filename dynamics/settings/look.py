@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynamics.settings.catalogue.names import ANIMATIONS, LAYERS
+from dynamics.settings.catalogue.layers import LAYERS
+from dynamics.settings.catalogue.names import ANIMATIONS
 from dynamics.settings.option_checks import check
 from dynamics.settings.option_fields import FIELDS, declare_options, option
 

@@ -27,6 +27,7 @@ from dynamics.runner.member_rows import summary_rows
 from dynamics.runner.planning import plan as stacks_of
 from dynamics.runner.resolving import resolve
 from dynamics.runner.saving import manifest, save
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
@@ -64,8 +65,8 @@ def results(whole):
 def lost(results):
     """A member with frames from before and after the step at which it stopped being finite, and that step."""
     m = results.median_member(1)  # the one that is shown
-    step, steps = results.diverged_at[m], results.frame_steps[1]
-    assert results.verdicts[m] == "diverged"
+    step, steps = results.verdicts[m].diverged_at, results.frame_steps[1]
+    assert results.words[m] == "diverged"
     assert steps[1] < step < steps[-2]
     assert not np.isfinite(results.samples[m, -1].astype(float)).any()
     return m, step
@@ -142,8 +143,8 @@ def test_the_page_of_a_diverged_run_is_whole(whole):
 def test_what_diverged_is_read_back_as_it_was(whole):
     results, folder = whole
     back = load(RunFolder.open(folder.path))
-    assert back.verdicts == results.verdicts
-    assert back.diverged_at == results.diverged_at
+    for one, other in zip(back.verdicts, results.verdicts, strict=True):
+        assert (one.word, one.detail, one.diverged_at) == (other.word, other.detail, other.diverged_at)
     assert np.array_equal(back.samples, results.samples, equal_nan=True)
     for name, values in results.scores.items():
         assert np.array_equal(back.scores[name], values, equal_nan=True)
@@ -193,7 +194,7 @@ def test_a_score_that_fewer_seeds_have_says_so_itself(results):
 
 def test_collapsed_shares_say_how_many_diverged_instead(whole):
     text = (whole[1].path / "report.md").read_text(encoding="utf-8")
-    (other,) = {whole[0].verdicts[m] for m in whole[0].of_setting(1)} - {"diverged"}
+    (other,) = {whole[0].words[m] for m in whole[0].of_setting(1)} - {"diverged"}
     beside = ", 1 lost" if other == "lost" else ""  # which that is hangs on the arithmetic
     assert f"of {SEEDS} with 2 D steps · lr 0.2 ({SEEDS - 1} diverged{beside})" in text
 
@@ -293,7 +294,7 @@ def test_printed_planes_show_the_last_finite_samples_and_say_why(results, lost):
     ]
     losses = figures_of[f"{NAMES[1]}/losses.png"]
     words = losses_over_training.losses_figure(**losses.arguments).texts[1].get_text()
-    first = min(at for at in results.diverged_at if at is not None)
+    first = min(at for v in results.verdicts if (at := v.diverged_at) is not None)
     broken = ~np.isfinite([results.curves[n][SEEDS:] for n in ("d_loss", "g_loss")]).all((0, 2))
     assert f"{broken.sum()} of {SEEDS} seeds diverged, from step {first} on" in words
 
@@ -370,8 +371,8 @@ def test_where_nothing_was_ever_finite_nothing_is_shown(results):
         scores = {name: values.copy() for name, values in results.scores.items()}
         for values in scores.values():
             values[SEEDS] = np.nan
-        at = [None] * SEEDS + [1] * SEEDS
-        never = changed(results, SEEDS, slice(None), value, scores=scores, diverged_at=at)
+        at = results.verdicts[:SEEDS] + [Verdict("diverged", step=1)] * SEEDS
+        never = changed(results, SEEDS, slice(None), value, scores=scores, verdicts=at)
         drawn = plane(never, SEEDS, np.arange(FRAMES + 1), HALF, "")
         assert not np.isfinite(drawn.samples).any()
         assert [note.partition(",")[0] for note in drawn.notes] == ["not finite"] + ["diverged at step 1"] * FRAMES
@@ -387,7 +388,7 @@ def test_samples_too_far_for_their_format_are_out_of_view_not_lost(results):
     away = changed(results, 0, 4, 50.0)
     assert plane(away, 0, np.array([4]), HALF, "").notes == ["out of view"]
     assert plane(away, 0, np.array([4]), 60.0, "").notes == plane(results, 0, np.array([4]), HALF, "").notes
-    lost = changed(results, 0, slice(4, None), np.inf, diverged_at=[20, *results.diverged_at[1:]])
+    lost = changed(results, 0, slice(4, None), np.inf, verdicts=[Verdict("diverged", step=20), *results.verdicts[1:]])
     assert results.frame_steps[0, 4] == 20
     assert frames_shown(lost, 0).tolist() == [0, 1, 2, 3] + [3] * (FRAMES - 3)
 
@@ -438,7 +439,7 @@ def test_every_frame_says_the_share_outside_however_small_its_planes(across):
 
 
 def test_members_that_failed_say_so(results):
-    failed = changed(results, 0, slice(None), np.nan, verdicts=["failed", *results.verdicts[1:]])
+    failed = changed(results, 0, slice(None), np.nan, verdicts=[Verdict("failed"), *results.verdicts[1:]])
     assert plane(failed, 0, np.array([0, 3]), HALF, "").notes == ["failed"] * 2
 
 

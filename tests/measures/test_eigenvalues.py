@@ -18,6 +18,7 @@ from dynamics.measures import eigenvalues
 from dynamics.measures.eigenvalues import LINEARISED, Probe, Round, member_game, multipliers, scores_of, spectrum_scores
 from dynamics.pictures.multipliers_and_periods import multipliers_figure, periods_figure
 from dynamics.runner.results import Member, Results
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from experiments.spectrum import STUDY, late, measured_period, parts, predicted_periods, rank_correlation
@@ -427,7 +428,7 @@ def made(predicted, measured, contraction, settings=None):
         null=[],
         modes=[None] * len(settings),
         rarest=[None] * len(settings),
-        verdicts=["converged"] * len(members),
+        verdicts=[Verdict("converged")] * len(members),
     )
 
 

@@ -17,6 +17,7 @@ from dynamics.pictures.interval_panels import panels_figure
 from dynamics.pictures.picture_drawing import FIGURES
 from dynamics.pictures.sample_travels import travels_figure
 from dynamics.runner.results import Member, Results
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.setting import Setting
 from dynamics.studies import get_parts
@@ -66,9 +67,7 @@ def made(change=None, study=STUDY, **score):
         null=[dict.fromkeys(SCORES, (0.0, 0.0)) for _ in settings],
         modes=[4] * n,
         rarest=[0.25] * n,
-        verdicts=["still learning"] * len(members),
-        details=[""] * len(members),
-        diverged_at=[None] * len(members),
+        verdicts=[Verdict("still learning")] * len(members),
         seconds=[1.0] * n,
     )
 
@@ -331,7 +330,7 @@ def test_part_5b_pairs_settings_that_differ_in_the_game_alone(turn):
     results = made(modes_covered=modes)
     collapsed = next(i for i, s in enumerate(results.study.settings) if s.loss == "nonsaturating" and s.train == "both")
     for m in results.of_setting(collapsed):
-        results.verdicts[m] = "collapsed"
+        results.verdicts[m] = Verdict("collapsed")
     two = part(results, TITLES[5])
     word = "more" if turn == 1 else "fewer"
     place, size = "at 5 D steps, learning rate 0.001", "2.00 [2.00, 2.00] (p 0.008)"

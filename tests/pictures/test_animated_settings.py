@@ -15,13 +15,13 @@ from dynamics.pictures.animation import (
     file_formats,
     palette_indices,
     pixel_text,
-    scene_layers,
     scene_panel,
 )
 from dynamics.pictures.animation.animated_settings import animate, small_multiples
 from dynamics.pictures.animation.frame_sheet import Sheet
 from dynamics.pictures.animation.scene_layers import Scene
 from dynamics.pictures.density_maps import Plane, grid_points
+from dynamics.settings.catalogue.layers import VIEWS
 
 HALF = 4.0
 CENTRES = np.array([(2.0, 2.0), (-2.0, 2.0), (2.0, -2.0), (-2.0, -2.0)])
@@ -161,7 +161,7 @@ def test_diverged_members_do_not_stop_an_animation(tmp_path, value, size):
     plane = Plane("lost", mixture(0.3, 64), samples, ["", "a note too long for so small a panel", "diverged"], 0.1)
     strip = curve_strips.Strip("loss", np.arange(3), [("D", np.array([1.0, value, np.nan]), colours.D)])
     scene = Scene(plane, "diverged", d, d, pull, (vertices, np.full((4, 4), 1 / 16)), [strip])
-    for layers in (None, *([view, "samples", "arrows", "strip"] for view in scene_layers.VIEWS)):
+    for layers in (None, *([view, "samples", "arrows", "strip"] for view in VIEWS)):
         animate(tmp_path / "a.gif", {(0, 0): scene}, *SINGLE, [0, 1, 2], layers=layers, size=size)
         assert len(frames_of(tmp_path / "a.gif")[0]) == 3
 

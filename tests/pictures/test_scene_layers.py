@@ -16,14 +16,14 @@ from dynamics.pictures.animation import (
     palette_indices,
     pixel_text,
     pull_arrows,
-    scene_layers,
     scene_panel,
 )
 from dynamics.pictures.animation.curve_strips import Strip
 from dynamics.pictures.animation.frame_sheet import Sheet
 from dynamics.pictures.animation.palette_indices import ARROW, BELIEF, ERROR, HEATS, LEVELS, POINT, SIDES, UNDETERMINED
-from dynamics.pictures.animation.scene_layers import LAYERS, Scene
+from dynamics.pictures.animation.scene_layers import Scene
 from dynamics.pictures.density_maps import Plane, grid_points, heat
+from dynamics.settings.catalogue.layers import LAYERS, VIEWS
 
 HALF = 4.0
 FLAT = np.ones((8, 8))  # no contour lines
@@ -366,7 +366,7 @@ def test_overlays_are_drawn_over_every_view():
     far = np.full((1, 3, 3, 2), 9.0), np.full((2, 2), 0.25)
     bump = np.exp(-(grid_points(HALF, 64) ** 2).sum(-1) / 2)
     scene = Scene(plane(samples, bump, bandwidth=1.0), d=field, optimal=field, pull=samples[:, :1], lattice=far)
-    views = [*scene_layers.VIEWS]
+    views = [*VIEWS]
     panel = scene_panel.ScenePanel(scene, [*views, "contours", "samples", "arrows"], HALF, 200)
     bare = scene_panel.ScenePanel(scene, views, HALF, 200).draw(0)
     for over, under in zip(panel.draw(0), bare, strict=True):
@@ -390,7 +390,7 @@ def test_views_stand_side_by_side_in_the_layers_order_each_under_its_name():
     assert lefts == sorted(lefts)
     assert np.diff(lefts).min() > sheet.side
     for view, (x, y) in zip(order, sheet.at[0, 0], strict=True):
-        name = scene_layers.VIEWS[view]
+        name = LAYERS[view].view
         word = pixel_text.text_pixels(
             name, pixel_text.fitting_size([name], sheet.small + 1, sheet.side, bold=True), bold=True
         )
@@ -418,7 +418,7 @@ def test_unknown_layers_and_missing_data_are_refused():
     assert Sheet({(0, 0): whole}, [""], [""], HALF, [0], list(LAYERS)).layers == list(LAYERS)
     with pytest.raises(ValueError, match=r"no layer 'D'; there are: density, map, d"):
         Sheet({(0, 0): whole}, [""], [""], HALF, [0], ["D"])
-    for layer, needs in scene_layers.NEEDS.items():
+    for layer, (_, _, needs, *_) in LAYERS.items():
         for name in needs:
             bare = dataclasses.replace(whole, **{name: () if name == "strip" else None})
             with pytest.raises(ValueError, match=rf"layer '{layer}' needs Scene.{name}, which \(0, 1\)"):

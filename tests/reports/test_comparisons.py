@@ -19,6 +19,7 @@ from dynamics.runner.joint import join
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import swing
 from dynamics.runner.running import run_study
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
@@ -109,10 +110,10 @@ def test_differences_are_written(measured, tmp_path):
 
 def test_shares_of_rare_verdicts_are_compared_where_a_seed_has_them(measured):
     words = ["converged", "diverged", "lost", "converged", "diverged", "collapsed"]
-    found = {c.score: c for c in differences(dataclasses.replace(measured, verdicts=words))}
+    found = {c.score: c for c in differences(dataclasses.replace(measured, verdicts=list(map(Verdict, words))))}
     assert [found[n].difference.value for n in ("collapsed", "diverged", "lost")] == pytest.approx([1 / 3, 0, -1 / 3])
     assert found["lost"].difference.n == 3
-    assert {c.score for c in differences(measured)} & {"diverged", "lost"} == set(measured.verdicts) & {
+    assert {c.score for c in differences(measured)} & {"diverged", "lost"} == set(measured.words) & {
         "diverged",
         "lost",
     }
@@ -120,7 +121,8 @@ def test_shares_of_rare_verdicts_are_compared_where_a_seed_has_them(measured):
 
 def test_collapse_is_compared_as_a_share(measured):
     words = ["collapsed", "collapsed", "failed", "converged", "collapsed", "converged"]
-    (found,) = (c for c in differences(dataclasses.replace(measured, verdicts=words)) if c.score == "collapsed")
+    compared = differences(dataclasses.replace(measured, verdicts=list(map(Verdict, words))))
+    (found,) = (c for c in compared if c.score == "collapsed")
     assert found.means == (0.5, 1.0)  # of two and of one D step, over the seeds that neither failed
     assert (found.difference.value, found.difference.n) == (-0.5, 2)
     assert found.difference.low >= -1

@@ -27,6 +27,7 @@ from dynamics.reports.report import write_report as write
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner.results import Member, Results
 from dynamics.settings.catalogue.scores import SWINGS
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
@@ -79,9 +80,7 @@ def made(
         null=[{name: (value, 0.0) for name, value in null.items()} for null in nulls or [NULL] * len(settings)],
         modes=[4 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
         rarest=[0.25 if np.isfinite(null["modes_covered"]) else None for null in nulls or [NULL] * len(settings)],
-        verdicts=[word for _, _, words in table for word in words],
-        details=[""] * count,
-        diverged_at=[None] * count,
+        verdicts=[Verdict(word) for _, _, words in table for word in words],
         seconds=[1.0] * len(settings),
     )
     results.swings = {name: np.full(count, NAN) for name in SWINGS}  # too short a run to swing
@@ -413,7 +412,7 @@ def test_the_diverged_and_the_lost_are_among_all_seeds_and_told():
     rows = [(0, 0.0, 0.66)] * 8
     gone = ["collapsed"] * 2 + ["lost"] * 5 + ["diverged"]
     results = made((mixture(2), [(NAN, NAN, NAN), *rows[1:]], gone[::-1]), (mixture(1), GOOD * 2, ["converged"] * 8))
-    results.details[:8] = ["why"] * 8
+    results.verdicts[:8] = [Verdict(verdict.word, "why") for verdict in results.verdicts[:8]]
     captured, changed = observe(results)
     assert "mixture_4 · std 0.2: of 16 GANs 8 converged, 5 are lost, 2 collapsed and 1 diverged" in captured.summary
     words = captured.entries[0][1]
@@ -437,7 +436,7 @@ def test_members_without_scores_are_left_out_and_counted() -> None:
         (mixture(2), rows, ["converged", "converged", "diverged", "failed"]),
         (mixture(1), BAD, ["collapsed"] * 4),
     )
-    results.diverged_at[2] = 40
+    results.verdicts[2] = Verdict("diverged", step=40)
     words = paragraph(results, "2 D steps")
     assert "all of them in 2 of 2 seeds." in words
     assert "Only 2 of 4 seeds have scores, and the means are over those." in words

@@ -16,6 +16,7 @@ from dynamics.runner.loading import load
 from dynamics.runner.member_rows import event_rows
 from dynamics.runner.resolving import resolve
 from dynamics.runner.running import run_study
+from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
@@ -157,7 +158,7 @@ def test_a_seed_of_two_runs_counts_once(whole, parts, tmp_path):
 @pytest.mark.parametrize("name", ["jsd", "w2", "d_loss_swing", "verdict", "why", "diverged_at"])
 def test_a_seed_whose_rows_differ_is_refused(parts, name):
     """In one line that says which seed of which setting, in which runs, and what differs."""
-    other = trained(2, 2)
+    one, other = parts[0], trained(2, 2)
     m = 2  # seed 2 of two D steps
     assert (other.members[m].setting, other.members[m].seed) == (1, 2)
     if name in other.scores:
@@ -165,10 +166,15 @@ def test_a_seed_whose_rows_differ_is_refused(parts, name):
     elif name == "d_loss_swing":
         other.swings[name][m] *= 2
     else:
-        field = {"verdict": "verdicts", "why": "details", "diverged_at": "diverged_at"}[name]
-        getattr(other, field)[m] = {"verdict": "failed", "why": "another", "diverged_at": 4}[name]
+        word, detail = other.words[m], other.verdicts[m].detail
+        changes = {"verdict": ("failed", detail), "why": (word, "another"), "diverged_at": ("diverged", detail)}
+        other.verdicts[m] = Verdict(*changes[name], step=4 if name == "diverged_at" else None)
+        if name == "diverged_at":
+            same = one.members.index(other.members[m])
+            one = dataclasses.replace(one, verdicts=list(one.verdicts))
+            one.verdicts[same] = Verdict("diverged", detail, step=3)
     with pytest.raises(NotARun) as refused:
-        join([parts[0], other], ["runs/a", "runs/b"])
+        join([one, other], ["runs/a", "runs/b"])
     words = str(refused.value)
     assert words.startswith("runs/a, runs/b: both have seed 2 of mixture_4-std1.2-d2, and it is not the same: ")
     assert f" {name} is " in words
@@ -203,13 +209,12 @@ def test_what_failed_is_told_of_once(parts):
     """A seed that failed in both is one failure, of the joint results' members."""
 
     def failed(run, *members):
-        verdicts = ["failed" if m in members else word for m, word in enumerate(run.verdicts)]
+        verdicts = [Verdict("failed") if m in members else verdict for m, verdict in enumerate(run.verdicts)]
         scores = {name: values.copy() for name, values in run.scores.items()}
         for values in scores.values():
             values[list(members)] = np.nan
         failures = [{"members": list(members), "error": "x"}]
-        details = ["" if m in members else words for m, words in enumerate(run.details)]
-        changes = {"verdicts": verdicts, "scores": scores, "failures": failures, "details": details}
+        changes = {"verdicts": verdicts, "scores": scores, "failures": failures}
         return dataclasses.replace(run, **changes, curves=run.curves)
 
     one, other = failed(parts[0], 1, 2), failed(parts[1], 3)

@@ -33,7 +33,7 @@ from dynamics.runner.setting_names import clash, setting_labels, setting_names
 from dynamics.runner.users_files import check_targets, keep_targets, same_targets
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps
 from dynamics.settings.catalogue.scores import GROUPS, SCORES, score_names
-from dynamics.settings.catalogue.verdicts import VERDICTS
+from dynamics.settings.catalogue.verdicts import VERDICTS, Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
 from dynamics.settings.setting import Setting
@@ -123,8 +123,9 @@ def test_a_run_read_back_is_the_run(measured, tmp_path):
     back = load(folder)
     assert back.study == measured.study
     assert back.members == measured.members
-    assert (back.verdicts, back.diverged_at) == (measured.verdicts, measured.diverged_at)
-    assert (back.details, back.events) == (measured.details, measured.events)
+    for one, other in zip(back.verdicts, measured.verdicts, strict=True):
+        assert (one.word, one.detail, one.diverged_at) == (other.word, other.detail, other.diverged_at)
+    assert back.events == measured.events
     pairs = ((back.scores, measured.scores), (back.curves, measured.curves), (back.measures, measured.measures))
     for one, other in pairs:
         assert all(np.array_equal(one[name], other[name], equal_nan=True) for name in other)
@@ -175,8 +176,8 @@ def test_a_failed_stack_costs_its_members_alone(monkeypatch, tmp_path):
 
     monkeypatch.setattr(tasks, "train_stack", broken)
     results = run_study(tiny())
-    assert results.verdicts[3:] == ["failed"] * 3
-    assert "failed" not in results.verdicts[:3]
+    assert results.words[3:] == ["failed"] * 3
+    assert "failed" not in results.words[:3]
     assert "out of luck" in results.failures[0]["error"]
     rows = comparison_rows(results)
     assert rows[1]["jsd_n"] == 0
@@ -189,9 +190,9 @@ def test_divergence_is_a_result_with_a_step():
     calm = Setting(mode="gaussian", optimizer="sgd", loss="lsgan", **TINY)
     wild = Setting(mode="gaussian", optimizer="sgd", loss="lsgan", lr=1e6, **TINY)
     results = run_study(resolve(Study("n", "q", (calm, wild), steps=30, seeds=2, snapshots=3, workers="1")))
-    assert results.verdicts[2:] == ["diverged"] * 2
-    assert all(step is not None and step <= 30 for step in results.diverged_at[2:])
-    assert "diverged" not in results.verdicts[:2]
+    assert results.words[2:] == ["diverged"] * 2
+    assert all(v.diverged_at is not None and v.diverged_at <= 30 for v in results.verdicts[2:])
+    assert "diverged" not in results.words[:2]
     assert np.isnan(summary_rows(results)[2]["jsd"])
     share = results.share("diverged", 1)
     assert (share.value, share.high) == (1.0, 1.0)
@@ -390,7 +391,7 @@ def test_intervals_stay_in_the_ranges_everywhere(measured):
         ends = least, most if np.isfinite(most) else 1.0
         changed[name] = np.where(rng.random(values.shape) < 0.5, *ends)
         changed[name][:3, -1], changed[name][3:, -1] = [ends[0], ends[0], ends[1]], [ends[1], ends[1], ends[0]]
-    extreme = dataclasses.replace(measured, scores=changed, verdicts=["collapsed", "diverged"] * 3)
+    extreme = dataclasses.replace(measured, scores=changed, verdicts=list(map(Verdict, ["collapsed", "diverged"] * 3)))
     cut = 0
     for index, row in enumerate(comparison_rows(extreme)):
         for name in changed:
@@ -430,9 +431,8 @@ def test_equal_results_in_another_order_of_seeds_are_equal(measured):
     members = [Member(i, seed) for i in range(2) for seed in range(count)]
     scores = {name: rng.random((2 * count, 5)) ** 3 for name in measured.scores}
     arrays = {"curves": {}, "measures": {}, "samples": np.zeros((2 * count, 4, 1, 2), np.float16)}
-    words = rng.choice(["collapsed", "lost", "converged", "diverged"], 2 * count).tolist()
-    more = {"details": [""] * 2 * count, "diverged_at": [None] * 2 * count}
-    one = dataclasses.replace(measured, study=study, members=members, scores=scores, verdicts=words, **arrays, **more)
+    words = [Verdict(word) for word in rng.choice(["collapsed", "lost", "converged", "diverged"], 2 * count).tolist()]
+    one = dataclasses.replace(measured, study=study, members=members, scores=scores, verdicts=words, **arrays)
     order = np.concatenate([rng.permutation(count), count + rng.permutation(count)])
     other = dataclasses.replace(
         one,
@@ -450,7 +450,7 @@ def test_equal_results_in_another_order_of_seeds_are_equal(measured):
 
 def test_shares_are_of_all_seeds_and_sum_to_one(measured):
     words = ["collapsed", "diverged", "lost", "failed", "diverged", "still learning"]
-    of = dataclasses.replace(measured, verdicts=words)
+    of = dataclasses.replace(measured, verdicts=list(map(Verdict, words)))
     names = [word.replace(" ", "_") for word in VERDICTS]
     for index, row in enumerate(comparison_rows(of)):
         assert sum(row[f"{name}_share"] for name in names) == pytest.approx(1)

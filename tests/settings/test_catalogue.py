@@ -1,13 +1,15 @@
 """The catalogue and the registries of functions: neither has an entry that the other lacks."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from dynamics.base.curves import CURVES
-from dynamics.measures.verdicts import Verdict
-from dynamics.settings.catalogue import scores, verdicts
+from dynamics.pictures.animation.scene_layers import Scene
+from dynamics.pictures.animation.scene_panel import VIEW_DRAWINGS
+from dynamics.settings.catalogue import layers, scores, verdicts
 
 DOCS = "\n".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "docs").glob("*.md"))
 MEASURED = [name for name in scores.score_names(tuple(scores.GROUPS)[1:]) if not name.startswith("ema_")]
@@ -47,9 +49,23 @@ def test_a_verdict_has_its_words_and_its_place_in_the_docs(word):
     assert facts.help
     assert all(verdicts.BECAME[word])
     assert re.search(rf"\b{word}\b", DOCS)
-    assert Verdict(word, "").word == word
+    assert verdicts.Verdict(word).word == word
 
 
 def test_a_verdict_that_the_catalogue_lacks_is_an_error():
     with pytest.raises(ValueError, match="'bored' is no verdict"):
-        Verdict("bored", "")
+        verdicts.Verdict("bored")
+
+
+@pytest.mark.parametrize("name", layers.LAYERS)
+def test_a_layer_has_its_help_its_place_in_the_docs_and_its_scene(name):
+    facts = layers.LAYERS[name]
+    assert facts.help.startswith("a view: ") == bool(facts.view)
+    assert re.search(rf"`{name}`", DOCS)
+    assert set(facts.needs) <= {field.name for field in dataclasses.fields(Scene)}
+    assert not facts.of_d or facts.from_weights
+
+
+def test_every_view_is_drawn_and_every_drawing_has_an_entry():
+    """What the other layers draw, tests/pictures/test_scene_layers.py finds among the pixels."""
+    assert set(VIEW_DRAWINGS) - {""} == set(layers.VIEWS)

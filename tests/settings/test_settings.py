@@ -4,9 +4,9 @@ import pytest
 
 from dynamics.games import initial_weights, losses, networks, optimizers, penalties, update_rules
 from dynamics.pictures import figure_files
-from dynamics.pictures.animation import file_formats, scene_layers
+from dynamics.pictures.animation import file_formats
 from dynamics.settings import budget, setting
-from dynamics.settings.catalogue.names import ANIMATIONS, FIGURES, LAYERS, NAMES, SLOPE_PENALTIES, USUAL_WEIGHTS, VIEWS
+from dynamics.settings.catalogue.names import ANIMATIONS, FIGURES, NAMES, SLOPE_PENALTIES, USUAL_WEIGHTS
 from dynamics.settings.catalogue.scores import SCORE_GROUPS, SLOW_SCORES
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
@@ -32,8 +32,6 @@ def test_names_are_those_of_the_registries():
     assert {name: list(registry) for name, registry in registries.items()} == {
         name: list(words) for name, words in NAMES.items() if name not in plain
     }
-    assert list(LAYERS) == list(scene_layers.LAYERS)
-    assert list(VIEWS) == list(scene_layers.VIEWS)
     assert list(ANIMATIONS) == list(file_formats.FORMATS)
     assert [f".{suffix}" for suffix in FIGURES] == list(figure_files.METADATA)
 

@@ -25,12 +25,13 @@ from dynamics.pictures.animation.pixel_text import (
     text_pixels,
 )
 from dynamics.pictures.animation.pull_arrows import common_reach
-from dynamics.pictures.animation.scene_layers import VIEWS, Scene, layers_drawn, views_of
+from dynamics.pictures.animation.scene_layers import Scene, layers_drawn, views_of
 from dynamics.pictures.animation.scene_panel import LARGE, ScenePanel
 from dynamics.pictures.animation.sheet_legend import legend_entries
 from dynamics.pictures.animation.sheet_words import lines_over_planes, words_over_planes
 from dynamics.pictures.density_maps import Cell
 from dynamics.pictures.figure_style import Array
+from dynamics.settings.catalogue.layers import LAYERS
 
 # of pictures whose width is not given, pixels: with one plane, with more
 WIDE, HIGH, WIDEST, HIGHEST = 640, 820, 960, 1080
@@ -242,7 +243,8 @@ class Sheet:
         across, up = self._labels(cell)
         for view, (x, _) in zip(self.views, self.at[cell], strict=True):
             if self.named and view:
-                word = text_pixels(VIEWS[view], fitting_size([VIEWS[view]], self.small + 1, side, bold=True), bold=True)
+                name = LAYERS[view].view
+                word = text_pixels(name, fitting_size([name], self.small + 1, side, bold=True), bold=True)
                 stamp(canvas, x, y - 4 - len(word), word)
             canvas[y - 1 : end + 1, x - 1 : x + side + 1] = EDGE
             for place, word in across if lowest else ():

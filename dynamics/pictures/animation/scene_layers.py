@@ -11,34 +11,7 @@ import numpy as np
 from dynamics.pictures.animation.curve_strips import Strip
 from dynamics.pictures.density_maps import Cell, Plane
 from dynamics.pictures.figure_style import Array
-
-LAYERS = {
-    "density": "a view: the generated density as a heat map; full colour is the real density's peak",
-    "map": "a view: G as a map, a grid of latents pushed through it; cells coloured by mass per area, like the density",
-    "d": "a view: D(x), red where D says generated, white at 1/2, blue where it says real",
-    "optimal": "a view: the best D for this G, D*(x) = p_data / (p_data + p_g), in D's colours; with smoothed labels"
-    " and instance noise as they are played",
-    "difference": "a view: D - D*, plum where D is below the best, teal where it is above",
-    "contours": "over every view: the real density, exact, as lines at 1, 2 and 3 standard deviations of a mode",
-    "samples": "over every view: generated samples as points",
-    "arrows": "over every view: what D tells generated samples to do, minus the gradient of G's loss",
-    "strip": "below: losses and scores over all steps, with a line where the frame is",
-}
-VIEWS = {  # layers that fill a plane, and their names over it
-    "density": "generated density",
-    "map": "G as a map",
-    "d": "D(x)",
-    "optimal": "best D*(x)",
-    "difference": "D − D*",
-}
-NEEDS = {  # what of a Scene
-    "map": ("lattice",),
-    "d": ("d",),
-    "optimal": ("optimal",),
-    "difference": ("d", "optimal"),
-    "arrows": ("pull",),
-    "strip": ("strip",),
-}
+from dynamics.settings.catalogue.layers import LAYERS, VIEWS
 
 
 @dataclass(frozen=True)
@@ -86,7 +59,7 @@ def layers_drawn(layers: Sequence[str] | None, scenes: Mapping[Cell, Scene]) -> 
     for layer in layers:
         if layer not in LAYERS:
             raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(LAYERS)}")
-        for name in NEEDS.get(layer, ()):
+        for name in LAYERS[layer].needs:
             for cell, scene in scenes.items():
                 value = getattr(scene, name)
                 if value is None or len(value) == 0:

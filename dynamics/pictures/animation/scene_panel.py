@@ -55,15 +55,7 @@ class ScenePanel:
     ) -> None:
         self.scene, self.half_width, self.size, self.reach = scene, half_width, size, reach
         plane = scene.plane
-        drawing: dict[str, Callable[[int], Pixels]] = {
-            "density": self._density,
-            "map": self._map,
-            "d": self._d,
-            "optimal": self._optimal,
-            "difference": self._difference,
-            "": self._nothing,
-        }
-        self.views = [drawing[layer] for layer in views_of(layers)]
+        self.views = [VIEW_DRAWINGS[layer] for layer in views_of(layers)]
         points = POINTS if {"density", "map"} & set(layers) else 5 * POINTS
         self.points = plane.samples[:, : points if "samples" in layers else 0]
         self.dot = max(2, round(size / 300))
@@ -88,7 +80,7 @@ class ScenePanel:
         marks = self._arrows(moment) if self.arrows else None
         drawn = []
         for view in self.views:
-            pixels = view(moment)
+            pixels = view(self, moment)
             flat = pixels.ravel()
             flat[dots] = POINT
             pixels += self.contours
@@ -251,3 +243,13 @@ def _carried_on(values: Array, known: Array) -> Array:
     total, count = (a[:-2] + a[1:-1] + a[2:] for a in (total, count))
     total, count = (a[:, :-2] + a[:, 1:-1] + a[:, 2:] for a in (total, count))
     return np.where(known, values, total / np.maximum(count, 1))
+
+
+VIEW_DRAWINGS: dict[str, Callable[[ScenePanel, int], Pixels]] = {  # layers that fill a plane -> what draws them
+    "density": ScenePanel._density,
+    "map": ScenePanel._map,
+    "d": ScenePanel._d,
+    "optimal": ScenePanel._optimal,
+    "difference": ScenePanel._difference,
+    "": ScenePanel._nothing,
+}

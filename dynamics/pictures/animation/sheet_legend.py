@@ -8,9 +8,10 @@ from dynamics.pictures.animation.frame_writer import Pixels
 from dynamics.pictures.animation.palette_indices import BELIEF, ERROR, HEATS, LINE, POINT, SIDES, UNDETERMINED
 from dynamics.pictures.animation.pixel_text import blank, line_sample, number, text_pixels
 from dynamics.pictures.animation.pull_arrows import arrow_sample
-from dynamics.pictures.animation.scene_layers import NEEDS, Scene
+from dynamics.pictures.animation.scene_layers import Scene
 from dynamics.pictures.animation.scene_panel import FULL_ERROR
 from dynamics.pictures.figure_style import Array
+from dynamics.settings.catalogue.layers import LAYERS
 
 
 def legend_entries(
@@ -75,5 +76,5 @@ def legend_entries(
 
 def _fields(scene: Scene, layers: Sequence[str]) -> list[Array]:
     """The fields that a scene shows in these layers."""
-    names = dict.fromkeys(name for layer in layers for name in NEEDS.get(layer, ()) if name in ("d", "optimal"))
+    names = dict.fromkeys(name for layer in layers for name in LAYERS[layer].needs if name in ("d", "optimal"))
     return [getattr(scene, name) for name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dynamics.settings.catalogue.layers import LAYERS
 from dynamics.settings.catalogue.scores import SCORE_GROUPS
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -77,13 +78,11 @@ SLOPE_PENALTIES = ("gp", "gp_one_sided", "r1", "r2", "dragan")  # which need D's
 # of which one or several can be asked for, with commas
 FIGURES = ("png", "pdf", "svg")
 ANIMATIONS = ("gif", "webp", "apng", "mp4", "png")
-VIEWS = ("density", "map", "d", "optimal", "difference")  # layers that fill a plane
-LAYERS = (*VIEWS, "contours", "samples", "arrows", "strip")
 
 # options of words with commas: those that go together, and those that stand alone
 SEVERAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scores": (tuple(SCORE_GROUPS), ("all", "none")),
-    "show": (LAYERS, ("default",)),
+    "show": (tuple(LAYERS), ("default",)),
     "animation": (ANIMATIONS, ()),
     "format": (FIGURES, ()),
 }

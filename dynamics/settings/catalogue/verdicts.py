@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -53,3 +54,28 @@ FAILED = "failed"  # in place of the verdict of a member that could not be train
 BECAME = {word: facts.became for word, facts in VERDICTS.items()} | {FAILED: (FAILED, FAILED)}
 GONE = tuple(word for word, facts in VERDICTS.items() if facts.gone)
 REASONED = tuple(word for word, facts in VERDICTS.items() if facts.reasoned)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a member: a word, a phrase that says why, and the numbers in it.
+
+    Modes count from 1 in the order of `Modes.centres`. Raises ``ValueError`` for a word that the catalogue lacks.
+    """
+
+    word: str  # one of `VERDICTS`, or `FAILED`
+    detail: str = ""
+    missing: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
+    shrunk: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
+    amplitude: float | None = None  # half of low to high; of a mode's mass, or of the mean in target's stds
+    period: float | None = None  # generator steps
+    step: int | None = None  # at which a diverged or lost member was first seen to be, for good
+
+    def __post_init__(self) -> None:
+        if self.word not in VERDICTS and self.word != FAILED:
+            raise ValueError(f"{self.word!r} is no verdict: settings/catalogue/verdicts.py has {', '.join(VERDICTS)}")
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The generator step at which a diverged member was first seen to be; None of any other."""
+        return self.step if self.word == "diverged" else None
