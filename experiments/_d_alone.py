@@ -12,6 +12,7 @@ from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.tables import counted
 from dynamics.runner.results import Results
 from dynamics.settings.budget import updates
+from dynamics.settings.network_sizes import players
 
 from . import _part_pieces as pieces
 
@@ -116,7 +117,7 @@ def _power(results: Results, indices: Sequence[int], bounds: np.ndarray) -> str:
     slopes = np.log(pieces.positive(np.array([results.final("lipschitz_grid", i) for i in indices])))  # (values, seeds)
     away = np.log(bounds) - np.log(bounds).mean()
     powers = (away[:, None] * slopes).sum(0) / (away**2).sum()
-    matrices = results.study.settings[indices[0]].discriminator_shape[1] + 1
+    matrices = len(players(results.study.settings[indices[0]])[1].weights)
     ((difference, p),) = pieces.compare([(powers, np.full(len(powers), float(matrices)))])
     verdict = pieces.difference_words(difference, p, "more", "less")
     return (

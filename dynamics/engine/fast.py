@@ -32,6 +32,7 @@ from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.losses import make_loss
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.optimizers import make_optimizer
+from dynamics.settings.network_sizes import players
 from dynamics.settings.setting import Setting
 from dynamics.targets.registry import target_for
 from dynamics.targets.sampling import draw_real
@@ -54,7 +55,7 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tens
 def lanes(setting: Setting) -> int:
     """Members to train in lock-step: the more, the fewer operations; the fewer, the more stays in the cache."""
     rows = setting.batch_size * (setting.d_steps + 3)  # G's and D's, in one round
-    activations = 2 * 4 * rows * setting.hidden * setting.layers  # bytes, with their gradients
+    activations = 2 * 4 * rows * players(setting)[0].hidden_units  # bytes, with their gradients
     return max(1, min(8, _CACHE // activations))
 
 
@@ -197,7 +198,7 @@ class FastStack(Resumable):
     @staticmethod
     def can(setting: Setting, device: torch.device) -> bool:
         """On a CPU, a plain game of one G step a round, one activation with a derivative in its own value."""
-        kinds = {setting.activation, setting.discriminator_shape[2]}
+        kinds = {player.activation for player in players(setting)}
         known = len(kinds) == 1 and kinds <= set(_ACTIVATIONS)
         return device.type == "cpu" and setting.plain and setting.g_steps == 1 and known
 

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from dynamics.games.losses import make_loss
 from dynamics.games.penalties import noise_std
+from dynamics.settings.catalogue.games import PENALTIES
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Mixture, Target
 from dynamics.targets.file_targets import GeneralMixture, Raster, Scatter
@@ -107,9 +108,10 @@ def equilibrium(setting: Setting) -> Equilibrium:
     penalties, loss = setting.penalties, make_loss([setting])
     if setting.train != "both":
         return nothing
-    if setting.slope > 0 and {"gp", "dragan"} & set(penalties) and setting.loss != "wasserstein":
+    asked = setting.slope > 0 and any(PENALTIES[name].asks_slope for name in penalties)
+    if asked and not loss.facts.equal_for_all:
         return nothing
-    d, g = loss.equilibrium
+    d, g = loss.facts.equilibrium(setting.alpha_d, setting.alpha_g)
     if loss.optimal_logit is None or g is None:  # any constant will do
         return Equilibrium(d, g, None)
     even = log_ratio(torch.zeros(1, 1, dtype=torch.float64), smoothing([setting]))

@@ -18,6 +18,7 @@ from dynamics.games.losses import make_loss
 from dynamics.games.optimizers import State, make_optimizer
 from dynamics.games.penalties import PENALTIES, Judge, Points, clip, consensus, label_smoothing, noise_std
 from dynamics.games.update_rules import UPDATES, Alternating
+from dynamics.settings.catalogue.games import AROUND, BETWEEN, RULES
 from dynamics.settings.setting import Setting
 
 
@@ -65,7 +66,7 @@ class Game:
         self.G, self.D, self.source, self.dimensions = G, D, source, dimensions
         self.setting = first = settings[0]
         self.g, self.d = G.flat, D.flat
-        self.learners = {"both": "dg"}.get(first.train, first.train)
+        self.learners = {"both": "dg", "d": "d", "g": "g"}[first.train]
         # a player that does not learn is looked at once a round
         self.d_steps, self.g_steps = first.d_steps if "d" in self.learners else 1, first.g_steps
         self.unroll, self.lookahead_k = first.unroll, first.lookahead_k
@@ -110,12 +111,13 @@ class Game:
     def g_batch(self) -> Batch:
         """The next batch of a G step; with real points and penalties' noise where the step looks at D's loss."""
         z = self.source.latents()
-        of_d = "consensus" in self.penalties or self.setting.rule == "unrolled"
-        return self._batch(z, self.source.g_reals() if of_d or self.loss.paired else None, of_d)
+        of_d = "consensus" in self.penalties or RULES[self.setting.rule].ahead
+        return self._batch(z, self.source.g_reals() if of_d or self.loss.facts.paired else None, of_d)
 
     def _batch(self, z: Tensor, real: Tensor | None, of_d: bool = True) -> Batch:
         source, names, judgements = self.source, self.penalties, z.shape[1] // self.setting.packing
-        between, around = bool({"gp", "gp_one_sided"} & set(names)), "dragan" in names
+        slopes = {PENALTIES[name].facts.slopes for name in names}
+        between, around = BETWEEN in slopes, AROUND in slopes
         noise = None
         if "instance_noise" in names:
             std = self.noise[:, None, None]
@@ -174,7 +176,7 @@ class Game:
         of_real, of_fake = batch.noise or (None, None)
         judge = self.judge(d)
         on_fake = judge(self._seen(self.G.at(g, batch.z), of_fake))
-        if self.loss.paired:
+        if self.loss.facts.paired:
             assert batch.real is not None
             loss = self.loss.generator(on_fake, judge(self._seen(batch.real, of_real)))
         else:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+
+from dynamics.settings.catalogue import games as catalogue
+from dynamics.settings.catalogue.matching import matching
 
 
 def _uniform(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,14 +29,6 @@ def _he(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndar
     return stream.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
 
 
-def _he_glorot(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """He et al.'s, and Glorot & Bengio's for the last layer (Gulrajani et al. 2017's toys)."""
-    return _he(stream, fan_in, fan_out)
-
-
-LAST_INITS: dict[Callable[..., Any], Callable[..., Any]] = {_he_glorot: _glorot}  # where the last layer has another
-
-
 def _orthogonal(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal rows or columns, whichever are fewer, biases 0 (Saxe et al. 2014)."""
     tall = stream.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
@@ -47,14 +42,22 @@ def _normal(stream: np.random.Generator, fan_in: int, fan_out: int) -> tuple[np.
     return 0.02 * stream.standard_normal((fan_in, fan_out)), np.zeros(fan_out)
 
 
-Init = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
+Draw = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
+
+
+class Init(NamedTuple):
+    """How the hidden layers are drawn, and how the last one is."""
+
+    hidden: Draw
+    last: Draw
 
 
 INITS: dict[str, Init] = {
-    "uniform": _uniform,
-    "glorot": _glorot,
-    "he": _he,
-    "he_glorot": _he_glorot,
-    "orthogonal": _orthogonal,
-    "normal": _normal,
+    "uniform": Init(_uniform, _uniform),
+    "glorot": Init(_glorot, _glorot),
+    "he": Init(_he, _he),
+    "he_glorot": Init(_he, _glorot),
+    "orthogonal": Init(_orthogonal, _orthogonal),
+    "normal": Init(_normal, _normal),
 }
+matching("init", catalogue.INITS, INITS, "games/initial_weights.py")

@@ -5,47 +5,50 @@ player *minimises*. D's is a term of real and a term of fake logits, each by its
 trained on their sum, since members share no parameters. Written with softplus(t) = log(1 + e^t), none overflows:
 −log σ(t) = softplus(−t) and −log(1 − σ(t)) = softplus(t).
 
-`equilibrium` is (D's loss, G's loss) when the generated density equals the real one and D is optimal for it: the
-dashed lines of a loss plot. None where the value is not determined (a Wasserstein critic is free up to a constant).
-
 `optimal_logit` turns t(x) = log p_data(x) − log p_g(x) into the output that minimises D's loss at x, for any pair of
 densities: with weights p and g on the real and the fake term, the minimiser depends on their ratio alone. None where
 there is no minimiser, or none but for a constant.
 
-`make_loss(settings)` is the loss of a stack: an entry of `LOSSES`, or, where members have parameters of their own, the
-like of it. What depends on them takes logits whose axis 0 is the member.
+`TERMS` has the functions of each loss, `LOSSES` puts them beside what the catalogue says of it. `make_loss(settings)`
+is the loss of a stack: an entry of `LOSSES`, or, where members have parameters of their own, the like of it. What
+depends on them takes logits whose axis 0 is the member.
 """
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from dynamics.settings.catalogue import games as catalogue
+from dynamics.settings.catalogue.games import LossFacts
+from dynamics.settings.catalogue.matching import matching
 from dynamics.settings.setting import Setting
 
 
 @dataclass(frozen=True)
-class Loss:
-    help: str
+class Terms:
+    """The functions of a loss."""
+
     discriminator: Callable[[Tensor, Tensor], Tensor]  # logits of real (M, B), of fake (M, B) -> (M,)
     generator: Callable[..., Tensor]  # logits of fake (M, B) -> (M,); where `paired`, of fake and real
     # their derivatives by each logit, without the mean's 1/B, for the backward pass written out in fast.py: of logits
     # of real and of fake points, written into the tensors that follow them. None where pairs make them no such thing
     discriminator_slopes: Callable[[Tensor, Tensor, Tensor, Tensor], object] | None
     generator_slope: Callable[[Tensor, Tensor], object] | None
-    equilibrium: tuple[float | None, float | None]  # D's loss, G's loss; nats for the logarithmic ones
     optimal_logit: Callable[[Tensor], Tensor] | None  # of log p_data − log p_g, any shape -> the same
-    optimal_is_step: bool = False  # between two outputs: the best D has no slope, and one says no probability
-    unit: str = "nats"
     fake_term: Callable[[Tensor], Tensor] | None = None  # (M, B) -> (M,): D's, where it and the real one are two labels
-    paired: bool = False
     # logits of real (M, B) -> (M,): the rest of the value that G minimises in a zero-sum game, for D's that answer to G
     real_term: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Loss(Terms):
+    facts: LossFacts = field(kw_only=True)
 
 
 def log_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -135,7 +138,7 @@ def _per_member(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
-def alpha_loss(alpha_d: Tensor, alpha_g: Tensor, *, saturating: bool = False) -> Loss:
+def alpha_loss(alpha_d: Tensor, alpha_g: Tensor, *, saturating: bool = False) -> Terms:
     """The (α_D, α_G)-GAN (Welfert et al. 2024), with an α (M,) of each player a member.
 
     D's loss is E ℓ(t(x)) + E ℓ(−t(G(z))) with ℓ the `alpha_term` at α_D; G's is E ℓ(t(G(z))) at α_G, or, where
@@ -150,10 +153,7 @@ def alpha_loss(alpha_d: Tensor, alpha_g: Tensor, *, saturating: bool = False) ->
         to_real.copy_(alpha_slope(real, alpha_d))
         to_fake.copy_(-alpha_slope(-fake, alpha_d))
 
-    even = [float(alpha_term(torch.zeros(1, 1, dtype=torch.float64), a[:1])) for a in (alpha_d, alpha_g)]
-    alike = [bool((a == a[0]).all()) for a in (alpha_d, alpha_g)]
-    return Loss(
-        "α-losses of --alpha-d and --alpha-g; " + ("E −ℓ for G: saturates" if saturating else "1, 1 is nonsaturating"),
+    return Terms(
         discriminator,
         (lambda fake: -alpha_term(-fake, alpha_g).mean(-1))
         if saturating
@@ -162,91 +162,79 @@ def alpha_loss(alpha_d: Tensor, alpha_g: Tensor, *, saturating: bool = False) ->
         (lambda fake, to: to.copy_(alpha_slope(-fake, alpha_g)))
         if saturating
         else (lambda fake, to: to.copy_(alpha_slope(fake, alpha_g))),
-        equilibrium=(2 * even[0] if alike[0] else None, (-even[1] if saturating else even[1]) if alike[1] else None),
         optimal_logit=lambda ratio: ratio * _per_member(alpha_d, ratio),
         fake_term=lambda logits: alpha_term(-logits, alpha_d).mean(-1),
         real_term=(lambda logits: -alpha_term(logits, alpha_g).mean(-1)) if saturating else None,
     )
 
 
+OF_ALPHAS: dict[str, Callable[[Tensor, Tensor], Terms]] = {  # of each member's α_D and α_G, (M,) both
+    "alpha": alpha_loss,
+    "alpha_minimax": functools.partial(alpha_loss, saturating=True),
+}
 _ONE = torch.ones(1, dtype=torch.float64)
 
-LOSSES: dict[str, Loss] = {
-    "nonsaturating": Loss(
-        "−E log D(G(z)) for G: the assignment's",
+TERMS: dict[str, Terms] = {
+    "nonsaturating": Terms(
         log_discriminator,
         nonsaturating_generator,
         log_discriminator_slopes,
         lambda fake, to: torch.sigmoid(fake, out=to).sub_(1),
-        equilibrium=(2 * math.log(2), math.log(2)),
         optimal_logit=lambda ratio: ratio,
         fake_term=lambda logits: softplus(logits).mean(-1),
     ),
-    "minimax": Loss(
-        "E log(1 − D(G(z))) for G: the zero-sum game",
+    "minimax": Terms(
         log_discriminator,
         minimax_generator,
         log_discriminator_slopes,
         lambda fake, to: torch.sigmoid(fake, out=to).neg_(),
-        equilibrium=(2 * math.log(2), -math.log(2)),
         optimal_logit=lambda ratio: ratio,
         fake_term=lambda logits: softplus(logits).mean(-1),
         real_term=lambda logits: -softplus(-logits).mean(-1),
     ),
-    "lsgan": Loss(
-        "least squares to 1 on real and 0 on generated points",
+    "lsgan": Terms(
         lsgan_discriminator,
         lsgan_generator,
         lambda real, fake, to_real, to_fake: (torch.sub(real, 1, out=to_real), to_fake.copy_(fake)),
         lambda fake, to: torch.sub(fake, 1, out=to),
-        equilibrium=(0.25, 0.125),
         optimal_logit=torch.sigmoid,
-        unit="squared output",
         fake_term=lambda logits: 0.5 * logits.square().mean(-1),
     ),
-    "hinge": Loss(
-        "margins of 1 on both sides of 0",
+    "hinge": Terms(
         hinge_discriminator,
         mean_generator,
         lambda real, fake, to_real, to_fake: (to_real.copy_(real < 1).neg_(), to_fake.copy_(fake > -1)),
         lambda fake, to: to.fill_(-1),
-        equilibrium=(2.0, None),
         optimal_logit=torch.sign,
-        optimal_is_step=True,
-        unit="output",
     ),
-    "wasserstein": Loss(
-        "difference of means; the critic is not constrained",
+    "wasserstein": Terms(
         wasserstein_discriminator,
         mean_generator,
         lambda real, fake, to_real, to_fake: (to_real.fill_(-1), to_fake.fill_(1)),
         lambda fake, to: to.fill_(-1),
-        equilibrium=(0.0, None),
         optimal_logit=None,
-        unit="output",
         real_term=lambda logits: logits.mean(-1),
     ),
-    "relativistic": Loss(
-        "real above fake in each pair of points (R3GAN's)",
-        relativistic_discriminator,
-        relativistic_generator,
-        None,
-        None,
-        equilibrium=(math.log(2), math.log(2)),
-        optimal_logit=None,
-        paired=True,
-    ),
-    "alpha": alpha_loss(_ONE, _ONE),
-    "alpha_minimax": alpha_loss(_ONE, _ONE, saturating=True),
+    "relativistic": Terms(relativistic_discriminator, relativistic_generator, None, None, optimal_logit=None),
+    **{name: make(_ONE, _ONE) for name, make in OF_ALPHAS.items()},
 }
+
+LOSSES: dict[str, Loss] = {
+    name: Loss(**vars(terms), facts=facts)
+    for name, (facts, terms) in matching("loss", catalogue.LOSSES, TERMS, "games/losses.py").items()
+}
+
+
+_ALPHAS = {name: facts for name, facts in catalogue.LOSSES.items() if facts.of_alphas}
+matching("loss of α", _ALPHAS, OF_ALPHAS, "games/losses.py")
 
 
 def make_loss(settings: Sequence[Setting]) -> Loss:
     """The loss of a stack's members, which have its name in common."""
-    name = settings[0].loss
-    if name not in ("alpha", "alpha_minimax"):
-        return LOSSES[name]
+    loss = LOSSES[settings[0].loss]
+    if not loss.facts.of_alphas:
+        return loss
     alphas = (
         torch.tensor(a, dtype=torch.float64) for a in zip(*((s.alpha_d, s.alpha_g) for s in settings), strict=True)
     )
-    return alpha_loss(*alphas, saturating=name == "alpha_minimax")
+    return Loss(**vars(OF_ALPHAS[settings[0].loss](*alphas)), facts=loss.facts)

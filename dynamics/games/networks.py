@@ -33,7 +33,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dynamics.base.streams import spawn
-from dynamics.games.initial_weights import INITS, LAST_INITS
+from dynamics.games.initial_weights import INITS
+from dynamics.settings.catalogue import games as catalogue
+from dynamics.settings.catalogue.matching import matching
+from dynamics.settings.network_sizes import Layers, discriminator_sizes, generator_sizes, players
 from dynamics.settings.setting import Setting
 
 _SMALL = 1e-5  # beside a batch's variance
@@ -45,6 +48,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
     "maxout": lambda x: x,  # of the largest of each unit's pieces
 }
+matching("activation", catalogue.ACTIVATIONS, ACTIVATIONS, "games/networks.py")
 
 
 class MLP(nn.Module):
@@ -73,15 +77,15 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         self._shape(sizes, activation, pieces, norm, batch_std)
-        draw = INITS[init]
+        drawn_as = INITS[init]
         drawn = torch.zeros(len(seeds), self.width, dtype=torch.float64)
         matrices = [matrix.numpy() for matrix in self.layers(drawn)]
         directions = [np.zeros((len(seeds), 1, inputs)) for inputs, _ in self.weights]
         for m, seed in enumerate(seeds):
             stream = spawn(seed, purpose)
             for layer, (matrix, (i, o)) in enumerate(zip(matrices, self.weights, strict=True)):
-                draw_layer = draw if layer + 1 < len(matrices) else LAST_INITS.get(draw, draw)
-                matrix[m, :i], matrix[m, -1] = draw_layer(stream, i, o)
+                draw = drawn_as.hidden if layer + 1 < len(matrices) else drawn_as.last
+                matrix[m, :i], matrix[m, -1] = draw(stream, i, o)
                 matrix[m, :i] *= gain
                 if self._normalised(layer):
                     matrix[m, -2], matrix[m, -1] = 1, 0  # γ, β
@@ -99,21 +103,18 @@ class MLP(nn.Module):
 
     def _shape(self, sizes: Sequence[int], activation: str, pieces: int, norm: str, batch_std: bool) -> None:
         self.sizes, self.activation, self.norm, self.batch_std = tuple(sizes), activation, norm, batch_std
-        self.pieces = pieces if activation == "maxout" else 1
+        self.sizing = Layers(self.sizes, activation, pieces, norm, batch_std)
+        self.pieces = self.sizing.columns_per_unit
         self.act = ACTIVATIONS[activation]
-        *hidden, outputs = sizes[1:]
-        columns = [*(n * self.pieces for n in hidden), outputs]
         # rows and columns of each layer's W, and of its matrix
-        self.weights = list(zip([*sizes[:-2], sizes[-2] + batch_std], columns, strict=True))
-        self.shapes = [(i + 1 + self._normalised(layer), o) for layer, (i, o) in enumerate(self.weights)]
-        self.used = sum(rows * o for rows, o in self.shapes)
+        self.weights, self.shapes, self.used = self.sizing.weights, self.sizing.shapes, self.sizing.used
         # P is rounded up: the last few numbers of an array may be computed by other instructions than the rest, with
         # other rounding; where every row is whole vectors, a member's cannot depend on its row. A precaution: torch's
         # sigmoid and softplus do so, the optimisers' operations were not seen to on the processors that we tried
-        self.width = -(-self.used // 64) * 64
+        self.width = self.sizing.width
 
     def _normalised(self, layer: int) -> bool:
-        return self.norm == "batch" and layer + 2 < len(self.sizes)
+        return self.sizing.normalised(layer)
 
     def _hold(self, flat: Tensor) -> None:
         self.flat = flat
@@ -243,8 +244,7 @@ class MLP(nn.Module):
         if flat is None and self.norm == "none" and self.spectral is None:
             return self
         parameters = self.flat if flat is None else flat
-        width = -(-sum((i + 1) * o for i, o in self.weights) // 64) * 64
-        empty = parameters.new_zeros(len(parameters), width)
+        empty = parameters.new_zeros(len(parameters), self.sizing.plain.width)
         folded = MLP.of(empty, self.sizes, self.activation, self.pieces, batch_std=self.batch_std)
         with torch.no_grad():
             x = z
@@ -270,7 +270,7 @@ class MLP(nn.Module):
 
 def generators(seeds: Sequence[int], *, latent_dim: int = 2, hidden: int = 64, layers: int = 2, **options: Any) -> MLP:
     """A stack of generators, one per seed: z (M, B, latent_dim) -> points (M, B, 2)."""
-    return MLP([latent_dim, *[hidden] * layers, 2], seeds, "weights_g", **options)
+    return MLP(generator_sizes(latent_dim, hidden, layers), seeds, "weights_g", **options)
 
 
 def discriminators(seeds: Sequence[int], *, packing: int = 1, hidden: int = 64, layers: int = 2, **options: Any) -> MLP:
@@ -278,7 +278,7 @@ def discriminators(seeds: Sequence[int], *, packing: int = 1, hidden: int = 64, 
 
     With `packing` m they judge m points at once, (M, B, 2m).
     """
-    return MLP([2 * packing, *[hidden] * layers, 1], seeds, "weights_d", **options)
+    return MLP(discriminator_sizes(packing, hidden, layers), seeds, "weights_d", **options)
 
 
 def make_pair(
@@ -289,40 +289,33 @@ def make_pair(
 ) -> tuple[MLP, MLP]:
     """A stack of generators and one of discriminators, member m as `settings[m]`, alike in structure, has them."""
     s = settings[0]
+    g, d = players(s)
     options: dict[str, Any] = {
         "init": s.init,
         "gain": s.init_gain,
-        "pieces": s.pieces,
         "device": device,
         "dtype": dtype,
     }
-    hidden, layers, activation = s.discriminator_shape
     spectral = [each.penalties.get("spectral", 0.0) for each in settings]
-    return generators(
-        seeds,
-        latent_dim=s.latent_dim,
-        hidden=s.hidden,
-        layers=s.layers,
-        activation=s.activation,
-        norm=s.norm,
-        **options,
-    ), discriminators(
-        seeds,
-        packing=s.packing,
-        hidden=hidden,
-        layers=layers,
-        activation=activation,
-        spectral=spectral if any(spectral) else None,
-        batch_std=bool(s.minibatch_std),
-        **options,
+    return (
+        MLP(g.sizes, seeds, "weights_g", activation=g.activation, pieces=g.pieces, norm=g.norm, **options),
+        MLP(
+            d.sizes,
+            seeds,
+            "weights_d",
+            activation=d.activation,
+            pieces=d.pieces,
+            spectral=spectral if any(spectral) else None,
+            batch_std=d.batch_std,
+            **options,
+        ),
     )
 
 
 def plain_pair(setting: Setting, g_flat: Tensor, d_flat: Tensor) -> tuple[MLP, MLP]:
     """Both players of a setting as `MLP.plain` gave them, from their `flat` (M, P) each. Raises ``ValueError``."""
-    hidden, layers, activation = setting.discriminator_shape
-    s, pieces = setting, setting.pieces
+    g, d = players(setting)
     return (
-        MLP.of(g_flat, [s.latent_dim, *[s.hidden] * s.layers, 2], s.activation, pieces),
-        MLP.of(d_flat, [2 * s.packing, *[hidden] * layers, 1], activation, pieces, batch_std=bool(s.minibatch_std)),
+        MLP.of(g_flat, g.sizes, g.activation, g.pieces),
+        MLP.of(d_flat, d.sizes, d.activation, d.pieces, batch_std=d.batch_std),
     )

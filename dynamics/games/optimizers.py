@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dynamics.settings.catalogue import games as catalogue
+from dynamics.settings.catalogue.matching import matching
 from dynamics.settings.setting import Setting
 
 State = tuple[Tensor, ...]
@@ -139,6 +141,7 @@ def _runs(values: Sequence[tuple[float, ...]]) -> list[tuple[slice, tuple[float,
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "momentum": Momentum, "rmsprop": RMSprop}
+matching("optimizer", catalogue.OPTIMIZERS, OPTIMIZERS, "games/optimizers.py")
 
 
 def make_optimizer(player: str, flat: Tensor, settings: Sequence[Setting]) -> Optimizer:

@@ -17,12 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dynamics.games.losses import Loss
+from dynamics.games.networks import MLP
+from dynamics.settings.catalogue import games as catalogue
+from dynamics.settings.catalogue.games import PenaltyFacts
+from dynamics.settings.catalogue.matching import matching
 
 Judge = Callable[[Tensor], Tensor]
 
@@ -112,22 +116,27 @@ def clip(flat: Tensor, weight: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Penalty:
-    help: str
-    weight: str  # what it is
+    facts: PenaltyFacts
     term: Callable[[Judge, Points], Tensor] | None = None  # times the weight, of D's loss
 
 
+TERMS: dict[str, Callable[[Judge, Points], Tensor]] = {
+    "gp": gradient_penalty,
+    "gp_one_sided": one_sided_penalty,
+    "r1": r1,
+    "r2": r2,
+    "dragan": dragan,
+}
+# what `Game` carries out by itself: with these functions, and spectral normalisation with its D's `directions`
+BY_THE_GAME: dict[str, Callable[..., Any]] = {
+    "clip": clip,
+    "spectral": MLP.followed,
+    "instance_noise": noise_std,
+    "label_smoothing": label_smoothing,
+    "consensus": consensus,
+}
+
 PENALTIES: dict[str, Penalty] = {
-    "clip": Penalty("D's weights clipped, from the start and after each move", "bound of every weight"),
-    "gp": Penalty("slopes of D between real and fake points held to --slope", "λ", gradient_penalty),
-    "gp_one_sided": Penalty("slopes of D there held to at most --slope", "λ", one_sided_penalty),
-    "r1": Penalty("slopes of D at real points held down", "γ", r1),
-    "r2": Penalty("slopes of D at fake points held down; r1+r2 for both", "γ", r2),
-    "dragan": Penalty("slopes of D around real points held to --slope", "λ", dragan),
-    "spectral": Penalty("every layer of D scaled to one spectral norm", "that norm"),
-    "instance_noise": Penalty(
-        "noise on all that D judges; see --anneal", "its standard deviation, data units; of own points, the plane's"
-    ),
-    "label_smoothing": Penalty("real points labelled a little less than 1", "how much less"),
-    "consensus": Penalty("both players also descend the squared gradients of the game", "γ"),
+    name: Penalty(facts, TERMS.get(name))
+    for name, (facts, _) in matching("penalty", catalogue.PENALTIES, TERMS | BY_THE_GAME, "games/penalties.py").items()
 }

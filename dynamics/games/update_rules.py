@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from dynamics.games.optimizers import Optimizer, State
+from dynamics.settings.catalogue.games import RULES
+from dynamics.settings.catalogue.matching import matching
 
 
 class Playable(Protocol):
@@ -217,3 +219,4 @@ UPDATES: dict[str, type[Alternating]] = {
     "unrolled": Unrolled,
     "lookahead": Lookahead,
 }
+matching("update rule", RULES, UPDATES, "games/update_rules.py")

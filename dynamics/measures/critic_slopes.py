@@ -69,7 +69,7 @@ def slope_scores(
         deviation = torch.from_numpy(noises).to(real)[:, None, None]
         seen = (real + deviation * normal[0].to(real), fake + deviation * normal[1].to(fake))
     on_real, on_fake = (functional_call(D, parameters[1], (x,)).squeeze(-1) for x in seen)
-    g_loss = loss.generator(on_fake, on_real) if loss.paired else loss.generator(on_fake)
+    g_loss = loss.generator(on_fake, on_real) if loss.facts.paired else loss.generator(on_fake)
     g_gradient = _norms(g_loss, parameters[0])
     on_real, on_fake = (functional_call(D, parameters[1], (x.detach(),)).squeeze(-1) for x in seen)
     d_loss = loss.discriminator(on_real, on_fake)
@@ -150,7 +150,7 @@ def _ratio_slopes(G: MLP, targets: Sequence[Target]) -> tuple[Tensor, np.ndarray
 
 def _has_slope(loss: Loss) -> bool:
     """Whether the optimal output rises with log p_data − log p_g, so that both have gradients of one direction."""
-    return loss.optimal_logit is not None and not loss.optimal_is_step
+    return loss.optimal_logit is not None and not loss.facts.optimal_is_step
 
 
 def _slope(D: MLP, points: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ jumps; on average over points that is a slope, which no point's derivative has. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -58,6 +59,8 @@ from dynamics.base.streams import Streams
 from dynamics.games.game import Batch, Game
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.penalties import consensus
+from dynamics.settings.catalogue.games import OPTIMIZERS, RULES
+from dynamics.settings.catalogue.matching import matching
 from dynamics.settings.setting import Setting
 from dynamics.targets.registry import target_for
 from dynamics.targets.sampling import draw_real
@@ -72,14 +75,27 @@ _TOLERANCE = 1e-4
 _BASIS, _RESTARTS = 40, 6  # vectors that ARPACK works with, and how often it begins again
 
 PerPlayer = tuple[Tensor, Tensor]  # of G's numbers and of D's
-LINEARISED = (
-    "alternating",
-    "simultaneous",
-    "optimistic",
-    "extragradient",
-    "lookahead",
-)  # update rules that `Round` has
 State = dict[str, Tensor]
+
+
+class Linearised(NamedTuple):
+    """How a round of an update rule differs from D's steps and then G's, each at where the players have come to."""
+
+    stale: bool = False  # G's steps are at D as it was when the round began
+    twice: bool = False  # each step is made twice, less the one before
+    ahead: bool = False  # each step is by the gradient where a step of both would lead
+    part_of_way: bool = False  # after --lookahead-k rounds a share --lookahead-alpha of their way is kept
+
+
+LINEARISED: dict[str, Linearised] = {  # update rules that `Round` has
+    "alternating": Linearised(),
+    "simultaneous": Linearised(stale=True),
+    "extragradient": Linearised(ahead=True),
+    "optimistic": Linearised(stale=True, twice=True),
+    "lookahead": Linearised(part_of_way=True),
+}
+_RULES = {name: facts for name, facts in RULES.items() if facts.linearised}
+matching("linearised update rule", _RULES, LINEARISED, "measures/eigenvalues.py")
 
 
 def spectrum_scores(
@@ -93,7 +109,7 @@ def spectrum_scores(
     """
     scores = np.full((len(SCORES), len(settings)), np.nan)
     for m, (setting, seed) in enumerate(zip(settings, seeds, strict=True)):
-        if setting.rule != "unrolled":
+        if RULES[setting.rule].linearised:
             game = member_game(players, m, setting, seed, step)
             member_rates = (_row(rates[0], m), _row(rates[1], m))
             scores[:, m] = scores_of(*multipliers(game, member_rates))
@@ -178,7 +194,8 @@ class Round:
     """
 
     def __init__(self, game: Game, rates: PerPlayer) -> None:
-        self.game, self.rule, self.learners = game, game.setting.rule, [p for p in "gd" if game.plays(p)]
+        self.game, self.rule = game, LINEARISED[game.setting.rule]
+        self.learners = [p for p in "gd" if game.plays(p)]
         self.rates = dict(zip("gd", rates, strict=True))
         g, d = (flat.detach().clone().requires_grad_() for flat in (game.g, game.d))
         self.zero = {"g": torch.zeros_like(g), "d": torch.zeros_like(d)}
@@ -197,9 +214,9 @@ class Round:
         self.memory = {player: _memory(game.setting, player) for player in self.learners}
         self.used = {player: getattr(net, "used", net.flat.shape[1]) for player, net in (("g", game.G), ("d", game.D))}
         carried = [f"memory {p}" for p in self.learners if self.memory[p][0]]
-        carried += [f"last {p}" for p in self.learners] if self.rule == "optimistic" else []
+        carried += [f"last {p}" for p in self.learners] if self.rule.twice else []
         self.names = [*self.learners, *carried]
-        self.rounds = game.lookahead_k if self.rule == "lookahead" else 1
+        self.rounds = game.lookahead_k if self.rule.part_of_way else 1
         self.size = sum(self.used[name[-1]] for name in self.names)
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
@@ -225,14 +242,14 @@ class Round:
         end = dict(state)
         for _ in range(self.rounds):
             end = self._round(end)
-        if self.rule == "lookahead":
+        if self.rule.part_of_way:
             alpha = self.game.lookahead_alpha
             end |= {player: state[player] + alpha * (end[player] - state[player]) for player in self.learners}
         return end
 
     def _round(self, state: State) -> State:
         """One round; changes the given state."""
-        if self.rule == "extragradient":
+        if self.rule.ahead:
             ahead = dict(state)
             for player in self.learners:
                 self._step(player, ahead, state)
@@ -243,7 +260,7 @@ class Round:
         before = dict(state)
         for player, steps in (("d", self.game.d_steps), ("g", self.game.g_steps)):
             for _ in range(steps if player in self.learners else 0):
-                stale = player == "g" and self.rule in ("simultaneous", "optimistic")
+                stale = player == "g" and self.rule.stale
                 self._step(player, state, {**state, "d": before["d"]} if stale and "d" in before else state)
         return state
 
@@ -258,7 +275,7 @@ class Round:
         change = -fresh * self.rates[player] * slope
         if share:
             change = state[f"memory {player}"] = share * state[f"memory {player}"] + change
-        if self.rule == "optimistic":
+        if self.rule.twice:
             last, state[f"last {player}"] = state[f"last {player}"], change
             change = 2 * change - last
         moved = state[player] + change
@@ -279,7 +296,16 @@ def _gradient(game: Game, player: str, g: Tensor, d: Tensor, batch: Batch) -> Te
 def _memory(setting: Setting, player: str) -> tuple[float, float]:
     """The share of its last step that an optimiser repeats, and what the new gradient is multiplied by beside."""
     name = (setting.optimizer_g if player == "g" else setting.optimizer_d) or setting.optimizer
-    return {"adam": (setting.beta1, 1 - setting.beta1), "momentum": (setting.momentum, 1.0)}.get(name, (0.0, 1.0))
+    return MEMORIES[name](setting)
+
+
+MEMORIES: dict[str, Callable[[Setting], tuple[float, float]]] = {  # optimiser -> what `_memory` says of it
+    "adam": lambda setting: (setting.beta1, 1 - setting.beta1),
+    "sgd": lambda setting: (0.0, 1.0),
+    "momentum": lambda setting: (setting.momentum, 1.0),
+    "rmsprop": lambda setting: (0.0, 1.0),
+}
+matching("optimizer", OPTIMIZERS, MEMORIES, "measures/eigenvalues.py")
 
 
 # --- a member of a stack as a game of its own ------------------------------------------------------------------------

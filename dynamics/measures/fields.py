@@ -80,7 +80,7 @@ def as_probability(loss: Loss, output: Tensor) -> Tensor:
     """
     if loss.optimal_logit is None:
         return torch.sigmoid(output)
-    if loss.optimal_is_step:
+    if loss.facts.optimal_is_step:
         return ((1 + output) / 2).clamp(0, 1)
     of_real, of_fake = torch.empty_like(output), torch.empty_like(output)
     assert loss.discriminator_slopes is not None
@@ -100,7 +100,7 @@ def discriminator_field(G: MLP, D: MLP, settings: Sequence[Setting], points: np.
         among = torch.cat([outputs_at(D, outputs_at(G, latents)), outputs_at(D, _real_points(settings))], 1)
         low, middle, high = among.squeeze(-1).quantile(torch.tensor([0.25, 0.5, 0.75]), 1)[..., None, None]
         scale = ((high - low) / 2).clamp(min=torch.finfo(outputs.dtype).tiny)
-        outputs = (outputs - middle) / (1 if loss.paired else scale)
+        outputs = (outputs - middle) / (1 if loss.facts.paired else scale)
     return as_probability(loss, outputs).reshape(len(settings), *points.shape[:2]).float().numpy()
 
 
@@ -153,7 +153,7 @@ def pull(G: MLP, D: MLP, settings: Sequence[Setting], z: Tensor) -> np.ndarray:
     x = outputs_at(G, z).requires_grad_()
     with torch.enable_grad():
         loss = make_loss(settings)
-        if loss.paired:  # with each of many real points
+        if loss.facts.paired:  # with each of many real points
             real = outputs_at(D, _real_points(settings)).transpose(1, 2)  # (M, 1, R)
             values = loss.generator(D(x).expand(-1, -1, real.shape[2]), real)
         else:

@@ -43,13 +43,9 @@ from torch.func import functional_call
 
 from dynamics.games.networks import MLP
 from dynamics.measures.transport import w1_between
+from dynamics.settings.catalogue.games import ACTIVATIONS
 from dynamics.settings.setting import Setting
 from dynamics.targets.registry import target_for
-
-# Largest |slope| of each activation. Maxout's is the largest of each unit's pieces, which changes no more than they do.
-# The slope of silu, x σ(x), is largest where x tanh(x / 2) = 2, x = 2y with y the root of y tanh y = 1: (1 + y) / 2
-_ROOT = 1.1996786402577339
-STEEPEST = {"relu": 1.0, "leaky_relu": 1.0, "tanh": 1.0, "silu": (1 + _ROOT) / 2, "maxout": 1.0}
 
 _LINES = 64  # of the grid; an even number, so that networks without biases do not have their edges on it
 _NEAR = 1e-6  # of the window: nearer points have no secant, as what D's values differ by is then rounding
@@ -100,7 +96,7 @@ def bounds_and_values(
 
     points (M, B, 2) are those looked at beside the grid, which covers [−half_width, half_width]² of each member. Pairs
     of points within 1e-6 of the window have no secant; without any pair it is 0. A member whose weights or points are
-    not finite has NaN; no member's bounds depend on the others. KeyError for an activation that is not in `STEEPEST`.
+    not finite has NaN; no member's bounds depend on the others. KeyError for an activation that there is not.
     """
     points = _double(points)
     names = ("lipschitz_grid", "lipschitz_secant", "lipschitz_upper")
@@ -120,7 +116,7 @@ def bounds_and_values(
             slope.max(),
             _largest_secant(x.numpy(), output[: len(x)], half_width),
             math.prod(float(np.linalg.norm(matrix, 2)) for matrix in matrices)
-            * STEEPEST[D.activation] ** (len(matrices) - 1),
+            * ACTIVATIONS[D.activation].steepest ** (len(matrices) - 1),
         )
         if np.isfinite(measured).all():
             bounds[:, m], values[m] = measured, output[: len(x)]

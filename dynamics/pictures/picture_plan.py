@@ -15,6 +15,7 @@ from dynamics.pictures.member_scenes import plane, sketch
 from dynamics.pictures.picture_drawing import PictureTask
 from dynamics.pictures.target_densities import target_of
 from dynamics.settings.budget import holds_few_weights, samples_seen, updates
+from dynamics.settings.catalogue.games import LOSSES
 from dynamics.settings.catalogue.layers import FROM_WEIGHTS, OF_D, VIEWS
 from dynamics.settings.catalogue.scores import AVERAGED_PANEL, G_LOSS, LOSS_UNIT, MODES, PANELS, PICTURED, SCORES
 from dynamics.settings.look import Look
@@ -129,11 +130,10 @@ def _shown(results: Results, index: int, look: Look) -> int:
 def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     """The pictures in a setting's own folder."""
     from dynamics.games.best_answer import equilibrium
-    from dynamics.games.losses import LOSSES
 
     setting, members = results.study.settings[index], results.of_setting(index)
     label, shown = " · ".join(results.labels[index]), _shown(results, index, look)
-    loss, half_width = LOSSES[setting.loss], target_of(setting).half_width
+    unit, half_width = LOSSES[setting.loss].unit, target_of(setting).half_width
     steps, pictures = results.frame_steps[index], []
     if _moves(results):
         frames = np.arange(len(steps))
@@ -155,10 +155,10 @@ def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
         **{curve: values[members] for curve, values in results.curves.items()},
         "equilibrium": {n: v for n, v in (("D", balance.d), ("G", balance.g)) if v is not None},
         "chance": balance.chance,
-        "ylabel": f"loss ({loss.unit})",
+        "ylabel": f"loss ({unit})",
     }
     pictures.append(PictureTask("losses.png", "losses_figure", losses))
-    if panels := _panels({n: v[members] for n, v in results.scores.items()}, loss.unit):
+    if panels := _panels({n: v[members] for n, v in results.scores.items()}, unit):
         scores = {"title": label, "steps": results.snapshot_steps[index], "panels": panels}
         pictures.append(PictureTask("scores.png", "scores_figure", scores))
     return pictures

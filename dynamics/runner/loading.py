@@ -28,6 +28,7 @@ from dynamics.settings.catalogue.verdicts import Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
 from dynamics.settings.modes import is_mixture
+from dynamics.settings.network_sizes import parameters
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.store.folder import MANIFEST, RunFolder
@@ -246,21 +247,6 @@ def _weights(
     except ValueError as error:
         raise ValueError(f"weights.npz: {error}") from None
     return {m: (arrays[f"g{m}"], arrays[f"d{m}"]) for m in kept}
-
-
-def parameters(s: Setting) -> tuple[int, int]:
-    """How many numbers G's and D's `flat` have, normalisations folded in: see GAN.MLP, which needs torch."""
-    hidden, layers, activation = s.discriminator_shape
-
-    def width(inputs: int, hidden: int, layers: int, outputs: int, activation: str, batch_std: int = 0) -> int:
-        pieces = s.pieces if activation == "maxout" else 1
-        rows = [inputs, *[hidden] * layers]
-        columns = [*[hidden * pieces] * layers, outputs]
-        used = sum((i + 1) * o for i, o in zip(rows, columns, strict=True)) + batch_std * outputs
-        return -(-used // 64) * 64
-
-    g = width(s.latent_dim, s.hidden, s.layers, 2, s.activation)
-    return g, width(2 * s.packing, hidden, layers, 1, activation, s.minibatch_std)
 
 
 def _events(

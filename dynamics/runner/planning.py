@@ -13,12 +13,14 @@ from dynamics.base.files import NotARun
 from dynamics.engine.choosing import stack_for
 from dynamics.engine.fast import FastStack, lanes
 from dynamics.measures.scoring import mode_count
-from dynamics.runner.loading import load, parameters
+from dynamics.runner.loading import load
 from dynamics.runner.results import Member
 from dynamics.runner.setting_names import options_told
 from dynamics.runner.tasks import Task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
+from dynamics.settings.catalogue.games import BOTH_LOSSES, PENALTIES, RULES
 from dynamics.settings.messages import OptionError
+from dynamics.settings.network_sizes import parameters, players
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
@@ -134,7 +136,7 @@ def _start(
 
 def _shape(s: Setting) -> tuple[Any, ...]:
     """What the players' parameters depend on."""
-    return s.latent_dim, s.hidden, s.layers, s.activation, s.pieces, s.discriminator_shape, s.packing, s.minibatch_std
+    return tuple(player.plain for player in players(s))
 
 
 def _kept(study: Study, members: list[Member], shown: int | None) -> set[int]:
@@ -153,8 +155,7 @@ def stack_size(setting: Setting, device: str) -> int:
     """Members a task: no more than share the cache, so that tasks are many and all workers busy to the end."""
     if device == "cuda":
         rows = 3 * setting.batch_size  # D's real and generated points, G's
-        hidden, layers, _ = setting.discriminator_shape
-        width = max(setting.hidden * setting.layers, hidden * layers)
+        width = max(player.hidden_units for player in players(setting))
         numbers = 3 * rows * width  # with their gradients, and what autograd makes beside
         return max(1, min(CUDA_STACK, torch.cuda.mem_get_info()[0] // 2 // (4 * numbers)))
     return lanes(setting) if stack_for(setting, device) is FastStack else STACK
@@ -163,13 +164,13 @@ def stack_size(setting: Setting, device: str) -> int:
 def _cost(task: Task) -> float:
     """Multiplications, roughly: for the order of work alone."""
     s = task.settings[0]
-    weights = s.hidden * (s.hidden * (s.layers - 1) + s.latent_dim + 4)
+    products = sum(player.products for player in players(s)) // 2
     rounds = task.steps / s.g_steps
     # roughly, at hidden 64: the general path takes 2 to 3 times as long as passes written out, gradients of gradients
     # 3 to 5 times that
     through = 1 if stack_for(s, task.device) is FastStack else 3
-    if s.rule == "unrolled" or "consensus" in s.penalties:
+    if RULES[s.rule].ahead or any(PENALTIES[name].acts == BOTH_LOSSES for name in s.penalties):
         through *= 5
     elif s.penalties:
         through *= 2
-    return int(through * len(task.members) * s.batch_size * weights * rounds * (s.g_steps * 5 + s.d_steps * 7))
+    return int(through * len(task.members) * s.batch_size * products * rounds * (s.g_steps * 5 + s.d_steps * 7))

@@ -12,6 +12,7 @@ import numpy as np
 from dynamics.base.intervals import POSITIVE, REAL, Estimate, Range, mean_interval, share_interval
 from dynamics.runner.history import History
 from dynamics.runner.setting_names import setting_labels, setting_names
+from dynamics.settings.catalogue.games import LOSSES
 from dynamics.settings.catalogue.scores import AGAINST_BEST, MODES, SCORES, SWINGS, TO_RAREST
 from dynamics.settings.catalogue.verdicts import FAILED, VERDICTS, Verdict
 from dynamics.settings.study import Study
@@ -33,17 +34,7 @@ def _to_rarest(results: Results, index: int) -> Range:
 def _against_best(results: Results, index: int) -> Range:
     """Of G's loss against the best D of whatever it generates, which the loss decides."""
     setting = results.study.settings[index]
-    most = setting.alpha_g / (setting.alpha_g - 1) if setting.alpha_g > 1 else np.inf  # of the α-loss
-    return {
-        "nonsaturating": POSITIVE,
-        "minimax": Range(-np.inf, 0),
-        "lsgan": Range(0, 0.5),
-        "hinge": Range(-1, 1),
-        "alpha": Range(0, most),
-        "alpha_minimax": Range(-most, 0),
-        "wasserstein": REAL,  # this and the next have no best D
-        "relativistic": REAL,
-    }[setting.loss]
+    return Range(*LOSSES[setting.loss].against_best(setting.alpha_g))
 
 
 # what decides the range of a score -> that range, of a setting's results

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from fractions import Fraction
 
+from dynamics.settings.network_sizes import parameters
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 
@@ -53,16 +54,8 @@ def frame_steps(study: Study) -> list[tuple[int, ...]]:
 def holds_few_weights(study: Study) -> bool:
     """Whether the weights of all members at all frames are more than are held: then those of one seed are kept."""
     # two bytes a number, of two networks
-    numbers = sum(_parameters(s) for s in study.settings)
+    numbers = sum(sum(parameters(s)) for s in study.settings)
     return study.weights == "shown" and 2 * len(frame_steps(study)[0]) * study.seeds * numbers > MOST_WEIGHTS
-
-
-def _parameters(s: Setting) -> int:
-    """Weights of both players, roughly."""
-    hidden, layers, activation = s.discriminator_shape
-    d = hidden * (2 * s.packing + 1 + (hidden + 1) * (layers - 1)) * (s.pieces if activation == "maxout" else 1)
-    g = s.hidden * (s.latent_dim + 1 + (s.hidden + 1) * (s.layers - 1)) * (s.pieces if s.activation == "maxout" else 1)
-    return g + d + 3 * (s.hidden + hidden)
 
 
 def curve_steps(study: Study) -> list[tuple[int, ...]]:

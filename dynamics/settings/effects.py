@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dynamics.settings.catalogue.games import ACTIVATIONS, LOSSES, PENALTIES
 from dynamics.settings.option_fields import Effect
 
 
@@ -33,15 +34,15 @@ def _asks_for_usual_weight(s: Any) -> bool:
 
 UNROLLED = Effect(lambda s: s.update == "unrolled", ("update",))
 LOOKAHEAD = Effect(lambda s: s.update == "lookahead", ("update",))
-ALPHA_LOSS = Effect(lambda s: s.loss in ("alpha", "alpha_minimax"), ("loss",))
+ALPHA_LOSS = Effect(lambda s: LOSSES[s.loss].of_alphas, ("loss",))
 USUAL_WEIGHT = Effect(_asks_for_usual_weight, ("penalty",))
-ASKED_SLOPE = Effect(lambda s: bool({"gp", "gp_one_sided", "dragan"} & set(s.penalties)), ("penalty", "penalty_weight"))
+ASKED_SLOPE = Effect(lambda s: any(PENALTIES[name].uses_slope for name in s.penalties), ("penalty", "penalty_weight"))
 NOISE = Effect(lambda s: "instance_noise" in s.penalties, ("penalty", "penalty_weight"))
 OF_G = Effect(lambda s: "g" in s.learners, ("train",))
 OF_D = Effect(lambda s: "d" in s.learners, ("train",))
 SHARED_OPTIMIZER, SHARED_LR = _shared("optimizer"), _shared("lr")
 MEAN_GRADIENT, SQUARED_GRADIENT, MOMENTUM = _steps_by("adam"), _steps_by("adam", "rmsprop"), _steps_by("momentum")
 MAXOUT = Effect(
-    lambda s: "maxout" in (s.activation, s.discriminator_shape[2]),
+    lambda s: any(ACTIVATIONS[name].pieces for name in (s.activation, s.discriminator_shape[2])),
     ("activation", "activation_d"),
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamics.settings import effects
-from dynamics.settings.catalogue.names import NAMES, SLOPE_PENALTIES, USUAL_WEIGHTS
+from dynamics.settings.catalogue.games import BOTH_LOSSES, LOSSES, PENALTIES, RULES
 from dynamics.settings.messages import OptionError, shown
 from dynamics.settings.modes import LEAST_STD, MOST_STD, is_file, is_picture
 from dynamics.settings.option_checks import check
@@ -152,9 +152,9 @@ class Setting:
         """The penalties that are on, and their weights, in the order of the registry."""
         asked = self.penalty_options
         weights: dict[str, float] = {}
-        for name in NAMES["penalty"]:
+        for name, facts in PENALTIES.items():
             if name in asked:
-                usual = USUAL_WEIGHTS[name] if self.penalty_weight is None else self.penalty_weight
+                usual = facts.usual if self.penalty_weight is None else self.penalty_weight
                 weight = usual if asked[name] is None else asked[name]
                 weights |= {name: weight} if weight else {}
         return weights
@@ -162,7 +162,7 @@ class Setting:
     @property
     def rule(self) -> str:
         """The update rule in force: looking 0 steps ahead is none."""
-        return "alternating" if self.update == "unrolled" and not self.unroll else self.update
+        return "alternating" if not self.unroll and RULES[self.update].ahead else self.update
 
     @property
     def plain(self) -> bool:
@@ -171,7 +171,7 @@ class Setting:
             not self.penalties
             and (self.rule, self.train, self.norm) == ("alternating", "both", "none")
             and (self.packing, self.minibatch_std, self.data_size, self.warmup, self.ema) == (1, 0, 0, 0, 0)
-            and self.loss != "relativistic"
+            and not LOSSES[self.loss].paired
         )
 
     @property
@@ -196,7 +196,7 @@ declare_options(Setting)
 def conflicts(s: Setting) -> Iterator[str]:
     """Why the options of a setting do not go together, a line each; each is worded only when it is asked for."""
     penalties = s.penalties
-    slopes = [name for name in SLOPE_PENALTIES if name in penalties]
+    slopes = [name for name in penalties if PENALTIES[name].slopes]
     if s.std is not None and not is_file(s.mode) and not LEAST_STD <= s.std <= MOST_STD:
         yield (
             f"--std with --mode {shown(s.mode)}: a standard deviation must be at least {LEAST_STD} and at most "
@@ -207,7 +207,7 @@ def conflicts(s: Setting) -> Iterator[str]:
     if "label_smoothing" in penalties:
         if penalties["label_smoothing"] >= 1:
             yield f"--penalty {shown(s.penalty)}: a label is smoothed by less than 1"
-        if s.loss in ("hinge", "wasserstein", "relativistic"):
+        if not LOSSES[s.loss].labels:
             yield f"--penalty label_smoothing, --loss {s.loss}: this loss has no labels to smooth"
     if "gp" in penalties and "gp_one_sided" in penalties:
         yield "--penalty gp+gp_one_sided: both hold D to the same slope, on other sides; choose one"
@@ -222,15 +222,16 @@ def conflicts(s: Setting) -> Iterator[str]:
         yield f"--minibatch-std 1, --batch-size {s.batch_size}: one judgement a batch does not vary"
     if s.norm == "batch" and s.batch_size == 1:
         yield f"--norm batch, --batch-size {s.batch_size}: one point has no variance"
-    if s.update == "extragradient" and (s.d_steps, s.g_steps) != (1, 1):
+    if RULES[s.update].once and (s.d_steps, s.g_steps) != (1, 1):
         yield (
-            f"--update extragradient, --d-steps {s.d_steps}, --g-steps {s.g_steps}: both players step at once; say "
+            f"--update {s.update}, --d-steps {s.d_steps}, --g-steps {s.g_steps}: both players step at once; say "
             "--d-steps 1"
         )
-    if s.rule == "unrolled" and "consensus" in penalties:
+    ahead = RULES[s.rule].ahead
+    if ahead and (both := [name for name in penalties if PENALTIES[name].acts == BOTH_LOSSES]):
         yield (
-            "--update unrolled, --penalty consensus: one looks ahead of D's steps, the other at both players as they "
+            f"--update {s.rule}, --penalty {both[0]}: one looks ahead of D's steps, the other at both players as they "
             "are; choose one"
         )
-    if s.rule == "unrolled" and s.train == "d":
-        yield "--update unrolled, --train d: only G looks ahead"
+    if ahead and s.train == "d":
+        yield f"--update {s.rule}, --train d: only G looks ahead"

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dynamics.settings.catalogue import targets as catalogue
+from dynamics.settings.catalogue.matching import matching
 from dynamics.settings.modes import LEAST_STD, is_file, is_picture
 from dynamics.settings.setting import Setting
 from dynamics.targets.cell_grid import SMOOTH, Grid
@@ -22,11 +24,11 @@ from dynamics.targets.user_units import check_std, named, refused
 
 
 class TargetEntry(NamedTuple):
-    """A line of the registry."""
+    """A target's shape, and what the catalogue says of it."""
 
     factory: Callable[[float], Target]  # std -> target
-    std: float  # default, data units
     help: str
+    std: float  # default, data units
 
 
 _CORNERS = ((2.0, 2.0), (-2.0, 2.0), (-2.0, -2.0), (2.0, -2.0))
@@ -35,26 +37,25 @@ _UNIT_RING = tuple((x / 2, y / 2) for x, y in _RING)
 _SCALED_RING = tuple((x / 1.414, y / 1.414) for x, y in _RING)
 _GRID = tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3))
 
+FACTORIES: dict[str, Callable[[float], Target]] = {  # std -> target
+    "gaussian": lambda s: Mixture("gaussian", s, _CORNERS[:1]),
+    "mixture": lambda s: Mixture("mixture", s, _CORNERS[::2]),
+    "mixture_4": lambda s: Mixture("mixture_4", s, _CORNERS),
+    "ring_8": lambda s: Mixture("ring_8", s, _RING),
+    "ring_8_unit": lambda s: Mixture("ring_8_unit", s, _UNIT_RING),
+    "ring_8_scaled": lambda s: Mixture("ring_8_scaled", s, _SCALED_RING),
+    "grid_25": lambda s: Mixture("grid_25", s, _GRID),
+    "swiss_roll": lambda s: Curve("swiss_roll", s, swiss_roll),
+    "two_moons": lambda s: Curve("two_moons", s, two_moons, 2),
+    "circles": lambda s: Circles("circles", s),
+    "spiral": lambda s: Curve("spiral", s, spiral, 2),
+    "pinwheel": lambda s: Pinwheel("pinwheel", s),
+    "checkerboard": lambda s: Checkerboard("checkerboard", s),
+}
+
 TARGETS: dict[str, TargetEntry] = {
-    "gaussian": TargetEntry(lambda s: Mixture("gaussian", s, _CORNERS[:1]), 1.2, "one Gaussian at (2, 2)"),
-    "mixture": TargetEntry(lambda s: Mixture("mixture", s, _CORNERS[::2]), 1.2, "two Gaussians at (2, 2) and (−2, −2)"),
-    "mixture_4": TargetEntry(
-        lambda s: Mixture("mixture_4", s, _CORNERS), 0.2, "four Gaussians at the corners (±2, ±2)"
-    ),
-    "ring_8": TargetEntry(lambda s: Mixture("ring_8", s, _RING), 0.02, "eight Gaussians on a circle of radius 2"),
-    "ring_8_unit": TargetEntry(
-        lambda s: Mixture("ring_8_unit", s, _UNIT_RING), 0.01, "eight Gaussians on a circle of radius 1"
-    ),
-    "ring_8_scaled": TargetEntry(
-        lambda s: Mixture("ring_8_scaled", s, _SCALED_RING), 0.02 / 1.414, "ring_8 divided by 1.414, its spread along x"
-    ),
-    "grid_25": TargetEntry(lambda s: Mixture("grid_25", s, _GRID), 0.05, "5 × 5 Gaussians, spacing 2"),
-    "swiss_roll": TargetEntry(lambda s: Curve("swiss_roll", s, swiss_roll), 0.1, "a roll of 1½ turns"),
-    "two_moons": TargetEntry(lambda s: Curve("two_moons", s, two_moons, 2), 0.2, "interlocked half circles"),
-    "circles": TargetEntry(lambda s: Circles("circles", s), 0.1, "two circles, of radii 2 and 4"),
-    "spiral": TargetEntry(lambda s: Curve("spiral", s, spiral, 2), 0.1, "two interleaved spiral arms"),
-    "pinwheel": TargetEntry(lambda s: Pinwheel("pinwheel", s), 0.2, "five twisted arms, std across them"),
-    "checkerboard": TargetEntry(lambda s: Checkerboard("checkerboard", s), 0.05, "eight dark squares, blurred"),
+    name: TargetEntry(factory, *facts)
+    for name, (facts, factory) in matching("target", catalogue.TARGETS, FACTORIES, "targets/registry.py").items()
 }
 
 

@@ -24,6 +24,7 @@ class Rule:
     matrix: Callable[[float], Array]  # of one round at a rate h; of `every` rounds
     factor: Callable[[float], float]
     every: int = 1
+    before: bool = False  # what it remembers is the state before, not a velocity, which begins with 0
 
 
 def _momentum(of: Callable[..., Any], mu: float, first: str) -> Callable[[float], Any]:
@@ -59,6 +60,7 @@ RULES = (
         {"update": "optimistic"},
         closed_forms.optimistic,
         closed_forms.optimistic_factor,
+        before=True,
     ),
     Rule(
         "unrolled, 5 steps",
@@ -108,7 +110,7 @@ def bilinear(rules: Sequence[Rule] = RULES) -> list[Prediction]:
         for k, h in enumerate(RATES):
             matrix = rule.matrix(h)
             # what a rule remembers: the state before the first step, or a velocity of 0
-            memory = starts[:2] if rule.name == "optimistic" else np.zeros((2, 2))
+            memory = starts[:2] if rule.before else np.zeros((2, 2))
             state = np.concatenate([starts[:2], memory], 1)[:, : len(matrix)]
             for seen in path[:, k]:
                 apart.append(np.abs(seen - state[:, :2]).max() / max(1, np.abs(state).max()))

@@ -356,18 +356,19 @@ def quadratic(a: Array, b: Array, x: Array) -> Array:
 
 
 def slope_penalty(name: str, a: Array, b: Array, x: Array, target: float = 1.0) -> tuple[float, Array, Array]:
-    """A penalty at points x (N, 2) of that D: its value, and its gradients by a (2,) and B (2, 2).
+    """A penalty at points x (N, 2) of that D: its value, and its gradients by a (2,) and B (2, 2). KeyError for others.
 
     r1, r2: f(s) = ½ s²; gp, dragan: (s − k)²; gp_one_sided: max(0, s − k)², s = |g| with g = a + ½(B + Bᵀ)x. The mean
     of f has by a the gradient mean c, c = f′(s) g/s, and by B mean ½(c xᵀ + x cᵀ).
     """
     g = a + 0.5 * x @ (b + b.T)
     s = np.linalg.norm(g, axis=1)
-    if name in ("r1", "r2"):
-        f, df = 0.5 * s**2, s
-    else:
-        over = s - target if name != "gp_one_sided" else np.maximum(s - target, 0)
-        f, df = over**2, 2 * over
+    over = s - target
+    f, df = {
+        **dict.fromkeys(("r1", "r2"), (0.5 * s**2, s)),
+        **dict.fromkeys(("gp", "dragan"), (over**2, 2 * over)),
+        "gp_one_sided": (np.maximum(over, 0) ** 2, 2 * np.maximum(over, 0)),
+    }[name]
     c = (df / s)[:, None] * g
     outer = np.einsum("ni,nj->ij", c, x) / len(x)
     return float(f.mean()), c.mean(0), 0.5 * (outer + outer.T)

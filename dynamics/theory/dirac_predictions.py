@@ -30,12 +30,14 @@ from dynamics.theory.two_number_games import (
     rate_of,
 )
 
+FIRST = {"simultaneous": "both", "alternating": "g"}  # update rule -> who moves first in the Dirac game
+
 
 def losses() -> list[Prediction]:
     """The Jacobian of every loss: with data at 0, where D's real term does not count, and at 1."""
     rows = []
     cases: list[tuple[str, dict[str, float]]] = [(name, {}) for name in LOSSES]
-    cases += [(name, {"alpha_d": 2.0, "alpha_g": 0.5}) for name in ("alpha", "alpha_minimax")]
+    cases += [(name, {"alpha_d": 2.0, "alpha_g": 0.5}) for name, loss in LOSSES.items() if loss.facts.of_alphas]
     for name, alphas in cases:
         loss = LOSSES[name]
         best = loss.optimal_logit(torch.zeros(1, 1, dtype=torch.float64)).item() if loss.optimal_logit else 0.0
@@ -130,7 +132,7 @@ def _rates(name: str, method: Method, rounds: Mapping[str, Walk]) -> list[Predic
     expected, fitted, determinants, areas = [], [], [], []
     for schedule, seen in rounds.items():
         update, d_steps = SCHEDULES[schedule]
-        first = "both" if update == "simultaneous" else "g"
+        first = FIRST[update]
         matrix = closed_forms.one_round(method.jacobian, STEP, first=first, d_steps=d_steps)
         both = np.linalg.eigvals(matrix)
         expected.append(float(np.abs(both).max()))
@@ -203,7 +205,7 @@ def _notebook(rounds: Mapping[str, Mapping[str, Walk]]) -> list[Prediction]:
             continue
         for schedule, seen in rounds[name].items():
             update, d_steps = SCHEDULES[schedule]
-            first = "both" if update == "simultaneous" else "g"
+            first = FIRST[update]
             end = closed_forms.notebook_end(name, STEP, ROUNDS, first=first, d_steps=d_steps, cross=1)
             theta, psi = seen.mirrored[-1].tolist()
             tolerance = 1e-6 * math.hypot(*end)  # of ends however near 0

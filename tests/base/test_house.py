@@ -157,3 +157,13 @@ def test_help_comes_without_anything_heavy():
     modules = set(done.stderr.split())
     assert "typer" in modules
     assert not {"torch", "numpy", "scipy", "matplotlib", "imageio", "PIL", "jinja2"} & modules
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_list_comes_without_torch(options):
+    """Torch is hidden from it, so that no import of torch succeeds, however late it is."""
+    code = "import sys; sys.modules['torch'] = None; from dynamics.cli.app import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "list", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nonsaturating" in done.stdout

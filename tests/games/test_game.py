@@ -64,7 +64,7 @@ def test_a_stack_is_its_members_alone(loss, update):
         for m, (setting, seed) in enumerate(zip(settings, [3, 4], strict=True)):
             alone = trained([setting], [seed])
             # pairs leave D's constant open: its gradient is rounding, which Adam makes something of
-            free = 1 if LOSSES[loss].paired else 0
+            free = 1 if LOSSES[loss].facts.paired else 0
             for ours, theirs in ((together.G, alone.G), (together.D, alone.D)):
                 a, b = (network.flat[row, : network.used - free] for network, row in ((ours, m), (theirs, 0)))
                 torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12, msg=penalty)

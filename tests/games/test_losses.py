@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dynamics.games.losses import LOSSES
+from dynamics.games.losses import LOSSES, OF_ALPHAS
 
 D = torch.sigmoid
 NAIVE = {
@@ -28,7 +28,7 @@ NAIVE = {
     "wasserstein": (lambda r, f: f.mean(-1) - r.mean(-1), lambda f: -f.mean(-1)),
 }
 NAIVE |= {"alpha": NAIVE["nonsaturating"], "alpha_minimax": NAIVE["minimax"]}  # at alpha 1
-SINGLE = [name for name in LOSSES if not LOSSES[name].paired]
+SINGLE = [name for name in LOSSES if not LOSSES[name].facts.paired]
 
 
 def logits(*shape, seed):
@@ -79,7 +79,7 @@ def test_equilibrium_is_the_value_at_the_best_constant_discriminator(name):
     loss = LOSSES[name]
     c = torch.linspace(-2, 2, 4001, dtype=torch.float64).unsqueeze(1)  # a member per candidate
     values = loss.discriminator(c, c)
-    d_value, g_value = loss.equilibrium
+    d_value, g_value = loss.facts.equilibrium(1.0, 1.0)
     assert values.min().item() == pytest.approx(d_value, abs=1e-6)
     if g_value is None:  # more than one constant is optimal
         assert (values < values.min() + 1e-12).sum() > 1
@@ -110,4 +110,30 @@ def test_wasserstein_critic_has_no_optimum():
 
 
 def test_log_losses_equilibrium_is_in_nats():
-    assert LOSSES["nonsaturating"].equilibrium == (math.log(4), math.log(2))
+    assert LOSSES["nonsaturating"].facts.equilibrium(1.0, 1.0) == (math.log(4), math.log(2))
+
+
+@pytest.mark.parametrize("name", OF_ALPHAS)
+@pytest.mark.parametrize(("alpha_d", "alpha_g"), [(1.0, 1.0), (0.5, 2.0), (3.0, 0.7)])
+def test_the_catalogue_has_the_equilibrium_of_every_alpha(name, alpha_d, alpha_g):
+    """What D and G lose where D's output is 0, against the closed form of catalogue/games.py."""
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    loss = OF_ALPHAS[name](*(torch.tensor([a], dtype=torch.float64) for a in (alpha_d, alpha_g)))
+    found = loss.discriminator(zero, zero).item(), loss.generator(zero).item()
+    assert LOSSES[name].facts.equilibrium(alpha_d, alpha_g) == pytest.approx(found, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_functions_and_facts_of_a_loss_agree(name):
+    loss, facts = LOSSES[name], LOSSES[name].facts
+    assert facts.labels == (loss.fake_term is not None)
+    assert facts.paired == (loss.discriminator_slopes is None) == (loss.generator_slope is None)
+    # equal densities: the same points, and other Ds
+    real = 3 * torch.randn(9, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert facts.equal_for_all == bool(loss.discriminator(real, real.flip(1)).std() < 1e-12)
+    if loss.optimal_logit is None:
+        assert facts.against_best(1.0) == (-math.inf, math.inf)
+        assert not facts.optimal_is_step
+        return
+    ratio = torch.tensor([[-1.3, -0.2, 0.4, 2.1]], dtype=torch.float64)
+    assert facts.optimal_is_step == (len(set(loss.optimal_logit(ratio)[0].tolist())) == 2)

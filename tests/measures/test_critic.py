@@ -394,7 +394,7 @@ def test_gradient_norms_are_those_of_a_member_alone(loss):
         G.zero_grad()
         D.zero_grad()
         fake = G(z)
-        logits = [D(x).squeeze(-1) for x in ((fake, real) if LOSSES[loss].paired else (fake,))]
+        logits = [D(x).squeeze(-1) for x in ((fake, real) if LOSSES[loss].facts.paired else (fake,))]
         LOSSES[loss].generator(*logits)[m].backward()
         norm = sum(p.grad.square().sum() for p in G.parameters()).sqrt()
         assert found["g_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)

@@ -8,8 +8,9 @@ import torch
 from scipy import optimize, special
 
 from dynamics.games.networks import ACTIVATIONS, MLP, discriminators, generators
-from dynamics.measures.lipschitz import STEEPEST, bounds_and_values, distance_scores, lipschitz_scores
+from dynamics.measures.lipschitz import bounds_and_values, distance_scores, lipschitz_scores
 from dynamics.measures.transport import w1_between
+from dynamics.settings.catalogue.games import ACTIVATIONS as FACTS
 from dynamics.settings.setting import Setting
 from dynamics.targets.registry import make_target
 
@@ -111,21 +112,21 @@ def test_the_steepest_slope_of_each_activation(activation):
     if activation == "maxout":  # the largest of a unit's pieces: at most as far apart as the pieces are
         a, b = np.random.default_rng(0).normal(size=(2, 1000, 6, 5))
         apart = np.linalg.norm(a.max(-1) - b.max(-1), axis=-1)
-        assert (apart <= STEEPEST["maxout"] * np.linalg.norm(a - b, axis=(-2, -1))).all()
+        assert (apart <= FACTS["maxout"].steepest * np.linalg.norm(a - b, axis=(-2, -1))).all()
         return
     x = torch.linspace(-8, 8, 160001, dtype=torch.float64, requires_grad=True)
     slope = torch.autograd.grad(ACTIVATIONS[activation](x).sum(), x)[0].abs().max().item()
-    assert slope <= STEEPEST[activation] * (1 + 1e-15)
-    assert slope == pytest.approx(STEEPEST[activation], rel=1e-8)
+    assert slope <= FACTS[activation].steepest * (1 + 1e-15)
+    assert slope == pytest.approx(FACTS[activation].steepest, rel=1e-8)
 
 
 def test_the_steepest_slope_of_silu_is_attained():
     y = optimize.brentq(lambda y: y * math.tanh(y) - 1, 1, 2, xtol=1e-15)
     share = special.expit(2 * y)
-    assert STEEPEST["silu"] == pytest.approx(share * (1 + 2 * y * (1 - share)), rel=1e-15)
+    assert FACTS["silu"].steepest == pytest.approx(share * (1 + 2 * y * (1 - share)), rel=1e-15)
     D = network("silu", (np.array([[2.0], [0.0]]), [0.0]), (np.array([[3.0]]), [0.0]))
     grid, _, upper = bounds(D, [[y, 0.3], [0, 0]])  # 2 x₁ = 2y is where it is steepest
-    assert (grid, upper) == pytest.approx([6 * STEEPEST["silu"]] * 2, rel=1e-14)
+    assert (grid, upper) == pytest.approx([6 * FACTS["silu"].steepest] * 2, rel=1e-14)
 
 
 # --- order and scale --------------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def test_lower_bounds_are_below_the_truth_and_the_upper_one_above(activation, la
     assert 0.9 * seen < grid < 1.03 * seen
     assert 0.3 * seen < secant < 1.03 * seen
     assert max(seen, grid, secant) <= upper * (1 + 1e-12)
-    product = STEEPEST[activation] ** layers
+    product = FACTS[activation].steepest ** layers
     for matrix in D.matrices:
         weight = matrix[0, :-1].detach().numpy()
         product *= math.sqrt(np.linalg.eigvalsh(weight @ weight.T).max())

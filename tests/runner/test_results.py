@@ -22,7 +22,7 @@ from dynamics.reports.observations import observations
 from dynamics.reports.tables import tex_table, text_table
 from dynamics.runner import results as results_module
 from dynamics.runner.joint import join
-from dynamics.runner.loading import load, parameters, study_of
+from dynamics.runner.loading import load, study_of
 from dynamics.runner.member_rows import summary_rows
 from dynamics.runner.planning import plan
 from dynamics.runner.resolving import resolve
@@ -36,6 +36,7 @@ from dynamics.settings.catalogue.scores import GROUPS, SCORES, score_names
 from dynamics.settings.catalogue.verdicts import VERDICTS, Verdict
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
+from dynamics.settings.network_sizes import parameters
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder

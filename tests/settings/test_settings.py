@@ -6,7 +6,7 @@ from dynamics.games import initial_weights, losses, networks, optimizers, penalt
 from dynamics.pictures import figure_files
 from dynamics.pictures.animation import file_formats
 from dynamics.settings import budget, setting
-from dynamics.settings.catalogue.names import ANIMATIONS, FIGURES, NAMES, SLOPE_PENALTIES, USUAL_WEIGHTS
+from dynamics.settings.catalogue.names import ANIMATIONS, FIGURES, NAMES
 from dynamics.settings.catalogue.scores import SCORE_GROUPS, SLOW_SCORES
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
@@ -133,8 +133,9 @@ def test_weights_of_penalties_are_free_and_their_kinds_are_not():
     assert Setting(penalty="r1", penalty_weight=0.0).structure == Setting().structure
     assert Setting(penalty="r1:2+gp", penalty_weight=5.0).penalties == {"gp": 5.0, "r1": 2.0}
     assert Setting(penalty="r1+gp").penalties == {"gp": 10.0, "r1": 1.0}
-    assert set(USUAL_WEIGHTS) == set(penalties.PENALTIES)
-    assert set(SLOPE_PENALTIES) == {name for name, entry in penalties.PENALTIES.items() if entry.term}
+    for name, entry in penalties.PENALTIES.items():
+        assert Setting(penalty=name).penalties == {name: entry.facts.usual}
+        assert bool(entry.facts.slopes) == bool(entry.term)
 
 
 @pytest.mark.parametrize(

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
+from dynamics.settings.catalogue.games import ACTIVATIONS, INITS, LOSSES, OPTIMIZERS, PENALTIES, RULES
 from dynamics.settings.catalogue.layers import LAYERS
 from dynamics.settings.catalogue.scores import SCORE_GROUPS
+from dynamics.settings.catalogue.targets import TARGETS
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "mode": (
-        "gaussian",
-        "mixture",
-        "mixture_4",
-        "ring_8",
-        "ring_8_unit",
-        "ring_8_scaled",
-        "grid_25",
-        "swiss_roll",
-        "two_moons",
-        "circles",
-        "spiral",
-        "pinwheel",
-        "checkerboard",
-    ),
-    "loss": (
-        "nonsaturating",
-        "minimax",
-        "lsgan",
-        "hinge",
-        "wasserstein",
-        "relativistic",
-        "alpha",
-        "alpha_minimax",
-    ),
-    "penalty": (
-        "clip",
-        "gp",
-        "gp_one_sided",
-        "r1",
-        "r2",
-        "dragan",
-        "spectral",
-        "instance_noise",
-        "label_smoothing",
-        "consensus",
-    ),
-    "optimizer": ("adam", "sgd", "momentum", "rmsprop"),
-    "update": ("alternating", "simultaneous", "extragradient", "optimistic", "unrolled", "lookahead"),
+    "mode": tuple(TARGETS),
+    "loss": tuple(LOSSES),
+    "penalty": tuple(PENALTIES),
+    "optimizer": tuple(OPTIMIZERS),
+    "update": tuple(RULES),
     "train": ("both", "d", "g"),
-    "activation": ("relu", "leaky_relu", "tanh", "silu", "maxout"),
-    "init": ("uniform", "glorot", "he", "he_glorot", "orthogonal", "normal"),
+    "activation": tuple(ACTIVATIONS),
+    "init": tuple(INITS),
     "norm": ("none", "batch"),
     "budget": ("steps", "updates", "samples"),
     "spacing": ("log", "linear"),
@@ -59,21 +27,6 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 # options whose names are those of another's registry
 SAME_NAMES = {"optimizer_g": "optimizer", "optimizer_d": "optimizer", "activation_d": "activation"}
-
-# weight of each penalty where none is said; what it weighs is told where the penalties are, in penalties.py
-USUAL_WEIGHTS = {
-    "clip": 0.01,
-    "gp": 10.0,
-    "gp_one_sided": 10.0,
-    "r1": 1.0,
-    "r2": 1.0,
-    "dragan": 10.0,
-    "spectral": 1.0,
-    "instance_noise": 0.5,
-    "label_smoothing": 0.1,
-    "consensus": 1.0,
-}
-SLOPE_PENALTIES = ("gp", "gp_one_sided", "r1", "r2", "dragan")  # which need D's gradient at single points
 
 # of which one or several can be asked for, with commas
 FIGURES = ("png", "pdf", "svg")
