@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dynamics.base.executors import choose
 from dynamics.base.files import NotARun, held
 from dynamics.base.progress import Progress, silent
 from dynamics.base.workers import usable_cores
@@ -153,7 +154,10 @@ def _carry_out(
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
             shown = None if look is None else look.member
             begun = {} if study.from_run is None else folder.read_npz(BEGUN)
-            results = run_study(study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell)
+            executor = choose(int(study.workers))
+            results = run_study(
+                study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell, executor=executor
+            )
         save(results, folder)
         write_tables(results, folder)
         known = results
@@ -166,7 +170,7 @@ def _carry_out(
             names = sorted({*_made(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
-                render(pictures, folder.path, int(study.workers), advance)
+                render(pictures, folder.path, executor, advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
         write_report(
@@ -211,7 +215,7 @@ def redraw(
         folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         try:
             with progress("drawing", len(pictures)) as advance:
-                render(pictures, folder.path, _processes(workers), advance)
+                render(pictures, folder.path, choose(_processes(workers)), advance)
         finally:
             folder.sweep()
         _rewrite(folder)
@@ -284,7 +288,7 @@ def joint_report(
             write_tables(joint, home)
             pictures = plan_joint(joint, sources, Look())
             with progress("drawing", len(pictures)) as advance:
-                render(pictures, home.path, usable_cores(), advance)
+                render(pictures, home.path, choose(usable_cores()), advance)
             write_report(joint, home, runs, embed)
         finally:
             home.sweep()
