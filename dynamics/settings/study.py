@@ -72,7 +72,7 @@ class Study:
             raise OptionError(f"{varied}: their product is {count} settings; a study takes at most {MOST_SETTINGS}")
         names = list(changes)
         made = (
-            dataclasses.replace(base, **dict(zip(names, values, strict=True)))
+            base.changed(**dict(zip(names, values, strict=True)))
             for base in self.settings
             for values in itertools.product(*changes.values())
         )
