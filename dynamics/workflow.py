@@ -20,6 +20,7 @@ from dynamics.base.workers import usable_cores
 from dynamics.pictures.picture_drawing import render
 from dynamics.pictures.picture_plan import check, plan, plan_joint, remarks
 from dynamics.pictures.study_parts import StudyPart
+from dynamics.reports.comparisons import differences as score_differences
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.joint import join
@@ -159,7 +160,8 @@ def _carry_out(
                 study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell, executor=executor
             )
         save(results, folder)
-        write_tables(results, folder)
+        compared = score_differences(results)
+        write_tables(results, folder, compared)
         known = results
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
         parts = _parts(results)
@@ -173,9 +175,8 @@ def _carry_out(
                 render(pictures, folder.path, executor, advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        write_report(
-            results, folder, [ReportedRun(folder.path.name, folder, results, facts, parts)], (look or Look()).embed
-        )
+        reported = [ReportedRun(folder.path.name, folder, results, facts, parts)]
+        write_report(results, folder, reported, (look or Look()).embed, compared)
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=_made(folder)))
     except BaseException as error:
@@ -285,11 +286,12 @@ def joint_report(
     with held(out):
         home = RunFolder.create(out, force=force)
         try:
-            write_tables(joint, home)
+            compared = score_differences(joint)
+            write_tables(joint, home, compared)
             pictures = plan_joint(joint, sources, Look())
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, home.path, choose(usable_cores()), advance)
-            write_report(joint, home, runs, embed)
+            write_report(joint, home, runs, embed, compared)
         finally:
             home.sweep()
             # what makes it a folder that --force may replace, and no run
