@@ -24,8 +24,8 @@ from typing import Any
 import torch
 
 from dynamics.base.curves import Curves
+from dynamics.base.executors import choose
 from dynamics.base.text_tables import aligned
-from dynamics.base.workers import run_tasks
 from dynamics.engine.captured import CapturedStack
 from dynamics.engine.training import train_stack
 from dynamics.settings.setting import Setting
@@ -384,7 +384,7 @@ def _timed(jobs: Sequence[Job], apart: bool = False) -> list[float]:
         waiting = [replace(job, barrier=barrier) for job in jobs]
         if len(jobs) == 1:  # a pool of one works in this process: give it an idle second
             waiting.append(Job("idle", jobs[0].setting, 0, 0))
-        done = dict(run_tasks(work, waiting, len(waiting)))
+        done = dict(choose(len(waiting)).run(work, waiting))
     failed = next((value for value in done.values() if isinstance(value, Exception)), None)
     if failed is not None:
         raise failed

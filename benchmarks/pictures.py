@@ -40,12 +40,13 @@ def comparison(results: Any) -> tuple[float, float]:
 
 def everything(results: Any, workers: int) -> float:
     """All figures and animations of the run: seconds."""
+    from dynamics.base.executors import choose
     from dynamics.pictures.picture_drawing import render
     from dynamics.pictures.picture_plan import plan
     from dynamics.settings.look import Look
 
     with tempfile.TemporaryDirectory() as folder:
-        return _seconds(lambda: render(plan(results, Look()), Path(folder), workers))
+        return _seconds(lambda: render(plan(results, Look()), Path(folder), choose(workers)))
 
 
 def fresh(results: Any) -> float:

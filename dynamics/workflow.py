@@ -13,12 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dynamics.base.executors import choose
 from dynamics.base.files import NotARun, held
 from dynamics.base.progress import Progress, silent
 from dynamics.base.workers import usable_cores
 from dynamics.pictures.picture_drawing import render
 from dynamics.pictures.picture_plan import check, plan, plan_joint, remarks
 from dynamics.pictures.study_parts import StudyPart
+from dynamics.reports.comparisons import differences as score_differences
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.joint import join
@@ -153,9 +155,13 @@ def _carry_out(
         with progress(f"training {study.seeds * len(study.settings)} GANs", total) as advance:
             shown = None if look is None else look.member
             begun = {} if study.from_run is None else folder.read_npz(BEGUN)
-            results = run_study(study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell)
+            executor = choose(int(study.workers))
+            results = run_study(
+                study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell, executor=executor
+            )
         save(results, folder)
-        write_tables(results, folder)
+        compared = score_differences(results)
+        write_tables(results, folder, compared)
         known = results
         facts["seconds"] = {"training": round(time.monotonic() - started, 1)}
         parts = _parts(results)
@@ -166,12 +172,11 @@ def _carry_out(
             names = sorted({*_made(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
-                render(pictures, folder.path, int(study.workers), advance)
+                render(pictures, folder.path, executor, advance)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
-        write_report(
-            results, folder, [ReportedRun(folder.path.name, folder, results, facts, parts)], (look or Look()).embed
-        )
+        reported = [ReportedRun(folder.path.name, folder, results, facts, parts)]
+        write_report(results, folder, reported, (look or Look()).embed, compared)
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=_made(folder)))
     except BaseException as error:
@@ -211,7 +216,7 @@ def redraw(
         folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
         try:
             with progress("drawing", len(pictures)) as advance:
-                render(pictures, folder.path, _processes(workers), advance)
+                render(pictures, folder.path, choose(_processes(workers)), advance)
         finally:
             folder.sweep()
         _rewrite(folder)
@@ -281,11 +286,12 @@ def joint_report(
     with held(out):
         home = RunFolder.create(out, force=force)
         try:
-            write_tables(joint, home)
+            compared = score_differences(joint)
+            write_tables(joint, home, compared)
             pictures = plan_joint(joint, sources, Look())
             with progress("drawing", len(pictures)) as advance:
-                render(pictures, home.path, usable_cores(), advance)
-            write_report(joint, home, runs, embed)
+                render(pictures, home.path, choose(usable_cores()), advance)
+            write_report(joint, home, runs, embed, compared)
         finally:
             home.sweep()
             # what makes it a folder that --force may replace, and no run

@@ -1,4 +1,4 @@
-"""Tasks sent to worker processes: one process a core, one thread each.
+"""A pool of worker processes that tasks are sent to: one process a core, one thread each.
 
 Two OpenMP threads on small tensor operations, beside any other busy process, run tens of times slower than one; a
 process a core is both faster and safe. Workers are spawned (never forked, which torch's threads do not survive) and
@@ -16,62 +16,30 @@ import multiprocessing
 import os
 import signal
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from dynamics.base.interrupts import SIGNALS, Stopped
+from dynamics.base.tasks import Report, TaskError, Work, in_words
 
-Report = Callable[[float], None]
 _TRIES = 2
 _GRACE = 3.0  # seconds from the request to stop to the end of a worker
 
 
-class TaskError(Exception):
-    """A task that did not finish; its text says why (the exception that it raised, or how its worker died)."""
+class WorkerPool:
+    """Processes that carry out `work`, one task each at a time; `executors.Executor` says what `run` yields."""
 
-
-def run_tasks(
-    function: Callable[[Any, Report], Any],
-    tasks: Sequence[Any],
-    workers: int,
-    progress: Report = lambda amount: None,
-) -> Iterator[tuple[int, Any]]:
-    """Carry out `function(task, report)` for every task; yield (index, result or `TaskError`) as they finish.
-
-    `function` must be importable by name. Amounts that it reports are passed on to `progress` (negative ones take
-    back what a dead worker had reported). With one worker everything happens in this process, in order. Closing the
-    iterator, or an exception in its consumer, ends all workers. Raises the ``OSError`` of a task.
-    """
-    if workers <= 1 or len(tasks) <= 1:
-        for index, task in enumerate(tasks):
-            try:
-                result = function(task, progress)
-            except OSError:
-                raise
-            except Exception as error:
-                result = TaskError(_in_words(error))
-            yield index, result
-        return
-    pool = _Pool(function, min(workers, len(tasks)))
-    try:
-        yield from pool.run(tasks, progress)
-    finally:
-        pool.close()  # asks those that are still busy to stop
-
-
-class _Pool:
-    def __init__(self, function: Callable[[Any, Report], Any], size: int) -> None:
-        self.context, self.function, self.size = multiprocessing.get_context("spawn"), function, size
+    def __init__(self, work: Work, size: int) -> None:
+        self.context, self.work, self.size = multiprocessing.get_context("spawn"), work, size
         self.processes: dict[Connection, BaseProcess] = {}
 
     def start(self) -> Connection:
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(theirs, self.function), daemon=True)
+        process = self.context.Process(target=_work, args=(theirs, self.work), daemon=True)
         with _one_thread(), _no_interrupt():
             process.start()
         theirs.close()  # so that the worker's death reads as the end of the pipe
@@ -143,7 +111,7 @@ class _Pool:
             self.processes.clear()
 
 
-def _work(connection: Connection, function: Callable[[Any, Report], Any]) -> None:
+def _work(connection: Connection, work: Work) -> None:
     # Ctrl-C and a closed terminal reach the whole process group: the parent decides what becomes of it
     for number in set(SIGNALS) - {signal.SIGTERM}:
         signal.signal(number, signal.SIG_IGN)
@@ -156,7 +124,7 @@ def _work(connection: Connection, function: Callable[[Any, Report], Any]) -> Non
         except EOFError:
             return
         try:
-            answer = ("done", function(task, lambda amount: connection.send(("progress", amount))))
+            answer = ("done", work(task, lambda amount: connection.send(("progress", amount))))
         except Stopped:
             return
         except ConnectionError:  # the parent is gone
@@ -164,16 +132,11 @@ def _work(connection: Connection, function: Callable[[Any, Report], Any]) -> Non
         except OSError as error:
             answer = ("system", error)
         except Exception as error:
-            answer = ("failed", _in_words(error))
+            answer = ("failed", in_words(error))
         try:
             connection.send(answer)
         except ConnectionError:  # the parent is gone
             return
-
-
-def _in_words(error: Exception) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} (at {os.path.basename(last.filename)}:{last.lineno})"
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dynamics.base.workers import TaskError, run_tasks
+from dynamics.base.executors import Executor
+from dynamics.base.tasks import TaskError
 from dynamics.pictures.member_scenes import scene
 
 FIGURES = {  # what draws a figure -> the module of this package that holds it, imported when one is drawn
@@ -55,13 +56,16 @@ class DrawingError(Exception):
 
 
 def render(
-    pictures: Sequence[PictureTask], folder: Path, workers: int, progress: Callable[[float], None] = lambda amount: None
+    pictures: Sequence[PictureTask],
+    folder: Path,
+    executor: Executor,
+    progress: Callable[[float], None] = lambda amount: None,
 ) -> None:
     """Draw pictures into a run's folder; `progress` is told pictures done. Raises `DrawingError`."""
     for picture in pictures:
         (folder / picture.path).parent.mkdir(parents=True, exist_ok=True)
     tasks = [(str(folder / picture.path), picture) for picture in pictures]
-    for index, outcome in run_tasks(draw, tasks, workers, progress):
+    for index, outcome in executor.run(draw, tasks, progress):
         if isinstance(outcome, TaskError):
             raise DrawingError(f"{tasks[index][0]}: {outcome}")
 

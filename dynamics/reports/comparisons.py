@@ -24,10 +24,10 @@ from dynamics.store.folder import RunFolder
 DIFFERENCE_COLUMNS = ("setting", "against", "score", "n", "difference", "low", "high", "p", "p_corrected")
 
 
-def write_tables(results: Results, folder: RunFolder) -> None:
-    """Write comparison.csv and differences.csv."""
+def write_tables(results: Results, folder: RunFolder, compared: Sequence[Compared] | None = None) -> None:
+    """Write comparison.csv and differences.csv, of the `differences` `compared` where they are known already."""
     folder.write_csv("comparison.csv", comparison_rows(results))
-    folder.write_csv("differences.csv", difference_rows(results), DIFFERENCE_COLUMNS)
+    folder.write_csv("differences.csv", difference_rows(results, compared), DIFFERENCE_COLUMNS)
 
 
 def comparison_rows(results: Results) -> list[dict[str, Any]]:
@@ -167,8 +167,11 @@ def _comparable(results: Results, score: str, pair: Pair) -> bool:
     return score in results.scores and bool(np.isfinite(results.null[pair.first][score][0]))
 
 
-def difference_rows(results: Results) -> list[dict[str, Any]]:
-    """A row per compared pair and score: `setting` less `against` within shared seeds, 95 % interval, p-values."""
+def difference_rows(results: Results, compared: Sequence[Compared] | None = None) -> list[dict[str, Any]]:
+    """A row per compared pair and score: `setting` less `against` within shared seeds, 95 % interval, p-values.
+
+    `compared` are the results' `differences`, where they are known already.
+    """
     names = results.names
     return [
         {
@@ -182,5 +185,5 @@ def difference_rows(results: Results) -> list[dict[str, Any]]:
             "p": c.difference.p,
             "p_corrected": c.p_corrected,
         }
-        for c in differences(results)
+        for c in (differences(results) if compared is None else compared)
     ]

@@ -8,6 +8,7 @@ below a perfect generator's only where its interval leaves that out; and what wa
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,11 @@ class Answer(NamedTuple):
     entries: list[tuple[str, str]]
 
 
-def observe(results: Results) -> list[Answer]:
-    """How each target is captured, then what each option changes in which settings of the study differ."""
+def observe(results: Results, compared: Sequence[Compared] | None = None) -> list[Answer]:
+    """How each target is captured, then what each option changes in which settings of the study differ.
+
+    `compared` are the results' `differences`, where they are known already.
+    """
     headings = {"": "How each target is captured", **results.study.headings}
     entries = []
     for target, indices in results.targets.items():
@@ -44,13 +48,13 @@ def observe(results: Results) -> list[Answer]:
             words = f"{_capture(results, i)} {_judged(results, i)}".strip()
             entries.append((f"{target}: {results.labels[i][1]}", words))
     parts = [Answer(headings[""], _captures(results), entries)]
-    family = differences(results)
-    options = dict.fromkeys(compared.pair.option for compared in family)
+    family = differences(results) if compared is None else compared
+    options = dict.fromkeys(c.pair.option for c in family)
     for option in sorted(options, key=lambda o: list(headings).index(o) if o in headings else len(headings)):
-        chosen = [compared for compared in family if compared.pair.option == option]
+        chosen = [c for c in family if c.pair.option == option]
         pairs: dict[Pair, list[Compared]] = {}
-        for compared in chosen:
-            pairs.setdefault(compared.pair, []).append(compared)
+        for c in chosen:
+            pairs.setdefault(c.pair, []).append(c)
         listed = sorted(pairs, key=lambda pair: min(_level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
         entries = [(_heading(results, pair), _pair(results, pair, pairs[pair])) for pair in pairs if pair in listed]
         heading = headings.get(option) or BETWEEN.get(option) or f"What {flag(option)} changes"

@@ -19,9 +19,10 @@ from dynamics.base.program import command_line
 from dynamics.pictures.animation.png_sequence import animate_line
 from dynamics.pictures.picture_plan import MANY, SEQUENCE, grid
 from dynamics.pictures.study_parts import StudyPart
+from dynamics.reports.comparisons import Compared
 from dynamics.reports.embedding import MOST, PageImage, embed_images
 from dynamics.reports.markdown import Markdown, escaped, fenced
-from dynamics.reports.observations import observe
+from dynamics.reports.observations import Answer, observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import options_told, target_name
@@ -57,16 +58,22 @@ class SettingFolder(NamedTuple):
         return self.run.folder.path / self.name
 
 
-def write_report(results: Results, folder: RunFolder, runs: Sequence[ReportedRun], embed: str = "auto") -> None:
+def write_report(
+    results: Results,
+    folder: RunFolder,
+    runs: Sequence[ReportedRun],
+    embed: str = "auto",
+    compared: Sequence[Compared] | None = None,
+) -> None:
     """Write report.html, report.md (relative links) and comparison.tex into a folder.
 
     `results` are those of `runs`: of the one, or of several joined, each of which says in `places` where its settings
     are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `embed` says which of
-    them stand inside report.html (see `embedding`), which with `all` needs nothing beside it. Raises ``OSError`` where
-    the file system does.
+    them stand inside report.html (see `embedding`), which with `all` needs nothing beside it. `compared` are the
+    results' `differences`, where they are known already. Raises ``OSError`` where the file system does.
     """
     pictures: list[PageImage] = []
-    page = _page(results, folder, runs, pictures)
+    page = _page(results, folder, runs, pictures, observe(results, compared))
     templates = jinja2.FileSystemLoader(TEMPLATES)
     shared: dict[str, Any] = {
         "loader": templates,
@@ -147,7 +154,11 @@ def _program(pictures: Sequence[PageImage]) -> dict[str, Any]:
 
 
 def _page(
-    results: Results, folder: RunFolder, runs: Sequence[ReportedRun], pictures: list[PageImage]
+    results: Results,
+    folder: RunFolder,
+    runs: Sequence[ReportedRun],
+    pictures: list[PageImage],
+    answers: Sequence[Answer],
 ) -> dict[str, Any]:
     """Everything that the templates show, in plain values; every picture of the page is put into `pictures`."""
     study, labels, joint = results.study, results.labels, len(runs) > 1
@@ -238,7 +249,7 @@ def _page(
         "comparison": comparison,
         "own_parts": study_parts,
         "many": many,
-        "parts": observe(results),
+        "parts": answers,
         "targets": targets,
         "missing": sum(missing),
         "expected": len(missing),

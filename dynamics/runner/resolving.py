@@ -24,9 +24,7 @@ def resolve(study: Study) -> Study:
         raise OptionError(f"--mode {error}") from None
     except ValueError as error:  # a std that this one mode does not take
         raise OptionError(f"--std: {error}") from None
-    settings = tuple(
-        dict.fromkeys(dataclasses.replace(s, std=std) for s, std in zip(study.settings, stds, strict=True))
-    )
+    settings = tuple(dict.fromkeys(s.changed(std=std) for s, std in zip(study.settings, stds, strict=True)))
     if (name := clash(settings)) is not None:
         raise OptionError(f"--mode: two files would both be called {name}; rename one")
     device = _device(study.device)
@@ -40,10 +38,10 @@ def _std(setting: Setting) -> float | None:
     if setting.std is not None or of_target is None or not is_file(setting.mode):
         return of_target if setting.std is None else setting.std
     try:
-        rounded = dataclasses.replace(setting, std=four_digits(of_target))
+        rounded = setting.changed(std=four_digits(of_target))
         target_for(rounded)
     except ValueError:  # the least that there can be
-        rounded = dataclasses.replace(setting, std=four_digits(of_target, up=True))
+        rounded = setting.changed(std=four_digits(of_target, up=True))
     return rounded.std
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dynamics.base.executors import Executor, choose
 from dynamics.base.intervals import mean_interval
-from dynamics.base.workers import TaskError, run_tasks
+from dynamics.base.tasks import TaskError
 from dynamics.runner.gathering import empty_results, judge_members
 from dynamics.runner.history import from_arrays
 from dynamics.runner.planning import plan
@@ -28,13 +29,14 @@ def run_study(
     begun: Mapping[str, np.ndarray] | None = None,
     keep: Path | None = None,
     tell: Callable[[str], None] = lambda words: None,
+    executor: Executor | None = None,
 ) -> Results:
     """Train a resolved study. `progress` is told generator steps × members as they are done.
 
     `shown` is the seed whose weights are kept where `study.weights` says so; left out: that of median final JSD.
     `begun` are its `beginnings`, where they are known already. `keep` is a folder for checkpoints: a study that was
-    stopped there goes on where they are. `tell` is told, in words, of those that cannot be used. Raises
-    `files.NotARun` for checkpoints of something else.
+    stopped there goes on where they are. `tell` is told, in words, of those that cannot be used.
+    `executor` trains; left out: one of `study.workers`. Raises `files.NotARun` for checkpoints of something else.
     """
     members, tasks = plan(study, shown, begun)
     results = empty_results(study, members)
@@ -56,7 +58,8 @@ def run_study(
             progress(task.steps * len(task.members))
         else:
             missing.append(dataclasses.replace(task, place=dataclasses.replace(place, start=start)))
-    for index, outcome in run_tasks(train_task, missing, int(study.workers), progress):
+    executor = executor or choose(int(study.workers))
+    for index, outcome in executor.run(train_task, missing, progress):
         if isinstance(outcome, TaskError):
             results.failures.append({"members": list(missing[index].members), "error": str(outcome)})
         else:

@@ -65,7 +65,7 @@ def same_targets(runs: Sequence[Results]) -> list[Results]:
 
 
 def _with_modes(study: Study, modes: Mapping[str, str]) -> Study:
-    settings = tuple(dataclasses.replace(s, mode=modes[s.mode]) for s in study.settings)
+    settings = tuple(s.changed(mode=modes[s.mode]) for s in study.settings)
     return dataclasses.replace(study, settings=settings)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 from dynamics.settings.messages import flag, shown
@@ -25,7 +24,7 @@ def as_played(setting: Setting) -> Setting:
     Whatever has no effect has its default, penalties stand in the registry's order with their weights, and each player
     has options of its own.
     """
-    setting = dataclasses.replace(setting, update=setting.rule)
+    setting = setting.changed(update=setting.rule)
     penalties = "+".join(f"{name}:{weight!r}" for name, weight in setting.penalties.items()) or "none"
     written = {name: default(Setting, name) for name in FIELDS[Setting] if not has_effect(setting, name)}
     written |= {"penalty": penalties, "penalty_weight": None}
@@ -37,7 +36,7 @@ def as_played(setting: Setting) -> Setting:
     for name in _OF_D:
         of_d = getattr(setting, f"{name}_d")
         written[f"{name}_d"] = getattr(setting, name) if of_d is None else of_d
-    return dataclasses.replace(setting, **written)
+    return setting.changed(**written)
 
 
 def idle_option(asked: Iterable[str], settings: Sequence[Setting]) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +120,27 @@ class Setting:
     init_gain: float = option(1.0, "factor on the initial weights", above=0)
 
     def __post_init__(self) -> None:
-        for name in FIELDS[Setting]:
+        self._check(FIELDS[Setting])
+
+    def changed(self, **values: Any) -> Setting:
+        """This setting with other values of some options; itself where they are its values already.
+
+        As `dataclasses.replace`, but only what changes is checked, and how all goes together: the rest was checked when
+        this setting was made. Raises `OptionError`, and ``TypeError`` for what is no option.
+        """
+        if unknown := values.keys() - FIELDS[Setting].keys():
+            raise TypeError(f"no options of a setting: {', '.join(sorted(unknown))}")
+        # the very same value: 1, 1.0 and True are equal, and so are 0.0 and -0.0
+        new = [name for name in FIELDS[Setting] if name in values and values[name] is not getattr(self, name)]
+        if not new:
+            return self
+        made = object.__new__(Setting)  # without __post_init__, which checks everything
+        vars(made).update({name: values.get(name, getattr(self, name)) for name in FIELDS[Setting]})
+        made._check(new)
+        return made
+
+    def _check(self, names: Iterable[str]) -> None:
+        for name in names:
             check(Setting, name, getattr(self, name))
         for reason in conflicts(self):
             raise OptionError(reason)

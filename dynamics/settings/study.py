@@ -80,7 +80,7 @@ class Study:
         impossible: dict[str, int] = {}  # why, and of how many settings
         for base, values in itertools.product(self.settings, itertools.product(*changes.values())):
             try:
-                made[dataclasses.replace(base, **dict(zip(names, values, strict=True)))] = None
+                made[base.changed(**dict(zip(names, values, strict=True)))] = None
             except OptionError as error:
                 impossible[str(error)] = impossible.get(str(error), 0) + 1
         if impossible and not (made and skip_impossible):

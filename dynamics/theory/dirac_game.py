@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynamics.base.workers import run_tasks
+from dynamics.base.executors import choose
 from dynamics.theory import closed_forms
 from dynamics.theory.two_number_games import MIRRORED, ROUNDS, START, STEP, Array, make_game, plain, play
 
@@ -111,7 +111,7 @@ def walks(
     # the longest first, so that no worker is left alone with one
     tasks = [(tuple(together), schedule) for schedule in reversed(SCHEDULES) for together in stacks.values()]
     by_method: dict[str, dict[str, Walk]] = {name: {} for name in names}
-    for index, done in run_tasks(_walk, tasks, workers):
+    for index, done in choose(workers).run(_walk, tasks):
         if isinstance(done, Exception):
             raise done
         together, schedule = tasks[index]

@@ -31,19 +31,56 @@ def test_what_describes_a_study_comes_without_libraries(name):
     assert not {"torch", "numpy", "scipy", "matplotlib", "PIL", "typer", "rich"} & set(fresh(code))
 
 
-def imports_for_types():
+PACKAGES = ["base", "settings", "targets", "games", "engine", "measures", "store", "runner", "pictures", "reports"]
+PACKAGES = [f"dynamics.{name}" for name in (*PACKAGES, "theory")]
+
+
+def imports_for_types(package):
     """What a type checker sees: name -> (module, name there)."""
-    tree = ast.parse(Path(dynamics.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     return {(a.asname or a.name): (node.module, a.name) for node in block.body for a in node.names}
 
 
-def test_it_hands_out_what_a_type_checker_is_told():
-    typed = imports_for_types()
-    assert set(typed) == set(dynamics.__all__) != set()
-    assert len(set(dynamics.__all__)) == len(dynamics.__all__)
+@pytest.mark.parametrize("package", ["dynamics", *PACKAGES])
+def test_it_hands_out_what_a_type_checker_is_told(package):
+    package = importlib.import_module(package)
+    typed = imports_for_types(package)
+    assert set(typed) == set(package.__all__) != set()
+    assert len(set(package.__all__)) == len(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
     for name, (module, name_in_it) in typed.items():
-        assert getattr(dynamics, name) is getattr(importlib.import_module(module), name_in_it), name
+        value = getattr(package, name)
+        assert value is getattr(importlib.import_module(module), name_in_it), name
+        assert vars(package)[name] is value  # found once
+        assert getattr(value, "__module__", module) in (module, "builtins"), name  # its home defines it
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_nothing_until_it_is_asked(package):
+    """Each by itself in a new process: its door costs no library, and no module of the project but the doors."""
+    code = f"import json, sys, typing\nbefore = set(sys.modules)\nimport {package} as package\n"
+    after = set(fresh(f"{code}print(json.dumps(sorted(set(sys.modules) - before)))"))
+    assert {m for m in after if m.startswith("dynamics")} == {
+        *("dynamics", "dynamics.base", "dynamics.base.exports", package)
+    }
+    assert not {m.partition(".")[0] for m in after} & {"torch", "numpy", "scipy", "matplotlib", "PIL", "typer", "rich"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_name_that_is_handed_out_is_a_modules(package):
+    """Else the import of that module would put it in the name's place."""
+    package = importlib.import_module(package)
+    assert not set(package.__all__) & {path.stem for path in Path(package.__file__).parent.iterdir()}
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nonsense'"):
+        package.nonsense  # noqa: B018
+
+
+def test_settings_and_what_holds_a_run_stay_free_of_torch():
+    code = "import json, sys\n"
+    for name in ("base", "settings", "store", "pictures", "reports"):
+        code += f"from dynamics.{name} import *\n"
+    assert "torch" not in fresh(f"{code}print(json.dumps(sorted(sys.modules)))")
 
 
 def test_what_it_has_not_is_an_error():

@@ -1,6 +1,7 @@
 """The house: imports point down only, nothing heavy on the way to --help, every name of a registry in its place."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -70,12 +71,32 @@ def package_of(module):
 
 
 def modules_of(name):
-    """The modules of the project that an imported name is, or is in."""
+    """The modules of the project that an imported name is, or is in; of what a package hands out, also its home."""
     parts = name.split(".")
     if parts[0] not in ("dynamics", "experiments"):
         return set()
     candidates = {".".join(parts), ".".join(parts[:-1])} | {f"{'.'.join(parts)}.__init__"}
+    handed_out = exports(".".join(parts[:-1]))
+    if parts[-1] in handed_out:
+        candidates |= {f"{'.'.join(parts[:-1])}.__init__", handed_out[parts[-1]]}
     return {module for module in candidates if path_of(module)}
+
+
+@functools.cache
+def exports(package):
+    """What a package's __init__ hands out when it is asked, as type checkers see it: name -> the module of it.
+
+    tests/base/test_door.py holds this to what Python hands out.
+    """
+    path = path_of(f"{package}.__init__")
+    blocks = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if _for_types(node)] if path else []
+    return {
+        alias.asname or alias.name: node.module
+        for block in blocks
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def test_every_package_has_its_place():
@@ -94,6 +115,31 @@ def test_imports_point_down(module):
         assert first not in AT_THE_TOP | {"tests"}, f"{module} imports {name}"
         if first in ("dynamics", "experiments"):
             assert package_of(name) in allowed, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("package", [m.removesuffix(".__init__") for m in MODULES if m.endswith(".__init__")])
+def test_a_package_hands_out_only_what_is_its_own(package):
+    """So the imports that its __init__ shows to type checkers tie no package to another."""
+    if package != "dynamics":  # the door to everything
+        assert all(module.startswith(f"{package}.") for module in exports(package).values())
+        assert {name for name, _ in imported(path_of(f"{package}.__init__")) if name.startswith("dynamics.")} <= {
+            "dynamics.base.exports.lazy_exports",
+            *(f"{module}.{name}" for name, module in exports(package).items()),
+        }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_within_a_package_names_come_from_where_they_are_defined(module):
+    """Not from its __init__, which is for the others."""
+    for name, _ in imported(path_of(module)):
+        package, _, last = name.rpartition(".")
+        assert not (last in exports(package) and module.startswith(f"{package}.")), f"{module} imports {name}"
+
+
+def test_a_name_that_a_package_hands_out_brings_what_defines_it():
+    assert modules_of("dynamics.settings.Setting") == {"dynamics.settings.__init__", "dynamics.settings.setting"}
+    assert modules_of("dynamics.settings.setting") == {"dynamics.settings.setting"}
+    assert modules_of("dynamics.run") == {"dynamics.__init__", "dynamics.workflow"}
 
 
 def test_within_a_package_no_circle_ties_two_files():

@@ -11,6 +11,7 @@ import pytest
 from frames import frames_of
 from matplotlib.collections import PathCollection
 
+from dynamics.base.executors import InThisProcess
 from dynamics.engine.training import train_stack
 from dynamics.pictures import comparison_figures, density_maps, losses_over_training, moments_figure
 from dynamics.pictures.animation import frame_sheet, pixel_text, scene_layers
@@ -51,7 +52,7 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("diverged") / "run"
     results, folder = run(resolve(study), path, look=None)
     wanted = ("comparison.png", f"{NAMES[1]}/density.gif", f"{NAMES[1]}/frames.png")
-    render([picture for picture in plan(results, LOOK) if picture.path in wanted], path, 1)
+    render([picture for picture in plan(results, LOOK) if picture.path in wanted], path, InThisProcess())
     rewrite_report(path)
     return results, folder
 

@@ -6,7 +6,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dynamics import workflow
 from dynamics.base.intervals import max_t
+from dynamics.reports import comparisons
 from dynamics.reports.comparisons import (
     Pair,
     comparison_rows,
@@ -152,6 +154,25 @@ def test_no_swing_is_told_of_few_points_or_of_what_is_not_finite():
     assert np.isnan(swing(values[:, 2:], steps[:, 2:] - 2))
     values[0, -3] = np.inf
     assert np.isnan(swing(values, steps))
+
+
+def test_a_runs_table_and_its_sentences_are_of_one_computation(tmp_path, monkeypatch):
+    """And what was handed on says what the results alone say, byte for byte."""
+    corrected = []
+    monkeypatch.setattr(comparisons, "max_t", lambda d: corrected.append(d) or max_t(d))
+    for seed in (0, 3):
+        workflow.run(tiny(seed=seed), tmp_path / str(seed), look=None)
+    assert len(corrected) == 2
+    monkeypatch.setattr(workflow, "usable_cores", lambda: 1)
+    workflow.joint_report([tmp_path / "0", tmp_path / "3"], tmp_path / "both")
+    assert len(corrected) == 3
+    before = {name: (tmp_path / "0" / name).read_bytes() for name in ("differences.csv", "report.md", "report.html")}
+    write_tables(workflow.load(tmp_path / "0"), RunFolder(tmp_path / "0"))
+    workflow.rewrite_report(tmp_path / "0")  # nobody else needs them here
+    assert len(corrected) == 5
+    assert {name: (tmp_path / "0" / name).read_bytes() for name in before} == before
+    assert b"\nmixture_4-std0.2-d2," in before["differences.csv"]
+    assert b"What --d-steps changes" in before["report.md"]
 
 
 # --- several runs ----------------------------------------------------------------------------------------------------

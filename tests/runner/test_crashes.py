@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dynamics.base import files, interrupts
+from dynamics.base.executors import InThisProcess
 from dynamics.cli.app import main
 from dynamics.pictures.animation import animated_settings
 from dynamics.runner import running as study
@@ -176,11 +177,18 @@ def test_a_signal_while_a_gif_is_written(call, begin, whole, monkeypatch):
     assert (ended, said) == (130, f"error: interrupted; to go on: python main.py resume {run}\n")
     assert not halves(run)
     assert not seen[-1].exists()
-    patched = []
+    given = {}
+
+    class Watched(InThisProcess):
+        def run(self, work, tasks, progress):
+            given[work] = tasks
+            return super().run(work, tasks, progress)
+
     with monkeypatch.context() as patch:
-        patch.setattr(study, "run_tasks", lambda function, tasks, *more: patched.extend(tasks) or [])
+        patch.setattr("dynamics.workflow.choose", lambda workers: Watched())
         assert carry_out("resume", run, "--quiet") == 0
-    assert patched == []  # nothing was trained again
+    assert given.pop(train_task) == []  # nothing was trained again
+    assert all(given.values())  # and it was drawn
     assert same(run, whole)
 
 
@@ -328,17 +336,13 @@ def test_what_fails_costs_itself_alone_and_resume_repeats_it_alone(how, begin, w
     trained = []
     with monkeypatch.context() as patch:
         patch.setattr(study, "train_task", lambda stack, report: trained.append(stack) or train_task(stack, report))
-        patch.setattr("dynamics.runner.running.run_tasks", in_this_process)
+        patch.setattr("dynamics.workflow.choose", lambda workers: InThisProcess())
         assert carry_out("resume", run, "--quiet") == 0
     assert sorted(m for stack in trained for m in stack.members) == [2, 3]
     assert manifest(run)["status"] == "done"
     assert manifest(run)["failures"] == []
     assert same(run, whole)
     capsys.readouterr()
-
-
-def in_this_process(function, tasks, workers, progress):
-    return [(index, function(task, progress)) for index, task in enumerate(tasks)]
 
 
 # --- no room ---------------------------------------------------------------------------------------------------------

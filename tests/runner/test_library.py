@@ -312,15 +312,16 @@ def test_a_run_its_pictures_and_its_reports_change_nothing(unusual, tmp_path, mo
 
 def test_workers_change_nothing(unusual):
     """Nor one that raises, nor an interrupt while they work."""
-    from dynamics.base.workers import TaskError, run_tasks
+    from dynamics.base.executors import WorkerProcesses
+    from dynamics.base.tasks import TaskError
 
     with unchanged():
-        assert dict(run_tasks(operator.is_, [1, 2], 2)) == {0: False, 1: False}
+        assert dict(WorkerProcesses(2).run(operator.is_, [1, 2])) == {0: False, 1: False}
     with unchanged():
-        failed = dict(run_tasks(isinstance, [1, 2], 2))
+        failed = dict(WorkerProcesses(2).run(isinstance, [1, 2]))
     assert all(isinstance(outcome, TaskError) for outcome in failed.values())
     with unchanged():
-        outcomes = run_tasks(operator.is_, [1, 2, 3], 2)
+        outcomes = WorkerProcesses(2).run(operator.is_, [1, 2, 3])
         next(outcomes)
         with pytest.raises(KeyboardInterrupt):
             outcomes.throw(KeyboardInterrupt)
@@ -329,7 +330,7 @@ def test_workers_change_nothing(unusual):
 def broken(monkeypatch, where):
     """Have a run fail at a place."""
     if where == "training":  # a member's failure would be the run's result
-        monkeypatch.setattr("dynamics.runner.running.run_tasks", stumbling(None, 0))
+        monkeypatch.setattr("dynamics.base.executors.InThisProcess.run", stumbling(None, 0))
     elif where == "tables":
         monkeypatch.setattr("dynamics.workflow.write_tables", stumbling(None, 0))
     elif where == "drawing":
