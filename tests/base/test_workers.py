@@ -47,10 +47,10 @@ def sleep_long(task, report):
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_every_task_once_and_progress_adds_up(workers):
-    told = []
-    outcome = dict(run_tasks(square, range(7), workers, told.append))
+    reported = []
+    outcome = dict(run_tasks(square, range(7), workers, reported.append))
     assert outcome == {i: i * i for i in range(7)}
-    assert sum(told) == 7
+    assert sum(reported) == 7
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -62,10 +62,10 @@ def test_a_task_that_raises_costs_itself_alone(workers):
 
 
 def test_a_killed_workers_task_is_tried_again(tmp_path):
-    told = []
+    reported = []
     tasks = [(number, str(tmp_path / "mark")) for number in range(4)]
-    assert dict(run_tasks(die_once, tasks, 2, told.append)) == {i: i for i in range(4)}
-    assert sum(told) == 40  # what the dead worker had reported was taken back
+    assert dict(run_tasks(die_once, tasks, 2, reported.append)) == {i: i for i in range(4)}
+    assert sum(reported) == 40  # what the dead worker had reported was taken back
 
 
 def test_a_task_that_kills_every_worker_is_given_up():
