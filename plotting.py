@@ -118,11 +118,11 @@ def show_gan_training_grid(
 
     `filename_pattern` is a regular expression for the names, with one group: the step. Returns the picture's path.
     """
-    found = [(step, file) for step, file in _frames(folder, filename_pattern) if max_step is None or step <= max_step]
-    if not found or grid_rows * grid_cols < 1:
+    frames = [(step, file) for step, file in _frames(folder, filename_pattern) if max_step is None or step <= max_step]
+    if not frames or grid_rows * grid_cols < 1:
         raise ValueError(f"{folder}: no frame up to step {max_step} for {grid_rows} rows of {grid_cols}")
-    chosen = np.unique(np.linspace(0, len(found) - 1, grid_rows * grid_cols).round().astype(int))
-    save(page_figure([found[place] for place in chosen], grid_cols, grid_rows, figsize), output_file)
+    chosen = np.unique(np.linspace(0, len(frames) - 1, grid_rows * grid_cols).round().astype(int))
+    save(page_figure([frames[place] for place in chosen], grid_cols, grid_rows, figsize), output_file)
     return Path(output_file)
 
 
@@ -132,7 +132,7 @@ def _frames(folder: str | Path, pattern: str) -> list[tuple[int, Path]]:
     if name.groups != 1:
         raise ValueError(f"{pattern!r} must have one group, which is the step: {FRAME!r}")
     matches = [(name.fullmatch(file.name), file) for file in Path(folder).iterdir()] if Path(folder).is_dir() else []
-    found = sorted((int(match[1]), file) for match, file in matches if match)
-    if not found:
+    frames = sorted((int(match[1]), file) for match, file in matches if match)
+    if not frames:
         raise ValueError(f"{folder}: no frame is there, no file named as {pattern}")
-    return found
+    return frames

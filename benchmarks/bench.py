@@ -425,7 +425,7 @@ def _prepared(job: Job) -> Callable[[], Any]:
     if job.kind == "jax":
         from benchmarks import jax_stack
 
-        stack = jax_stack.Stack(job.members, **sizes)
+        stack = jax_stack.JaxStack(job.members, **sizes)
         stack.train(job.steps)
         return lambda: stack.train(job.steps)
     if job.kind == "product":

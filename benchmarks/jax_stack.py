@@ -45,7 +45,7 @@ def adam(p: Tree, g: Tree, m: Tree, v: Tree, t: Any, lr: float) -> tuple[Tree, T
     return jax.tree.map(lambda p, m, v: p - lr * (m / c1) / (jnp.sqrt(v / c2) + 1e-8), p, m, v), m, v
 
 
-class Stack:
+class JaxStack:
     """`members` GANs, trained together; `train(steps)` returns when the device has finished."""
 
     def __init__(

@@ -31,14 +31,14 @@ def imports() -> np.ndarray:
     counts = np.zeros((len(PACKAGES), len(PACKAGES)), int)
     for folder in ("dynamics", "experiments"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            own = package_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            package = package_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
             nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
             names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
             names += [f"{n.module}.{a.name}" for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names]
-            used = {package_of(name) for name in names} - {own}
+            used = {package_of(name) for name in names} - {package}
             for other in used & set(PACKAGES):
-                if own in PACKAGES:
-                    counts[PACKAGES.index(own), PACKAGES.index(other)] += 1
+                if package in PACKAGES:
+                    counts[PACKAGES.index(package), PACKAGES.index(other)] += 1
     return counts
 
 

@@ -71,7 +71,7 @@ def main() -> None:
         for axes, (word, title, setting, steps) in zip(figure.subplots(2, 4).ravel(), PANELS, strict=True):
             target = target_for(setting)
             judged = ((c, judge(c, target, null_scores(target))) for c in courses_of(setting, steps))
-            course, verdict = next(found for found in judged if found[1].word == word)
+            course, verdict = next(pair for pair in judged if pair[1].word == word)
             draw(axes, course, verdict, setting, title)
         figure.savefig(ROOT / "docs" / "verdicts.png")
 

@@ -28,19 +28,19 @@ class Browser:
     """Chromium by its debugging pipe: no port, no driver. JSON messages end in a zero byte."""
 
     def __init__(self, home: Path) -> None:
-        said, heard = home / "said", home / "heard"
-        os.mkfifo(said)
-        os.mkfifo(heard)
+        requests, answers = home / "requests", home / "answers"
+        os.mkfifo(requests)
+        os.mkfifo(answers)
         command = [
             "sh",
             "-c",
-            'exec "$@" 3<"$0/said" 4>"$0/heard" 2>/dev/null',
+            'exec "$@" 3<"$0/requests" 4>"$0/answers" 2>/dev/null',
             str(home),
             CHROMIUM or "",
             *QUIET,
         ]
         self.process = subprocess.Popen([*command, f"--user-data-dir={home / 'profile'}"])
-        self.out, self.incoming = open(said, "wb", buffering=0), open(heard, "rb", buffering=0)  # noqa: SIM115
+        self.out, self.incoming = open(requests, "wb", buffering=0), open(answers, "rb", buffering=0)  # noqa: SIM115
         self.count, self.rest, self.events = 0, b"", []  # type: ignore[var-annotated]
 
     def ask(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
@@ -87,9 +87,9 @@ class Browser:
 
     def tell(self, session: str, expression: str) -> Any:
         """What an expression of the page comes to."""
-        found = self.ask("Runtime.evaluate", session, expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        answer = self.ask("Runtime.evaluate", session, expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def press(self, session: str, key: str, code: int) -> None:
         text = {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}

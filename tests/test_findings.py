@@ -44,8 +44,8 @@ def test_a_finding_stands_alone_and_leaves_nothing(path):
 
 
 def test_every_finding_has_its_line():
-    told = re.findall(r"^\| `(\w+)` \|", (ROOT / "findings" / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(told) == [path.stem for path in SCRIPTS]
+    listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "findings" / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == [path.stem for path in SCRIPTS]
 
 
 def test_no_module_is_called_what_torch_imports():
@@ -83,13 +83,13 @@ def test_bytes_do_not_depend_on_what_the_memory_held(tmp_path, suffix):
     """Where the C library can be told to fill memory that is asked for (glibc)."""
     if suffix == "mp4":
         pytest.importorskip("av")
-    found = set()
+    hashes = set()
     for filling in ("0", "85", "170", "254"):
         path = tmp_path / f"{filling}.{suffix}"
         changed = {**os.environ, "MALLOC_PERTURB_": filling}
         subprocess.run([sys.executable, "-c", FILM, str(path)], cwd=ROOT, env=changed, check=True)
-        found.add(hashlib.sha256(path.read_bytes()).hexdigest())
-    assert len(found) == 1
+        hashes.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(hashes) == 1
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="a system without signal masks")

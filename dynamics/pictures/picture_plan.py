@@ -208,7 +208,7 @@ def _check_weights(results: Results, member: int, look: Look) -> None:
 def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     """What scores.png shows of a setting's scores (seeds, S): those that are measured on request."""
     from dynamics.pictures.colours import COLUMNS, GENERATED, D, G
-    from dynamics.pictures.scores_over_training import ScoreLine, ScorePanel
+    from dynamics.pictures.scores_over_training import ScoreCurve, ScorePanel
 
     if "g_loss_optimal" in scores:
         scores = {**scores, G_LOSS: scores["g_loss_optimal"] + scores["g_loss_gap"]}
@@ -220,7 +220,7 @@ def _panels(scores: Mapping[str, np.ndarray], unit: str) -> list[Any]:
     measured = []
     for label, lines in panels.items():
         known = [
-            ScoreLine(words, scores[name], colours[colour])
+            ScoreCurve(words, scores[name], colours[colour])
             for name, words, colour in lines
             if np.isfinite(scores.get(name, np.nan)).any()
         ]

@@ -23,7 +23,7 @@ from dynamics.pictures.median_lines import (
 
 
 @dataclass(frozen=True)
-class ScoreLine:
+class ScoreCurve:
     """A score of one setting's seeds over training."""
 
     name: str  # "" keeps it out of the legend
@@ -36,7 +36,7 @@ class ScorePanel:
     """Scores of one unit, drawn on one axis."""
 
     label: str  # of the y axis, with its unit: "slope of D, per data unit"
-    lines: Sequence[ScoreLine]
+    lines: Sequence[ScoreCurve]
 
 
 @matplotlib.rc_context(STYLE)

@@ -12,7 +12,7 @@ import numpy as np
 from dynamics.base.intervals import Difference, difference_range, max_t, mean_interval, paired_difference
 from dynamics.runner.member_rows import z_score
 from dynamics.runner.results import Results
-from dynamics.runner.setting_names import options_told
+from dynamics.runner.setting_names import table_options
 from dynamics.settings.budget import samples_seen, updates
 from dynamics.settings.catalogue.scores import COMPARED, SCORES, SWINGS
 from dynamics.settings.catalogue.verdicts import GONE, VERDICTS
@@ -40,7 +40,7 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
         steps = int(results.snapshot_steps[index, -1])
         row: dict[str, Any] = {
             "setting": folder,
-            **options_told(setting),
+            **table_options(setting),
             "seeds": len(results.of_setting(index)),
             "steps": steps,
             "updates": updates(setting, steps),

@@ -25,7 +25,7 @@ from dynamics.reports.markdown import Markdown, escaped, fenced
 from dynamics.reports.observations import Answer, observe
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results
-from dynamics.runner.setting_names import options_told, target_name
+from dynamics.runner.setting_names import table_options, target_name
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
@@ -235,7 +235,7 @@ def _page(
                     _kind(heading, caption, shown, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
                 )
         targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
-    options = [options_told(setting) for setting in study.settings]
+    options = [table_options(setting) for setting in study.settings]
     differing = [n for n in FIELDS[Setting] if len({chosen[n] for chosen in options}) > 1]
     alike = [n for n in FIELDS[Setting] if n not in differing and options[0][n] is not None]
     apart = list(results.apart[0]) if results.apart else []

@@ -18,8 +18,8 @@ from dynamics.base.files import NotARun
 from dynamics.measures.measured import MEASURES
 from dynamics.runner.history import Extent, frames_first, like, members_first, specification
 from dynamics.runner.member_rows import EVENT_COLUMNS, EVENTS
-from dynamics.runner.own_units import placings, plane_samples
 from dynamics.runner.results import FORMAT, WORDS, Member, Results
+from dynamics.runner.sample_units import placings, plane_samples
 from dynamics.runner.setting_names import setting_names
 from dynamics.runner.users_files import kept_mode
 from dynamics.settings.budget import CURVE_POINTS, steps_of

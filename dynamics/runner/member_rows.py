@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dynamics.runner.results import Results
-from dynamics.runner.setting_names import options_told
+from dynamics.runner.setting_names import table_options
 
 EVENTS = ("won", "lost", "hopped")
 EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
@@ -19,7 +19,7 @@ def summary_rows(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "setting": names[member.setting],
-            **options_told(results.study.settings[member.setting]),
+            **table_options(results.study.settings[member.setting]),
             "seed": member.seed,
             "steps": int(results.snapshot_steps[member.setting, -1]),
             **{name: float(values[m, -1]) for name, values in results.scores.items()},

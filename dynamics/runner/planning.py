@@ -15,7 +15,7 @@ from dynamics.engine.fast import FastStack, lanes
 from dynamics.measures.scoring import mode_count
 from dynamics.runner.loading import load
 from dynamics.runner.results import Member
-from dynamics.runner.setting_names import options_told
+from dynamics.runner.setting_names import table_options
 from dynamics.runner.tasks import Task
 from dynamics.settings.budget import curve_steps, frame_steps, holds_few_weights, snapshot_steps, steps_of
 from dynamics.settings.catalogue.games import BOTH_LOSSES, PENALTIES, RULES
@@ -85,12 +85,12 @@ def beginnings(study: Study) -> dict[str, np.ndarray]:
     if study.from_run is None:
         return {}
     source = load(RunFolder.open(study.from_run))
-    options = [options_told(setting) for setting in source.study.settings]
+    options = [table_options(setting) for setting in source.study.settings]
     begun: dict[str, np.ndarray] = {}
     for m, (setting, seed) in enumerate((s, seed) for s in study.settings for seed in study.seed_list):
         if setting.norm != "none":
             raise OptionError(f"--from {study.from_run}: weights are kept without their normalisation; --norm none")
-        wanted, likeness = options_told(setting), {}
+        wanted, likeness = table_options(setting), {}
         for k in source.weights:
             other = source.members[k]
             if _shape(source.study.settings[other.setting]) == _shape(setting):

@@ -9,9 +9,9 @@ import numpy as np
 
 from dynamics.runner.history import frames_first
 from dynamics.runner.member_rows import EVENT_COLUMNS, event_rows, summary_rows
-from dynamics.runner.own_units import own_samples
 from dynamics.runner.results import FORMAT, Results
-from dynamics.runner.setting_names import options_told, setting_names
+from dynamics.runner.sample_units import user_samples
+from dynamics.runner.setting_names import setting_names, table_options
 from dynamics.settings.study import Study
 from dynamics.store.folder import RunFolder
 from dynamics.targets.user_files import notes_of, placing_for, target_title
@@ -22,7 +22,7 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
     study = results_or_study.study if isinstance(results_or_study, Results) else results_or_study
     asked = {f.name: getattr(study, f.name) for f in dataclasses.fields(study) if f.name != "settings"}
     settings = [
-        {"folder": name, **options_told(s)}
+        {"folder": name, **table_options(s)}
         for name, s in zip(setting_names(study.settings), study.settings, strict=True)
     ]
     made = {"format": FORMAT, "study": asked, "settings": settings, "targets": _targets(study), **facts}
@@ -64,7 +64,7 @@ def save(results: Results, folder: RunFolder) -> None:
         },
     )
     folder.write_npz(
-        "frames.npz", {"step": results.frame_steps[setting], "samples": frames_first(own_samples(results))}
+        "frames.npz", {"step": results.frame_steps[setting], "samples": frames_first(user_samples(results))}
     )
     flat = {
         f"{player}{m}": values for m, pair in results.weights.items() for player, values in zip("gd", pair, strict=True)

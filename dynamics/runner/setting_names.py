@@ -119,6 +119,6 @@ def clash(settings: Sequence[Setting]) -> str | None:
     return None
 
 
-def options_told(setting: Setting) -> dict[str, Any]:
+def table_options(setting: Setting) -> dict[str, Any]:
     """Every option of a setting as tables have it: a run's own copy of a user's file by its place in the run folder."""
     return {**dataclasses.asdict(setting), "mode": mode_in_run(setting.mode)}

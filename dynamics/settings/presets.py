@@ -134,12 +134,12 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def preset_options(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a preset says of options that are not among those `said`; raises `OptionError` for an unknown name.
+def preset_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a preset says of options that are not among those `given`; raises `OptionError` for an unknown name.
 
     Where an option of both players is said, the preset's own for one of them is not left to contradict it.
     """
     if name not in PRESETS:
         raise OptionError(not_one_of("--preset", name, tuple(PRESETS)))
-    overruled = {*said, *(f"{option}_{player}" for option in said for player in "gd")}
+    overruled = {*given, *(f"{option}_{player}" for option in given for player in "gd")}
     return {option: value for option, value in PRESETS[name].options.items() if option not in overruled}

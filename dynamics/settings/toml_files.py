@@ -51,8 +51,8 @@ def read_toml(path: str, most_bytes: int) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         # the reader says where; the line there says which key
         place = re.search(r"\(at line (\d+), column \d+\)$", str(error))
-        there = lines[int(place[1]) - 1] if place else next((line for line in reversed(lines) if line.strip()), "")
-        why = f"{shown(str(error), 200)}: {shown(there.strip())}"
+        wrong_line = lines[int(place[1]) - 1] if place else next((line for line in reversed(lines) if line.strip()), "")
+        why = f"{shown(str(error), 200)}: {shown(wrong_line.strip())}"
     except RecursionError:
         why = "it is nested too deeply"
     except ValueError as error:  # a number of more digits than Python reads

@@ -117,15 +117,15 @@ def test_three_runs_of_one_second_one_after_another(one_second, capsys):
     assert sorted(path.name for path in Path("runs").iterdir()) == sorted(suffixes(f"custom-{SECOND_WORDS}", 3))
     assert app.main(["report", runs[0], runs[1], "--quiet"]) == 0
     assert app.main(["report", runs[1], runs[2], "--quiet"]) == 0
-    found = [Path(line).parent.name for line in capsys.readouterr().out.splitlines()]
-    assert found == [f"report-{SECOND_WORDS}", f"report-{SECOND_WORDS}-2"]
+    folders = [Path(line).parent.name for line in capsys.readouterr().out.splitlines()]
+    assert folders == [f"report-{SECOND_WORDS}", f"report-{SECOND_WORDS}-2"]
 
 
 def test_runs_of_one_second_in_threads(one_second, capsys):
     assert at_once(4, lambda k: app.main([*TINY, f"--seed={k}", "--quiet"])) == [0] * 4
     assert capsys.readouterr().err == ""
-    found = {path.name for path in Path("runs").iterdir()}
-    assert found == suffixes(f"custom-{SECOND_WORDS}", 4)
+    folders = {path.name for path in Path("runs").iterdir()}
+    assert folders == suffixes(f"custom-{SECOND_WORDS}", 4)
     seeds = [json.loads((run / "run.json").read_text())["study"]["seed"] for run in Path("runs").iterdir()]
     assert sorted(seeds) == [0, 1, 2, 3]  # nobody wrote over another's
 
@@ -147,9 +147,9 @@ def test_runs_of_one_second_in_processes(tmp_path):
     for process in started:
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [process.communicate() for process in started]
-    assert [(process.returncode, err) for process, (_, err) in zip(started, said, strict=True)] == [(0, "")] * 3
-    reports = {re.search(r"report: (.*)", out)[1] for out, _ in said}
+    outputs = [process.communicate() for process in started]
+    assert [(process.returncode, err) for process, (_, err) in zip(started, outputs, strict=True)] == [(0, "")] * 3
+    reports = {re.search(r"report: (.*)", out)[1] for out, _ in outputs}
     assert {Path(path).parent.name for path in reports} == suffixes(f"custom-{SECOND_WORDS}", 3)
     for path in reports:
         assert (tmp_path / path).is_file()
@@ -170,8 +170,8 @@ def test_pictures_and_measurements_of_one_second_are_each_kept(one_second, monke
     from dynamics.theory import verify, verify_output
 
     drawn = iter(["first", "second"])
-    monkeypatch.setattr(verify_output, "table", lambda found: "table")
-    monkeypatch.setattr(verify_output, "draw", lambda found, path: path.write_text(next(drawn)))
+    monkeypatch.setattr(verify_output, "table", lambda verification: "table")
+    monkeypatch.setattr(verify_output, "draw", lambda verification, path: path.write_text(next(drawn)))
     monkeypatch.setattr(bench, "measure", lambda *rest: [])
     monkeypatch.setattr(bench, "table", lambda *rest: "table")
     monkeypatch.setattr(bench, "as_record", lambda *rest: {})

@@ -1,4 +1,4 @@
-"""The house: imports point down only, nothing heavy on the way to --help, every name of a registry in its place."""
+"""The house: imports point down only, nothing heavy on the way to --help, names that say what a thing is."""
 
 import ast
 import functools
@@ -43,12 +43,12 @@ def imported(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     late = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda) or _for_types(n))
     late = {id(node) for one in late for node in ast.walk(one)}
-    own = path.relative_to(ROOT).parts[:-1]
+    folders = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            within = own[: len(own) - node.level + 1] if node.level else ()
+            within = folders[: len(folders) - node.level + 1] if node.level else ()
             names = [".".join((*within, *filter(None, (node.module, alias.name)))) for alias in node.names]
         else:
             continue
@@ -100,16 +100,16 @@ def exports(package):
 
 
 def test_every_package_has_its_place():
-    there = {path.stem for path in HOUSE.iterdir() if not path.name.startswith("__") and path.name != "py.typed"}
-    assert there | {"experiments"} == set(PACKAGES)
+    existing = {path.stem for path in HOUSE.iterdir() if not path.name.startswith("__") and path.name != "py.typed"}
+    assert existing | {"experiments"} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down(module):
-    own = package_of(module)
-    if own == "__init__":  # the door: what it hands out, it imports when it is asked
-        own = "cli"
-    allowed = ONLY.get(own, set(PACKAGES[: PACKAGES.index(own)])) | {own}
+    package = package_of(module)
+    if package == "__init__":  # the door: what it hands out, it imports when it is asked
+        package = "cli"
+    allowed = ONLY.get(package, set(PACKAGES[: PACKAGES.index(package)])) | {package}
     for name, _ in imported(path_of(module)):
         first = name.split(".")[0]
         assert first not in AT_THE_TOP | {"tests"}, f"{module} imports {name}"
@@ -213,3 +213,68 @@ def test_list_comes_without_torch(options):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "nonsaturating" in done.stdout
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+WITHOUT_CONTENT = {"told", "said", "own", "there", "found"}  # they name what was done with a thing, not the thing
+SOURCES = [
+    path
+    for folder in (".", "dynamics", "experiments", "benchmarks", "findings", "docs", "tests")
+    for path in sorted((ROOT / folder).glob("*.py" if folder == "." else "**/*.py"))
+]
+
+
+def names_in(tree):
+    """What a file names: (line, name) of its functions, classes, arguments, variables, attributes and imports."""
+    for node in ast.walk(tree):
+        names = [getattr(node, "name", None), getattr(node, "asname", None), getattr(node, "rest", None)]
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.append(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.append(node.attr)
+        elif isinstance(node, ast.arg):
+            names.append(node.arg)
+        for name in names:
+            if isinstance(name, str):
+                yield getattr(node, "lineno", 0), name
+
+
+def test_the_walk_over_names_sees_every_kind_of_them():
+    code = """
+import a as n1
+class n2:
+    n3: int = 0
+def n4(n5, *n6, n7=0, **n8):
+    with a as n9: a.n10 = n11 = lambda n12: n12
+    for n13, (n14, *n15) in a: f"{(n16 := 0)}"
+    try: pass
+    except E as n17: [0 for n18 in a]
+    match a:
+        case [n19, *n20]: pass
+        case {0: n21, **n22}: pass
+async def n23(): pass
+"""
+    assert {name for _, name in names_in(ast.parse(code))} - {"a"} == {f"n{k}" for k in range(1, 24)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_name_says_what_the_thing_is(path):
+    """A test's name is a sentence, and may use any word."""
+    names = names_in(ast.parse(path.read_text(encoding="utf-8")))
+    assert not {
+        (line, name)
+        for line, name in names
+        if not name.startswith("test_") and WITHOUT_CONTENT & set(name.lower().split("_"))
+    }
+
+
+def test_no_two_classes_have_one_name():
+    """One word, one thing: whoever looks for a class finds one."""
+    places = {}
+    for path in SOURCES:
+        if path.is_relative_to(HOUSE):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert not {name: paths for name, paths in places.items() if len(paths) > 1}

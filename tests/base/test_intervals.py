@@ -54,10 +54,10 @@ def by_sums(d):
     """p of all sign patterns, from the sums of both halves: |x + y| >= |Σ d| is counted without making every pair."""
 
     def sums(values):
-        found = np.zeros(1)
+        totals = np.zeros(1)
         for value in values:
-            found = np.concatenate((found + value, found - value))
-        return np.sort(found)
+            totals = np.concatenate((totals + value, totals - value))
+        return np.sort(totals)
 
     one, other, observed = sums(d[: len(d) // 2]), sums(d[len(d) // 2 :]), abs(d.sum()) - 1e-9
     above = len(other) - np.searchsorted(other, observed - one) + np.searchsorted(other, -observed - one, side="right")
@@ -299,8 +299,8 @@ def test_coverage_at_eight_pairs(draw, mean, coverage, monkeypatch):
     monkeypatch.setattr("dynamics.base.intervals._RESAMPLES", 99_999)  # more do not show in a coverage
     rng = np.random.default_rng(8)
     samples = getattr(rng, draw)(size=(700, 8))
-    found = [paired_difference(d, np.zeros(8)) for d in samples]
-    covered = np.mean([e.low <= mean <= e.high for e in found])
+    intervals = [paired_difference(d, np.zeros(8)) for d in samples]
+    covered = np.mean([e.low <= mean <= e.high for e in intervals])
     error = np.sqrt(coverage * (1 - coverage) / 700)
     assert covered == pytest.approx(coverage, abs=4 * error)
     students = [stats.t.interval(0.95, 7, d.mean(), stats.sem(d)) for d in samples]

@@ -181,8 +181,8 @@ def test_a_mistake_on_the_command_line(arguments, words, refused):
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf", "", " ", "wide", "0.2,0", "0.2,", "0.2;1"])
 def test_a_spread_that_is_none(option, value, refused):
     bad = next(p for p in value.split(",") if p != "0.2").strip()
-    said = f"{option} {bad}:" if bad else f"{option} '"
-    refused([f"{option}={value}"], said, "must be a finite number above 0")
+    beginning = f"{option} {bad}:" if bad else f"{option} '"
+    refused([f"{option}={value}"], beginning, "must be a finite number above 0")
 
 
 @pytest.mark.parametrize(("option", "value", "std"), [("--std", "0.009", "0.009"), ("--variance", "1.1e6", "1049")])
@@ -222,9 +222,9 @@ def test_a_spread_that_no_built_in_mode_takes(option, value, std, refused):
 )
 def test_a_number_out_of_its_limits(option, value, allowed, refused):
     bad = value.split(",")[-1] if option == "--d-steps" else value
-    said = f"{option} {bad or repr(bad)}: "
-    refused([f"{option}={value}"], said, allowed)
-    refused(["study", "homework", f"{option}={value}"], said, allowed)
+    beginning = f"{option} {bad or repr(bad)}: "
+    refused([f"{option}={value}"], beginning, allowed)
+    refused(["study", "homework", f"{option}={value}"], beginning, allowed)
 
 
 def test_seeds_that_pass_the_last_one(refused):
@@ -461,8 +461,8 @@ def test_a_file_says_what_flags_say(asked, tmp_path):
     (tmp_path / "study.toml").write_text(text, encoding="utf-8")
     (tmp_path / "bom.toml").write_text(text, encoding="utf-8-sig")
     flags = ["--mode=mixture_4,ring_8", "--std=0.2,1", "--d-steps=5", "--lr-g=1", "--batch-size=16", "--seeds=3"]
-    said = asked(*flags, "--workers=2", "--out=there", "--no-figures")
-    assert asked("--config", "study.toml") == asked("--config", "bom.toml") == said
+    from_flags = asked(*flags, "--workers=2", "--out=there", "--no-figures")
+    assert asked("--config", "study.toml") == asked("--config", "bom.toml") == from_flags
 
 
 def test_flags_win_over_the_file(asked, tmp_path):
@@ -599,12 +599,12 @@ def test_the_comparison_has_a_row_per_setting(homework):
     spent = ["steps", "updates", "samples_seen"]
     assert list(rows[0]) == ["setting", *FIELDS[Setting], "seeds", *spent, *parts, *swings, *shares]
     for row in rows:
-        own = [member for member in members if member["setting"] == row["setting"]]
-        assert int(row["seeds"]) == len(own) == SEEDS
+        row_members = [member for member in members if member["setting"] == row["setting"]]
+        assert int(row["seeds"]) == len(row_members) == SEEDS
         d_steps = int(row["d_steps"])
         assert [int(row[n]) for n in spent] == [STEPS, (d_steps + 1) * STEPS, 16 * d_steps * STEPS]
         for name in SCORES:
-            scores = [float(member[name]) for member in own if member[name]]
+            scores = [float(member[name]) for member in row_members if member[name]]
             assert int(row[f"{name}_n"]) == len(scores)
             assert math.isfinite(float(row[f"{name}_null"]))
             if scores:
@@ -615,7 +615,7 @@ def test_the_comparison_has_a_row_per_setting(homework):
         assert int(row["verdicts_n"]) == SEEDS
         assert sum(float(row[f"{word}_share"]) for word in words) == pytest.approx(1)
         for verdict, word in zip(VERDICTS, words, strict=True):
-            share = sum(member["verdict"] == verdict for member in own) / SEEDS
+            share = sum(member["verdict"] == verdict for member in row_members) / SEEDS
             assert float(row[f"{word}_share"]) == share
             assert 0 <= float(row[f"{word}_low"]) <= share <= float(row[f"{word}_high"]) <= 1
 
@@ -813,10 +813,10 @@ def test_json_is_one_object_on_stdout(plain):
     run, out, err = plain
     assert err == ""
     assert len(out.splitlines()) == 1
-    found = read_json(out)
-    assert set(found) == {"run", "comparison", "failures"}
-    assert (found["run"], found["failures"]) == (str(run), [])
-    written = [{name: str("" if v is None else v) for name, v in row.items()} for row in found["comparison"]]
+    printed = read_json(out)
+    assert set(printed) == {"run", "comparison", "failures"}
+    assert (printed["run"], printed["failures"]) == (str(run), [])
+    written = [{name: str("" if v is None else v) for name, v in row.items()} for row in printed["comparison"]]
     assert written == read_csv(run / "comparison.csv")
 
 
@@ -875,8 +875,8 @@ def test_runs_are_reported_side_by_side(small, tmp_path, capsys, refused):
     rows = read_csv(out / "comparison.csv")
     assert [(row["d_steps"], row["steps"], row["updates"]) for row in rows] == [("1", "40", "80"), ("5", "40", "240")]
     for row, run in zip(rows, runs, strict=True):
-        (own,) = read_csv(run / "comparison.csv")
-        assert row | {"setting": ""} == own | {"setting": ""}
+        (alone,) = read_csv(run / "comparison.csv")
+        assert row | {"setting": ""} == alone | {"setting": ""}
     text = (out / "report.md").read_text(encoding="utf-8")
     for link in re.findall(r"!\[[^]]*\]\(([^)]*)\)", text):
         assert (out / link).is_file(), link
@@ -1011,15 +1011,15 @@ def test_force_takes_an_empty_folder_and_one_that_is_not_there(tmp_path):
 
 def alive(group):
     """Processes of a group that run, zombies left out."""
-    found = []
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
         except OSError:  # gone meanwhile
             continue
         if int(its_group) == group and state not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
+            pids.append(int(stat.parent.name))
+    return pids
 
 
 def wait_for(condition, seconds, process=None):
@@ -1134,9 +1134,9 @@ def test_list_shows_every_name_of_every_registry(capsys):
     }
     assert in_process("list", "--json") == 0
     out, err = capsys.readouterr()
-    found = read_json(out)
+    listed = read_json(out)
     assert err == ""
-    assert {title: list(names) for title, names in found.items()} == {t: list(r) for t, r in registries.items()}
+    assert {title: list(names) for title, names in listed.items()} == {t: list(r) for t, r in registries.items()}
     assert in_process("list") == 0
     out, err = capsys.readouterr()
     assert err == ""

@@ -151,10 +151,10 @@ def refused(study: str | None, given: Mapping[str, Any]) -> tuple[Any, str]:
     try:
         return read_options(study, given), ""
     except OptionError as error:
-        said = str(error)
-    assert said.isprintable()
-    assert len(said) < 1000
-    return None, said
+        message = str(error)
+    assert message.isprintable()
+    assert len(message) < 1000
+    return None, message
 
 
 # --- flags -----------------------------------------------------------------------------------------------------------
@@ -166,13 +166,13 @@ def test_any_value_of_any_option(case: tuple[str, str]) -> None:
     """Numbers are taken exactly where type and limits say so; what is refused is so under the name that was given."""
     written, text = case
     name = usual(written)
-    asked, said = refused(None, {written: text})
+    asked, message = refused(None, {written: text})
     parts = text.split(",") if OPTIONS[name] is Setting else [text]
-    named = re.findall(r"--[a-z][\w-]*", said.partition(": ")[0])
+    named = re.findall(r"--[a-z][\w-]*", message.partition(": ")[0])
     assert asked is not None or flag(written) in named
     kind = FIELDS[OPTIONS[name]][name]
     if kind is not str and written != "variance":
-        together = len(named) > 1 or "settings that is" in said  # with what other options are by default
+        together = len(named) > 1 or "settings that is" in message  # with what other options are by default
         assert (asked is not None) == all(well(name, part) for part in parts) or together
     if asked is not None:
         homes = {Setting: asked.study.settings, Study: [asked.study], Look: [asked.look]}
@@ -192,8 +192,8 @@ def test_any_options_together(good: dict[str, int], bad: dict[str, str], study: 
     flags = {name: good_values[name][k % len(good_values[name])] for name, k in good.items()}
     several = {name: ",".join(good_values[name]) for name, k in good.items() if k == 2 and OPTIONS[name] is Setting}
     refused(study, flags | several | bad)
-    asked, said = refused(None, flags | several)
-    assert said == ""
+    asked, message = refused(None, flags | several)
+    assert message == ""
     if any(OPTIONS[name] is Setting for name in flags):
         assert len(asked.study.settings) == math.prod(len(good_values[name]) for name in several)
 
@@ -294,8 +294,8 @@ GOOD_FILES = [
 def holds(path: Path, content: bytes) -> Any:
     """What a file asks for; if nothing, the line begins with its name, and says TOML where the reader does."""
     path.write_bytes(content)
-    asked, said = refused(None, {"config": str(path)})
-    assert asked is not None or said.startswith(f"--config {path}: ")
+    asked, message = refused(None, {"config": str(path)})
+    assert asked is not None or message.startswith(f"--config {path}: ")
     if len(content) > MOST_BYTES or any(line.count(b".") > MOST_DOTS for line in content.split(b"\n")):
         assert asked is None
         return asked
@@ -303,10 +303,10 @@ def holds(path: Path, content: bytes) -> Any:
         table: Any = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         table = None
-    assert ("not a TOML file" in said) == (table is None)
+    assert ("not a TOML file" in message) == (table is None)
     if asked is None and table is not None:
-        told = said.removeprefix(f"--config {path}: ")
-        assert any(re.search(rf"(^|, ){re.escape(shown(key))}[ :]", told) for key in table)
+        complaint = message.removeprefix(f"--config {path}: ")
+        assert any(re.search(rf"(^|, ){re.escape(shown(key))}[ :]", complaint) for key in table)
     return asked
 
 
@@ -339,10 +339,10 @@ def test_any_keys_and_values_of_a_configuration_file(tmp_path: Path, table: dict
     text = written(table)
     assert repr(tomllib.loads(text)) == repr(table)  # a NaN is not equal to itself
     asked = holds(tmp_path / "any.toml", text.encode())
-    said = {key.replace("-", "_"): value for key, value in table.items()}
-    several = itertools.chain(*(value if isinstance(value, list) else [value] for value in said.values()))
+    options = {key.replace("-", "_"): value for key, value in table.items()}
+    several = itertools.chain(*(value if isinstance(value, list) else [value] for value in options.values()))
     if asked is not None and not any(isinstance(value, str) and "," in value for value in several):
-        flags = {key: as_flag(value) for key, value in said.items()}
+        flags = {key: as_flag(value) for key, value in options.items()}
         assert read_options(None, flags) == asked
 
 
@@ -355,10 +355,10 @@ def is_target(path: Path, content: bytes) -> bool:
     try:
         study = resolve(read_options(None, {"mode": str(path), "workers": "1", "device": "cpu"}).study)
     except OptionError as error:
-        said = str(error)
-        assert said.startswith(f"--mode {path}: ")
-        assert said.isprintable()
-        assert len(said) < len(str(path)) + 300
+        message = str(error)
+        assert message.startswith(f"--mode {path}: ")
+        assert message.isprintable()
+        assert len(message) < len(str(path)) + 300
         return False
     (setting,) = study.settings
     target = target_for(setting)
@@ -430,14 +430,14 @@ GOOD_PICTURES = [
 
 def checked(content: bytes) -> bytes:
     """The picture with its chunks' checksums put right, so that what is wrong with it is met further on."""
-    found, at = bytearray(content), 8
-    while at + 12 <= len(found):
-        end = at + 8 + int.from_bytes(found[at : at + 4], "big")
-        if end + 4 > len(found):
+    fixed, at = bytearray(content), 8
+    while at + 12 <= len(fixed):
+        end = at + 8 + int.from_bytes(fixed[at : at + 4], "big")
+        if end + 4 > len(fixed):
             break
-        found[end : end + 4] = struct.pack(">I", zlib.crc32(found[at + 4 : end]))
+        fixed[end : end + 4] = struct.pack(">I", zlib.crc32(fixed[at + 4 : end]))
         at = end + 4
-    return bytes(found)
+    return bytes(fixed)
 
 
 @st.composite
@@ -488,17 +488,17 @@ def ends_well(arguments: list[str]) -> tuple[int, str]:
         status = main(arguments)
     for stream in (out, err):
         stream.flush()
-    told, said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    printed, complaint = (stream.buffer.getvalue().decode() for stream in (out, err))
     assert status in (0, 2)
     if status:
-        assert told == ""
-        assert said.startswith("error: ")
-        assert said.endswith("\n")
-        assert said[:-1].isprintable()
-        assert len(said) < 2000
+        assert printed == ""
+        assert complaint.startswith("error: ")
+        assert complaint.endswith("\n")
+        assert complaint[:-1].isprintable()
+        assert len(complaint) < 2000
     else:
-        assert said == ""
-    return status, told
+        assert complaint == ""
+    return status, printed
 
 
 @fewer

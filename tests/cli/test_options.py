@@ -74,8 +74,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(config: Callable[[str | b
     ("encoding", "line"), [("utf-16", 1), ("utf-16-le", 3), ("utf-32", 1), ("latin-1", 3), ("cp1252", 3)]
 )
 def test_other_encodings_are_told_from_utf_8(config: Callable[[str | bytes], str], encoding: str, line: int) -> None:
-    said = refusal(config("# one\nlr = 1\nmode = 'gäussian'\n".encode(encoding)))
-    assert said == f"not a TOML file (line {line} is no text in UTF-8)"
+    message = refusal(config("# one\nlr = 1\nmode = 'gäussian'\n".encode(encoding)))
+    assert message == f"not a TOML file (line {line} is no text in UTF-8)"
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,10 @@ def test_other_encodings_are_told_from_utf_8(config: Callable[[str | bytes], str
 def test_what_is_no_toml_is_refused_with_its_line(
     config: Callable[[str | bytes], str], content: str, words: list[str]
 ) -> None:
-    said = refusal(config(content))
-    assert said.startswith("not a TOML file (")
+    message = refusal(config(content))
+    assert message.startswith("not a TOML file (")
     for word in words:
-        assert word in said
+        assert word in message
 
 
 def test_the_reader_s_own_line_numbers_are_told(config: Callable[[str | bytes], str]) -> None:
@@ -112,9 +112,9 @@ def test_the_reader_s_own_line_numbers_are_told(config: Callable[[str | bytes], 
     good = [f"{name} = {default(Study, name)}" for name in ("steps", "seeds", "frames", "snapshots")]
     for at in range(len(good)):
         lines = [*good[:at], good[at] + " ]", *good[at + 1 :]]
-        said = refusal(config("\n".join(lines) + "\n"))
-        assert f"at line {at + 1}, column" in said
-        assert good[at] in said
+        message = refusal(config("\n".join(lines) + "\n"))
+        assert f"at line {at + 1}, column" in message
+        assert good[at] in message
 
 
 def test_a_large_file_is_not_read(config: Callable[[str | bytes], str]) -> None:
@@ -192,8 +192,8 @@ def test_a_file_that_may_not_be_read(config: Callable[[str | bytes], str]) -> No
     ],
     ids=lambda part: part[:20],
 )
-def test_keys_that_are_unknown_or_doubled(config: Callable[[str | bytes], str], content: str, said: str) -> None:
-    assert refusal(config(content)).startswith(said)
+def test_keys_that_are_unknown_or_doubled(config: Callable[[str | bytes], str], content: str, beginning: str) -> None:
+    assert refusal(config(content)).startswith(beginning)
 
 
 WRONG: dict[str, Any] = {
@@ -240,9 +240,9 @@ def test_every_option_refuses_values_of_a_wrong_type(
     for (kind, written), key in itertools.product(TOML.items(), {name, name.replace("_", "-")}):
         if (kind == "number" and name in UNBOUNDED) or (kind == "text" and name == "from_run"):
             continue
-        said = refusal(config(f"{key} = {written}"))
-        assert said.startswith(f"{key} = ")
-        assert ": must be " in said
+        message = refusal(config(f"{key} = {written}"))
+        assert message.startswith(f"{key} = ")
+        assert ": must be " in message
     for kind, value in WRONG.items():
         if (kind == "number" and name in UNBOUNDED) or kind in ("list", "lists"):
             continue
@@ -296,8 +296,10 @@ def test_every_option_refuses_values_of_a_wrong_type(
     ],
     ids=lambda part: part.partition("\n")[0][:24],
 )
-def test_a_wrong_value_is_told_with_file_and_key(config: Callable[[str | bytes], str], content: str, said: str) -> None:
-    assert refusal(config(content)).startswith(said)
+def test_a_wrong_value_is_told_with_file_and_key(
+    config: Callable[[str | bytes], str], content: str, beginning: str
+) -> None:
+    assert refusal(config(content)).startswith(beginning)
 
 
 def test_a_flag_beside_a_file_is_told_as_a_flag(config: Callable[[str | bytes], str]) -> None:
@@ -316,11 +318,11 @@ def test_a_flag_beside_a_file_is_told_as_a_flag(config: Callable[[str | bytes], 
 
 def test_other_names_are_those_of_the_flags(config: Callable[[str | bytes], str]) -> None:
     assert ALIASES == {"n_critic": "d_steps", "from": "from_run"}
-    said = read_options(None, {"config": config("n-critic = [1, 5]\nfrom = 'run'\n")})
-    assert said == read_options(None, {"d_steps": "1,5", "from_run": "run"})
-    assert said == read_options(None, {"n_critic": "1,5", "from_": "run"})
-    assert [s.d_steps for s in said.study.settings] == [1, 5]
-    assert said.study.from_run == "run"
+    asked = read_options(None, {"config": config("n-critic = [1, 5]\nfrom = 'run'\n")})
+    assert asked == read_options(None, {"d_steps": "1,5", "from_run": "run"})
+    assert asked == read_options(None, {"n_critic": "1,5", "from_": "run"})
+    assert [s.d_steps for s in asked.study.settings] == [1, 5]
+    assert asked.study.from_run == "run"
 
 
 def test_workers_are_a_number_or_a_word(config: Callable[[str | bytes], str]) -> None:
@@ -336,8 +338,8 @@ def test_every_preset_can_be_asked_for_in_a_file(config: Callable[[str | bytes],
 
 def test_lists_of_a_file_are_like_several_values(config: Callable[[str | bytes], str]) -> None:
     """Doubles are dropped before the product is made: 2000 of them are one."""
-    said = read_options(None, {"config": config(f"lr = [{'1,' * 2000}]\nbeta1 = [{'0,' * 2000} 0.5]")})
-    assert [(s.lr, s.beta1) for s in said.study.settings] == [(1, 0), (1, 0.5)]
+    asked = read_options(None, {"config": config(f"lr = [{'1,' * 2000}]\nbeta1 = [{'0,' * 2000} 0.5]")})
+    assert [(s.lr, s.beta1) for s in asked.study.settings] == [(1, 0), (1, 0.5)]
 
 
 @pytest.mark.parametrize("content", ["lr =", "workers = 0", "moed = 1", "packing = 3", "lr = 1\0", b"\xff\xfe", ""])
@@ -386,8 +388,8 @@ def test_the_program_answers_with_that_line_and_status_2(
     ],
     ids=lambda part: " ".join(part)[:30] if isinstance(part, dict) else "",
 )
-def test_a_wrong_flag_is_told_under_the_name_that_was_written(flags: dict[str, str], said: str) -> None:
-    assert flag_refusal(**flags).startswith(said)
+def test_a_wrong_flag_is_told_under_the_name_that_was_written(flags: dict[str, str], beginning: str) -> None:
+    assert flag_refusal(**flags).startswith(beginning)
 
 
 def test_a_product_has_an_end() -> None:
@@ -398,8 +400,8 @@ def test_a_product_has_an_end() -> None:
 
     most = {"lr": upto(MOST_SETTINGS // 2), "init_gain": "1,2"}
     assert len(read_options(None, most).study.settings) == MOST_SETTINGS
-    said = flag_refusal(lr=upto(MOST_SETTINGS // 2 + 1), init_gain="1,2")
-    assert said == "--lr, --init-gain: their product is 5002 settings; a study takes at most 5000"
+    message = flag_refusal(lr=upto(MOST_SETTINGS // 2 + 1), init_gain="1,2")
+    assert message == "--lr, --init-gain: their product is 5002 settings; a study takes at most 5000"
     huge = dict.fromkeys(["lr", "lr_g", "lr_d", "alpha_d", "alpha_g", "slope", "init_gain"], upto(100))
     assert f"is {100**7} settings" in flag_refusal(**huge)
 
@@ -408,8 +410,8 @@ def test_a_study_has_a_largest_number_of_members() -> None:
     """Whatever else the study is made of: not the seeds that it has without, nor the settings."""
     assert read_options(None, {"lr": "1,2", "seeds": str(MOST_MEMBERS // 2)}).study.seeds == MOST_MEMBERS // 2
     assert read_options("homework", {"mode": "ring_8", "std": "1", "d_steps": "1", "seeds": str(MOST_MEMBERS)})
-    said = flag_refusal(lr="1,2", seeds=str(MOST_MEMBERS // 2 + 1))
-    assert said == "--seeds 50001: with 2 settings that is 100002 GANs; a study takes at most 100000"
+    message = flag_refusal(lr="1,2", seeds=str(MOST_MEMBERS // 2 + 1))
+    assert message == "--seeds 50001: with 2 settings that is 100002 GANs; a study takes at most 100000"
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -123,11 +123,11 @@ def test_the_wheel_says_what_the_program_says(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         (points,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
-        said = Parser().parsestr(archive.read(metadata).decode())
+        headers = Parser().parsestr(archive.read(metadata).decode())
         commands = archive.read(points).decode().split()
-    assert (said["Name"], said["Version"]) == ("gan-dynamics", VERSION)
-    assert SpecifierSet(said["Requires-Python"]) == SpecifierSet(">=3.11")
-    assert set(said.get_all("Provides-Extra")) == {"video", "test"}
+    assert (headers["Name"], headers["Version"]) == ("gan-dynamics", VERSION)
+    assert SpecifierSet(headers["Requires-Python"]) == SpecifierSet(">=3.11")
+    assert set(headers.get_all("Provides-Extra")) == {"video", "test"}
     assert commands == ["[console_scripts]", "gan-dynamics", "=", "dynamics.cli.app:program"]
 
 

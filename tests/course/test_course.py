@@ -91,9 +91,9 @@ def test_points_have_their_modes_moments(mode, how):
     # Every mode has its share of the points, and round its centre they are std wide
     nearest = ((x[:, None] - centres) ** 2).sum(2).argmin(1)
     for k, centre in enumerate(centres if std < 1 else []):
-        own = x[nearest == k]
-        assert abs(len(own) / n - 1 / len(centres)) < 6 * math.sqrt(0.25 / n)
-        np.testing.assert_allclose(np.sqrt(((own - centre) ** 2).mean()), std, rtol=0.02)
+        mode_points = x[nearest == k]
+        assert abs(len(mode_points) / n - 1 / len(centres)) < 6 * math.sqrt(0.25 / n)
+        np.testing.assert_allclose(np.sqrt(((mode_points - centre) ** 2).mean()), std, rtol=0.02)
 
 
 @pytest.mark.parametrize("mode", CENTRES)
@@ -214,13 +214,13 @@ def test_a_step_of_g_in_closed_form(way):
 def test_each_step_changes_its_own_player_and_leaves_the_others_gradients():
     G, D = Generator(), Discriminator()
     mark = [torch.full_like(p, 7.0) for p in G.parameters()]
-    for p, own in zip(G.parameters(), mark, strict=True):
-        p.grad = own.clone()
+    for p, gradient in zip(G.parameters(), mark, strict=True):
+        p.grad = gradient.clone()
     g, d = state(G), state(D)
     train_discriminator(D, G, sgd(D), 16, "cpu")
     assert same(state(G), g)
     assert not same(state(D), d)
-    assert all(torch.equal(p.grad, own) for p, own in zip(G.parameters(), mark, strict=True))
+    assert all(torch.equal(p.grad, gradient) for p, gradient in zip(G.parameters(), mark, strict=True))
 
     G, D = Generator(), Discriminator()
     d = state(D)
@@ -254,9 +254,9 @@ def test_logarithms_of_probabilities_end_where_those_of_bceloss_do(value):
     assert loss.item() == pytest.approx(100)
     assert torch.equal(d_real, torch.full((8, 1), value))
     plain = Sure(value)
-    own = nn.BCELoss()
+    bce_loss = nn.BCELoss()
     out = plain(torch.zeros(8, 2))
-    (own(out, torch.ones(8, 1)) + own(out, torch.zeros(8, 1))).backward()
+    (bce_loss(out, torch.ones(8, 1)) + bce_loss(out, torch.zeros(8, 1))).backward()
     assert torch.equal(D.value.grad, plain.value.grad)
     assert torch.isfinite(D.value.grad)
 
@@ -307,7 +307,7 @@ def test_answers_without_their_last_axis_are_as_good():
 def test_a_subclass_with_a_forward_of_its_own_is_asked_for_that():
     """Its `logits` are its parent's, of layers that its answers have nothing to do with."""
 
-    class Own(Discriminator):
+    class OtherForward(Discriminator):
         def __init__(self):
             super().__init__()
             self.mine = nn.Linear(2, 1)
@@ -315,7 +315,7 @@ def test_a_subclass_with_a_forward_of_its_own_is_asked_for_that():
         def forward(self, x):
             return torch.sigmoid(self.mine(x))
 
-    D = Own()
+    D = OtherForward()
     before = state(D)
     train_discriminator(D, Generator(), sgd(D), 16, "cpu")
     changed = {name for name, value in D.state_dict().items() if not torch.equal(value, before[name])}
@@ -368,9 +368,9 @@ def test_the_plain_gan_is_a_member_of_a_stack(d_steps, fast, monkeypatch):
     *_, last = stack
 
     seed, players = seeds[member], {}
-    for kind, own in zip((Generator, Discriminator), make_pair([setting], [seed], dtype=torch.float64), strict=True):
+    for kind, mlp in zip((Generator, Discriminator), make_pair([setting], [seed], dtype=torch.float64), strict=True):
         network = kind().double()
-        for linear, matrix in zip(network.net[::2], own.matrices, strict=True):
+        for linear, matrix in zip(network.net[::2], mlp.matrices, strict=True):
             linear.weight.data, linear.bias.data = matrix[0, :-1].T.clone(), matrix[0, -1].clone()
         players[kind.__name__] = network
     streams = {purpose: Streams([seed], purpose) for purpose in ("choice", "noise", "latent", "evaluation")}
@@ -396,9 +396,11 @@ def test_train_gan_gives_the_value_at_each_plotted_step(monkeypatch):
     """Its entries are what the steps themselves return, at every fifth step."""
     seen = {"d": [], "g": []}
     for name, kind in (("train_discriminator", "d"), ("train_generator", "g")):
-        own = getattr(train, name)
+        original = getattr(train, name)
         monkeypatch.setattr(
-            train, name, lambda *a, own=own, kind=kind, **k: seen[kind].append(own(*a, **k)) or seen[kind][-1]
+            train,
+            name,
+            lambda *a, original=original, kind=kind, **k: seen[kind].append(original(*a, **k)) or seen[kind][-1],
         )
     curves = train_gan("cpu", num_steps=22, batch_size=8, plot_every=5, mode="mixture", d_steps=3, save_dir=None)
     assert list(curves) == ["D", "G", "D(x)", "D(G(z))"]
@@ -435,8 +437,8 @@ def test_train_gan_draws_its_frames():
 
 def test_two_steps_of_d_are_what_a_step_of_g_gets(monkeypatch):
     calls = []
-    own = train.train_discriminator
-    monkeypatch.setattr(train, "train_discriminator", lambda *a, **k: calls.append(1) or own(*a, **k))
+    original = train.train_discriminator
+    monkeypatch.setattr(train, "train_discriminator", lambda *a, **k: calls.append(1) or original(*a, **k))
     train_gan("cpu", num_steps=3, batch_size=4, plot_every=3, save_dir=None)
     assert len(calls) == 6
 
@@ -497,8 +499,8 @@ def pixels_at(path, x, y):
 
 def test_a_frame_shows_points_where_they_are():
     path = plot_generated(Fixed(-1.0, 0.5), "mixture_4", 1)
-    there, elsewhere = pixels_at(path, -1.0, 0.5), pixels_at(path, 1.0, -0.5)
-    assert there[0] > there[2] + 50  # reddish
+    at_points, elsewhere = pixels_at(path, -1.0, 0.5), pixels_at(path, 1.0, -0.5)
+    assert at_points[0] > at_points[2] + 50  # reddish
     assert elsewhere.tolist() == [255, 255, 255]
 
 
@@ -768,8 +770,8 @@ def test_the_command_runs_what_a_student_changed(tmp_path):
         )
     done = command("--steps", "2", "--plot-every", "1", folder=copy)
     assert done.returncode == 0, done.stderr
-    there = pixels_at("frames/frame_00002.png", -2.0, -2.0)
-    assert there[0] > there[2] + 50
+    at_mode = pixels_at("frames/frame_00002.png", -2.0, -2.0)
+    assert at_mode[0] > at_mode[2] + 50
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ def _elsewhere(tmp_path, monkeypatch):
     torch.manual_seed(0)
 
 
-def own_generator():
+def plain_generator():
     return nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
 
 
-def own_discriminator(*last):
+def plain_discriminator(*last):
     return nn.Sequential(nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1), *(last or (nn.Sigmoid(),)))
 
 
@@ -67,7 +67,7 @@ def scheduled(network):
     return optimizer
 
 
-class OwnDescent(torch.optim.Optimizer):
+class PlainDescent(torch.optim.Optimizer):
     """An optimiser of a student's own, whose step takes nothing."""
 
     def __init__(self, network):
@@ -118,12 +118,12 @@ def our_round(D, G, d_optimizer, g_optimizer, mode):
 
 
 PAIRS = {
-    "plain": (own_generator, own_discriminator),
+    "plain": (plain_generator, plain_discriminator),
     "batch norm": (normalised_generator, normalised_discriminator),
-    "unused layers": (lambda: PartlyUsed(own_generator), lambda: PartlyUsed(own_discriminator)),
-    "dropout": (own_generator, lambda: nn.Sequential(nn.Linear(2, 16), nn.Dropout(), nn.Linear(16, 1), nn.Sigmoid())),
+    "unused layers": (lambda: PartlyUsed(plain_generator), lambda: PartlyUsed(plain_discriminator)),
+    "dropout": (plain_generator, lambda: nn.Sequential(nn.Linear(2, 16), nn.Dropout(), nn.Linear(16, 1), nn.Sigmoid())),
     "spectral norm": (
-        own_generator,
+        plain_generator,
         lambda: nn.Sequential(
             nn.utils.parametrizations.spectral_norm(nn.Linear(2, 16)), nn.Tanh(), nn.Linear(16, 1), nn.Sigmoid()
         ),
@@ -131,7 +131,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("optimizer", [adam, decayed, scheduled, OwnDescent, lbfgs])
+@pytest.mark.parametrize("optimizer", [adam, decayed, scheduled, PlainDescent, lbfgs])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_steps_are_those_of_a_plain_loop_to_the_bit(pair, optimizer):
     """Weights, buffers (running means, vectors of spectral norm), losses, after five rounds from one seed.
@@ -148,16 +148,16 @@ def test_steps_are_those_of_a_plain_loop_to_the_bit(pair, optimizer):
         ends.append((losses, G.state_dict(), D.state_dict(), torch.get_rng_state()))
     (plain_losses, *plain_states, plain_random), (losses, *states, random) = ends
     assert losses == plain_losses
-    for plain, own in zip(plain_states, states, strict=True):
-        assert plain.keys() == own.keys()
+    for plain, ours in zip(plain_states, states, strict=True):
+        assert plain.keys() == ours.keys()
         for name, value in plain.items():
-            assert torch.equal(own[name], value), name
+            assert torch.equal(ours[name], value), name
     assert torch.equal(random, plain_random)
 
 
 def test_a_students_loop_over_our_steps():
     """The scaffolding's loop: networks of the student's own, `.item()` and `.mean().item()` of what comes back."""
-    G, D = own_generator(), own_discriminator()
+    G, D = plain_generator(), plain_discriminator()
     g_optimizer, d_optimizer = adam(G), adam(D)
     losses = {"D": [], "G": [], "D(x)": [], "D(G(z))": []}
     for step in range(1, 41):
@@ -233,7 +233,7 @@ make_video(frame_dir="frames", output_file="gan_training.gif", fps=5)
 show_gan_training_grid(folder="frames", grid_rows=1, grid_cols=3, max_step=6)
 print(len(losses["D"]))
 """
-OWN = {
+STUDENTS_FILES = {
     "GAN.py": """
 import torch.nn as nn
 
@@ -310,10 +310,12 @@ def show_gan_training_grid(folder="frames", grid_rows=3, grid_cols=4, max_step=N
 }
 
 
-@pytest.mark.parametrize("mine", [[], *([name] for name in OWN), ["GAN.py", "sample.py"], [*OWN][:3]])
+@pytest.mark.parametrize(
+    "mine", [[], *([name] for name in STUDENTS_FILES), ["GAN.py", "sample.py"], [*STUDENTS_FILES][:3]]
+)
 def test_a_students_main_with_any_files_of_theirs(mine, tmp_path):
     for name in mine:
-        (tmp_path / name).write_text(OWN[name], encoding="utf-8")
+        (tmp_path / name).write_text(STUDENTS_FILES[name], encoding="utf-8")
     assert run(tmp_path, MAIN) == "3\n"
     left = {path.name for path in tmp_path.rglob("*.*") if path.suffix in (".png", ".gif")}
     assert left == {

@@ -56,7 +56,7 @@ def pairwise():
         for i, j in itertools.product(range(len(FACTORS[a])), range(len(FACTORS[b])))
         if allowed({a: FACTORS[a][i], b: FACTORS[b][j]}) is not None
     }
-    found = []
+    choices = []
     while left:
         best, most = None, set()
         for first in random.permutation(np.array(sorted(left), object))[:4]:
@@ -69,9 +69,9 @@ def pairwise():
                     if setting is not None:
                         best, most = setting, covered
         if best is not None:
-            found.append(best)
+            choices.append(best)
             left -= most
-    return found
+    return choices
 
 
 def everything():
@@ -170,10 +170,10 @@ def test_all_arithmetic_happens_at_the_table():
     table = stack.tables[setting]
     operands = [t for recording, _ in table.recorded.values() for t in recording.tensors()]
     members = {tensor.untyped_storage().data_ptr() for m in stack.members for tensor in m.tensors().values()}
-    own = {tensor.untyped_storage().data_ptr() for tensor in table.numbers.values()}
+    at_table = {tensor.untyped_storage().data_ptr() for tensor in table.numbers.values()}
     used = {tensor.untyped_storage().data_ptr() for tensor in operands}
     assert not used & members
-    assert len(used & own) > 5  # both players, their moments, what the rule remembers
+    assert len(used & at_table) > 5  # both players, their moments, what the rule remembers
     assert all(t.untyped_storage().data_ptr() % 64 == 0 for t in operands)
 
 

@@ -12,10 +12,10 @@ def test_a_recording_does_again_what_was_done():
     x, w, total = torch.arange(12.0).reshape(3, 4), torch.ones(4, 2), torch.zeros(2)
 
     def step():
-        own = w.detach().requires_grad_()
-        y = torch.tanh(x @ own) * torch.ones_like(x[:, :2])
-        (slope,) = torch.autograd.grad(y.square().sum(), own, create_graph=True)
-        (second,) = torch.autograd.grad(slope.square().sum(), own)
+        leaf = w.detach().requires_grad_()
+        y = torch.tanh(x @ leaf) * torch.ones_like(x[:, :2])
+        (slope,) = torch.autograd.grad(y.square().sum(), leaf, create_graph=True)
+        (second,) = torch.autograd.grad(slope.square().sum(), leaf)
         total.add_(y.detach().sum(0))
         w.sub_(0.1 * second / (1 + second.abs()))
 
@@ -110,8 +110,8 @@ def test_exact_operations_give_the_same_bits_for_all_lanes_at_once(operation):
         lanes.of(y).copy_(b)
         recording.replay(4)
         assert len(recording.steps(4)) <= 3  # itself, a comparison and the copy
-        for own, together in zip(alone, lanes.of(out), strict=True):
-            assert own.numpy().tobytes() == together.numpy().tobytes()
+        for single, together in zip(alone, lanes.of(out), strict=True):
+            assert single.numpy().tobytes() == together.numpy().tobytes()
 
 
 def test_lanes_that_have_no_turn_stay_as_they_are():

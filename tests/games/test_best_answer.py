@@ -47,9 +47,9 @@ def test_no_output_is_better_than_the_optimum_where_labels_are_smoothed(loss, p,
 def test_the_best_discriminator_says_so_much_less():
     """(1 − w) p / ((1 − w) p + w p + q) = (1 − w) p / (p + q)."""
     ratio = torch.linspace(-40, 40, 81, dtype=torch.float64).expand(2, -1)
-    found = torch.sigmoid(log_ratio(ratio, torch.tensor([0.1, 0.0], dtype=torch.float64)))
-    torch.testing.assert_close(found[0], 0.9 * torch.sigmoid(ratio[0]), rtol=1e-12, atol=0)
-    torch.testing.assert_close(found[1], torch.sigmoid(ratio[1]), rtol=1e-14, atol=0)
+    probability = torch.sigmoid(log_ratio(ratio, torch.tensor([0.1, 0.0], dtype=torch.float64)))
+    torch.testing.assert_close(probability[0], 0.9 * torch.sigmoid(ratio[0]), rtol=1e-12, atol=0)
+    torch.testing.assert_close(probability[1], torch.sigmoid(ratio[1]), rtol=1e-14, atol=0)
     assert log_ratio(ratio, torch.zeros(2)) is ratio
 
 
@@ -57,7 +57,7 @@ def test_the_best_discriminator_says_so_much_less():
 
 
 @pytest.fixture
-def own(tmp_path):
+def users_mixture(tmp_path):
     """Modes of other weights and shapes, in the plane's units."""
     path = tmp_path / "own.toml"
     path.write_text(
@@ -67,9 +67,9 @@ def own(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [*(mode for mode in TARGETS if mode != "pinwheel"), "own"])
-def test_a_target_with_noise_is_the_integral_of_its_density_with_noise(mode, own):
+def test_a_target_with_noise_is_the_integral_of_its_density_with_noise(mode, users_mixture):
     """∫ p(x − u) N(u; 0, s² I) du, by Gauss–Hermite points."""
-    target, deviation = make_target(own) if mode == "own" else make_target(mode, 0.4), 0.3
+    target, deviation = make_target(users_mixture) if mode == "own" else make_target(mode, 0.4), 0.3
     node, weight = np.polynomial.hermite_e.hermegauss(40)
     weight /= weight.sum()
     x = np.random.default_rng(0).uniform(-3, 3, (6, 2))
@@ -168,22 +168,22 @@ def test_the_equilibrium_is_what_the_game_records_at_its_best_constant(loss, pen
     game, batch = games(plain, D)
     with torch.enable_grad():
         value = game.d_loss(game.g, game.d, batch, record=True).detach()
-    found = equilibrium(setting)
+    balance = equilibrium(setting)
     best = int(value.argmin())
     # what labels move D to is not where the loss without them, which the curve shows, is flat
     within = 1e-4 if "label" in penalty else 1e-6
-    assert found.d == pytest.approx(game.d_means[0, best].item(), abs=within)
+    assert balance.d == pytest.approx(game.d_means[0, best].item(), abs=within)
     alike = (value < value[best] + 1e-12).sum()
     if loss in ("hinge", "wasserstein"):
-        assert found.g is None
+        assert balance.g is None
     else:
-        assert found.g == pytest.approx(game.g_loss(game.g, game.d, batch)[best].item(), abs=5e-4)
-    if found.chance is None:
+        assert balance.g == pytest.approx(game.g_loss(game.g, game.d, batch)[best].item(), abs=5e-4)
+    if balance.chance is None:
         assert alike > 1
     else:
         assert alike <= 2  # the grid may lie evenly on both sides of it
-        assert found.chance == pytest.approx(game.d_means[1, best].item(), abs=5e-4)
-        assert found.chance == pytest.approx(game.d_means[2, best].item(), abs=5e-4)
+        assert balance.chance == pytest.approx(game.d_means[1, best].item(), abs=5e-4)
+        assert balance.chance == pytest.approx(game.d_means[2, best].item(), abs=5e-4)
 
 
 def vars_of(setting):
@@ -217,11 +217,11 @@ def test_a_slope_that_is_asked_for_leaves_no_constant_the_best(loss, penalty):
     with torch.enable_grad():
         flat, tilted = game.d_loss(game.g, game.d, batch).detach()
     assert tilted < flat - 1e-4
-    found = equilibrium(setting)
+    balance = equilibrium(setting)
     if loss == "wasserstein":  # nothing that D does changes a difference of equal means
-        assert (found.d, found.g) == (0.0, None)
+        assert (balance.d, balance.g) == (0.0, None)
     else:
-        assert found == (None, None, None)
+        assert balance == (None, None, None)
         assert equilibrium(labelled(loss, penalty=penalty, slope=0.0)).d is not None
 
 

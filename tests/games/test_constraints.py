@@ -98,9 +98,9 @@ def test_lookahead_keeps_the_box_for_good():
         SMALL, penalty="clip:0.01", update="lookahead", lookahead_k=5, hidden=16, lr=1e-3, activation="relu"
     )
     most = np.float32(0.01)
-    found = list(train_stack([setting], [0], 60, range(61), evaluation=4))
-    assert len(found) == 61
-    for snapshot in found:
+    snapshots = list(train_stack([setting], [0], 60, range(61), evaluation=4))
+    assert len(snapshots) == 61
+    for snapshot in snapshots:
         assert np.abs(snapshot.D.flat.detach().numpy()).max() <= most, snapshot.step
 
 
@@ -152,8 +152,8 @@ def test_every_d_that_a_rule_looks_at_is_normalised_by_its_own_directions(update
 
     def look(d):
         for (u, v), weight in zip(stack.D.directions, weights_of(stack.D, d), strict=True):
-            own = (weight @ v).transpose(1, 2)
-            worst.append(float((u - own / own.norm(dim=2, keepdim=True)).abs().max()))
+            image = (weight @ v).transpose(1, 2)
+            worst.append(float((u - image / image.norm(dim=2, keepdim=True)).abs().max()))
 
     stack = watched(make(asked(update, "spectral", way)), look)
     stack.begin()
@@ -234,12 +234,12 @@ def test_looking_back_keeps_the_norm():
 
 def norms_by(D, directions):
     """The norms of a D's layers as they would be in use by other directions."""
-    own = D.directions
+    kept = D.directions
     D.directions = list(zip(directions[::2], directions[1::2], strict=True))
     try:
         return norms(D.plain())
     finally:
-        D.directions = own
+        D.directions = kept
 
 
 def test_exact_directions_are_each_members_own():

@@ -168,15 +168,15 @@ def test_means_are_of_the_finite_and_say_of_how_many(whole):
     (row,) = (row for row in rows_of(folder.path / "differences.csv") if row["score"] == "jsd")
     assert row["n"] == str(both.sum())
     assert float(wild["diverged_share"]) == (SEEDS - 1) / SEEDS
-    told = f"{len(finite)}/{SEEDS}"
+    count = f"{len(finite)}/{SEEDS}"
     for table in (text_table(results), tex_table(results)):
         (line,) = (line for line in table.splitlines() if "lr 0.2" in line)
-        assert told in line
+        assert count in line
         assert "m/n: m of n have scores" in " ".join(table.split())
-    told = dict(observations(results))["mixture_4 · std 1.2: 2 D steps · lr 0.2"]
-    assert f"Only {len(finite)} of {SEEDS} seeds have scores, and the means are over those." in told
-    assert re.search(r"for D's loss \(2 of 6 seeds\)", told)
-    assert f"{SEEDS - 1} diverged" in told
+    paragraph = dict(observations(results))["mixture_4 · std 1.2: 2 D steps · lr 0.2"]
+    assert f"Only {len(finite)} of {SEEDS} seeds have scores, and the means are over those." in paragraph
+    assert re.search(r"for D's loss \(2 of 6 seeds\)", paragraph)
+    assert f"{SEEDS - 1} diverged" in paragraph
 
 
 def test_a_score_that_fewer_seeds_have_says_so_itself(results):
@@ -187,10 +187,10 @@ def test_a_score_that_fewer_seeds_have_says_so_itself(results):
     (line,) = (line for line in text_table(fewer).splitlines() if "lr 0.001" in line)
     assert f"(4/{SEEDS})" in line
     assert f"{SEEDS}/{SEEDS}" not in line
-    told = dict(observations(fewer))["mixture_4 · std 1.2: 2 D steps · lr 0.001"]
-    assert f"(4 of {SEEDS} seeds)" in told
-    assert "No seed has modes covered at the last snapshot." in told
-    assert "G covers" not in told
+    paragraph = dict(observations(fewer))["mixture_4 · std 1.2: 2 D steps · lr 0.001"]
+    assert f"(4 of {SEEDS} seeds)" in paragraph
+    assert "No seed has modes covered at the last snapshot." in paragraph
+    assert "G covers" not in paragraph
 
 
 def test_collapsed_shares_say_how_many_diverged_instead(whole):
@@ -224,14 +224,14 @@ def test_frames_after_a_divergence_show_the_last_finite_samples(results, lost):
     """Held against the training itself, done again and looked at as often."""
     m, step = lost
     steps = results.frame_steps[1].tolist()
-    own = [s.samples[0] for s in train_stack([WILD], [results.members[m].seed], STEPS, steps)]
-    finite = [np.isfinite(samples.astype(np.float16)).all() for samples in own]
+    trained = [s.samples[0] for s in train_stack([WILD], [results.members[m].seed], STEPS, steps)]
+    finite = [np.isfinite(samples.astype(np.float16)).all() for samples in trained]
     last = max(f for f in range(len(steps)) if finite[f])
     assert steps[last] < STEPS
     drawn = plane(results, m, np.arange(len(steps)), HALF, "")
     for f in range(len(steps)):
         of = f if finite[f] else max(k for k in range(f) if finite[k])
-        np.testing.assert_array_equal(drawn.samples[f], own[of].astype(np.float16).astype(np.float32))
+        np.testing.assert_array_equal(drawn.samples[f], trained[of].astype(np.float16).astype(np.float32))
         assert drawn.notes[f].startswith(f"diverged at step {step}") == (steps[f] >= step)
         assert (f"shown: step {steps[of]}" in drawn.notes[f] or "out of view" in drawn.notes[f]) == (of != f)
     assert np.isfinite(drawn.samples).all()
@@ -306,10 +306,10 @@ def test_runs_beside_one_another_show_the_last_finite_samples_too(results):
     (picture,) = (p for p in plan_joint(joint, sources, Look()) if p.path == "comparison.png")
     alone = {p.path: p for p in plan(results, Look())}["comparison.png"].arguments["planes"]
     assert len(picture.arguments["planes"]) == 4
-    for (_, column), there in picture.arguments["planes"].items():
-        np.testing.assert_array_equal(there.samples, alone[0, column % 2].samples)
-        assert there.notes == alone[0, column % 2].notes
-        assert np.isfinite(there.samples).all()
+    for (_, column), drawn in picture.arguments["planes"].items():
+        np.testing.assert_array_equal(drawn.samples, alone[0, column % 2].samples)
+        assert drawn.notes == alone[0, column % 2].notes
+        assert np.isfinite(drawn.samples).all()
 
 
 def test_long_notes_are_shortened_not_cut():
@@ -348,8 +348,8 @@ def test_one_bad_snapshot_is_a_gap_and_changes_nothing_else(results, tmp_path):
     gap = changed(results, 0, frame, np.nan, scores=scores)
     drawn = plane(gap, 0, np.arange(FRAMES + 1), HALF, "")
     before = plane(results, 0, np.arange(FRAMES + 1), HALF, "")
-    own = [f if f != frame else frame - 1 for f in range(FRAMES + 1)]
-    np.testing.assert_array_equal(drawn.samples, before.samples[own])
+    shown_frames = [f if f != frame else frame - 1 for f in range(FRAMES + 1)]
+    np.testing.assert_array_equal(drawn.samples, before.samples[shown_frames])
     assert [f for f in range(FRAMES + 1) if drawn.notes[f] != before.notes[f]] == [frame]
     assert drawn.notes[frame] == f"not finite, shown: step {results.frame_steps[0, frame - 1]}"
     assert text_table(gap) == text_table(results)
@@ -404,12 +404,12 @@ def test_the_share_outside_the_picture_is_said_from_one_per_cent_on(results, awa
     samples[:away, 1] = where
     if results.samples.shape[2] != of:
         results = dataclasses.replace(results, samples=np.zeros((*results.samples.shape[:2], of, 2)), weights={})
-    told = plane(changed(results, 0, slice(None), samples), 0, np.arange(FRAMES + 1), HALF, "")
-    for note in told.notes:
+    drawn = plane(changed(results, 0, slice(None), samples), 0, np.arange(FRAMES + 1), HALF, "")
+    for note in drawn.notes:
         assert note.partition(", ")[2] == words
         assert note.endswith(words or "modes")
     # and it is the share that the picture lacks
-    density = density_maps.generated_density(told.samples[0], HALF, 50, 0.1)
+    density = density_maps.generated_density(drawn.samples[0], HALF, 50, 0.1)
     inside = float(density.sum() * (2 * HALF / 50) ** 2)
     assert 1 - inside == pytest.approx(away / of, abs=1e-6)
 
@@ -422,11 +422,11 @@ def test_every_frame_says_the_share_outside_however_small_its_planes(across):
     sheet = frame_sheet.Sheet(
         {(0, c): scene_layers.Scene(made) for c in range(across)}, ["row"], ["x"] * across, HALF, range(3)
     )
-    said = [f"{n}, {o}" for n, o in zip(sheet.words["note"][0, 0], sheet.words["outside"][0, 0], strict=True)]
+    shown = [f"{n}, {o}" for n, o in zip(sheet.words["note"][0, 0], sheet.words["outside"][0, 0], strict=True)]
     small = sheet.block < frame_sheet.CRAMPED
-    assert "62 % out" in said[1]
-    assert ("all out" if small else "out of view") in said[2]
-    assert small or ("62 % outside" in said[1] and "diverged at step 1234" in said[1] and "4 of 4 modes" in said[0])
+    assert "62 % out" in shown[1]
+    assert ("all out" if small else "out of view") in shown[2]
+    assert small or ("62 % outside" in shown[1] and "diverged at step 1234" in shown[1] and "4 of 4 modes" in shown[0])
     for moment in range(3):
         frame = sheet.frame(moment)
         for cell in sheet.scenes:

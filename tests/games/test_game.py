@@ -380,9 +380,9 @@ def test_a_fixed_data_set_is_drawn_from():
     stack = make([setting] * 2, [0, 1])
     points = torch.cat([stack.reals(), stack.g_reals()], 1)
     for m in range(2):
-        found = torch.unique(points[m], dim=0)
-        assert len(found) == 5
-        assert {tuple(p) for p in found.tolist()} == {tuple(p) for p in stack.data[m].tolist()}
+        distinct = torch.unique(points[m], dim=0)
+        assert len(distinct) == 5
+        assert {tuple(p) for p in distinct.tolist()} == {tuple(p) for p in stack.data[m].tolist()}
     assert not torch.equal(stack.data[0], stack.data[1])
 
 

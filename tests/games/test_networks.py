@@ -77,9 +77,9 @@ def test_a_member_looks_alike_in_any_company(hidden, batch, how):
     slopes = torch.autograd.grad(stack(x).sum(), x)[0]
     for m in range(5):
         alone = discriminators([m], hidden=hidden, **kind)
-        for here, there in zip(alone.directions, stack.directions, strict=True):
-            for vector, of_all in zip(here, there, strict=True):
+        for of_one, of_stack in zip(alone.directions, stack.directions, strict=True):
+            for vector, of_all in zip(of_one, of_stack, strict=True):
                 vector.copy_(of_all[m : m + 1])
-        own = x[m : m + 1].detach().clone().requires_grad_()
-        assert torch.equal(alone(own)[0], stack(x)[m])
-        assert torch.equal(torch.autograd.grad(alone(own).sum(), own)[0][0], slopes[m])
+        points = x[m : m + 1].detach().clone().requires_grad_()
+        assert torch.equal(alone(points)[0], stack(x)[m])
+        assert torch.equal(torch.autograd.grad(alone(points).sum(), points)[0][0], slopes[m])

@@ -65,8 +65,8 @@ OPTIMAL = {
 
 
 def scores(G, D, loss, step=0, **setting):
-    found = critic_scores(G, D, [Setting(**{"mode": "gaussian", **setting}, loss=loss)], step)
-    return {name: values.item() for name, values in found.items()}
+    measured = critic_scores(G, D, [Setting(**{"mode": "gaussian", **setting}, loss=loss)], step)
+    return {name: values.item() for name, values in measured.items()}
 
 
 # --- the gap ----------------------------------------------------------------------------------------------------------
@@ -78,8 +78,8 @@ def test_gap_of_a_discriminator_that_knows_nothing_is_twice_the_jsd(case, loss):
     _, area, p, g = plane(*case)
     exact = area * jsd2(p, g)
     assert exact > 0.1
-    found = scores(gaussian_generator(*case), linear_critic([0, 0], 0), loss)
-    assert found["critic_gap"] == pytest.approx(exact, abs=2e-3)
+    measured = scores(gaussian_generator(*case), linear_critic([0, 0], 0), loss)
+    assert measured["critic_gap"] == pytest.approx(exact, abs=2e-3)
 
 
 # latents as they come, and turned: no angle may have the latents' mesh lie along the cells
@@ -92,8 +92,8 @@ def test_gap_is_as_exact_as_is_said_at_every_angle_of_the_latents(case):
     _, area, p, g = plane(*case, reach=18)
     exact = area * jsd2(p, g)
     for angle in ANGLES:
-        found = scores(gaussian_generator(*case, angle=angle), linear_critic([0, 0], 0), "nonsaturating")
-        assert found["critic_gap"] == pytest.approx(exact, abs=0.0007 if case == ((2, 2), 1.2) else 0.0015), angle
+        measured = scores(gaussian_generator(*case, angle=angle), linear_critic([0, 0], 0), "nonsaturating")
+        assert measured["critic_gap"] == pytest.approx(exact, abs=0.0007 if case == ((2, 2), 1.2) else 0.0015), angle
 
 
 @pytest.mark.parametrize(("mode", "within"), [("mixture_4", 0.0025), ("ring_8", 0.0025), ("circles", 0.01)])
@@ -110,8 +110,8 @@ def test_gap_of_a_wide_generator_on_tight_targets(mode, within, case):
         middle = np.logaddexp(log_p, log_g) - math.log(2)
         exact += (np.exp(log_p) * (log_p - middle) + np.exp(log_g) * (log_g - middle)).sum() * (22 / 3600) ** 2
     for angle in (0.0, 0.35):
-        found = scores(gaussian_generator(*case, angle=angle), linear_critic([0, 0], 0), "nonsaturating", mode=mode)
-        assert found["critic_gap"] == pytest.approx(exact, abs=within)
+        measured = scores(gaussian_generator(*case, angle=angle), linear_critic([0, 0], 0), "nonsaturating", mode=mode)
+        assert measured["critic_gap"] == pytest.approx(exact, abs=within)
 
 
 # --- the game as it is played -----------------------------------------------------------------------------------------
@@ -129,14 +129,14 @@ def test_a_perfect_generator_and_the_best_critic_of_smoothed_labels_have_no_gap(
     if loss != "lsgan":
         best, half = math.log(0.45 / 0.55), 0.0
         gap = 2 * math.log(2) + 0.9 * math.log(0.45) + 1.1 * math.log(0.55)
-    found = scores(G, linear_critic([0, 0], best), loss, **how)
-    assert found["critic_gap"] == pytest.approx(0, abs=8e-4)
-    assert found["g_loss_gap"] == pytest.approx(0, abs=2e-3)
+    measured = scores(G, linear_critic([0, 0], best), loss, **how)
+    assert measured["critic_gap"] == pytest.approx(0, abs=8e-4)
+    assert measured["g_loss_gap"] == pytest.approx(0, abs=2e-3)
     assert scores(G, linear_critic([0, 0], half), loss, **how)["critic_gap"] == pytest.approx(gap, abs=8e-4)
     # and what G's loss would be: that against D = 0.45
     at_best = {"nonsaturating": -math.log(0.45), "minimax": math.log(0.55), "lsgan": 0.55**2 / 2}
     at_best |= {"alpha": at_best["nonsaturating"], "alpha_minimax": at_best["minimax"]}
-    assert found["g_loss_optimal"] == pytest.approx(at_best[loss], abs=2e-3)
+    assert measured["g_loss_optimal"] == pytest.approx(at_best[loss], abs=2e-3)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -147,10 +147,10 @@ def test_scores_with_smoothed_labels_are_those_of_quadrature(case, loss):
     least, optimal = expected(
         loss, *case, lambda x, t: OPTIMAL[loss](x, np.log(0.75) - np.logaddexp(-t, np.log(w))), smoothed=w
     )
-    found = scores(gaussian_generator(*case), linear_critic(weight, bias), loss, penalty=f"label_smoothing:{w}")
-    assert found["critic_gap"] == pytest.approx(d - least, abs=0.0025)
-    assert found["g_loss_optimal"] == pytest.approx(optimal, abs=0.006)
-    assert found["g_loss_gap"] == pytest.approx(actual - optimal, abs=0.006)
+    measured = scores(gaussian_generator(*case), linear_critic(weight, bias), loss, penalty=f"label_smoothing:{w}")
+    assert measured["critic_gap"] == pytest.approx(d - least, abs=0.0025)
+    assert measured["g_loss_optimal"] == pytest.approx(optimal, abs=0.006)
+    assert measured["g_loss_gap"] == pytest.approx(actual - optimal, abs=0.006)
 
 
 @pytest.mark.parametrize("deviation", [0.1, 0.5, 2.0])
@@ -161,8 +161,8 @@ def test_gap_with_instance_noise_is_that_of_the_densities_with_noise(case, devia
     exact = area * jsd2(p, g)
     for angle in (0.0, 0.7):
         G = gaussian_generator(*case, angle=angle)
-        found = scores(G, linear_critic([0, 0], 0), "nonsaturating", penalty=f"instance_noise:{deviation}")
-        assert found["critic_gap"] == pytest.approx(exact, abs=0.003)
+        measured = scores(G, linear_critic([0, 0], 0), "nonsaturating", penalty=f"instance_noise:{deviation}")
+        assert measured["critic_gap"] == pytest.approx(exact, abs=0.003)
 
 
 @pytest.mark.parametrize("loss", WITH_OPTIMUM)
@@ -171,10 +171,10 @@ def test_scores_with_instance_noise_are_those_of_quadrature(loss):
     wide = (case[0], math.hypot(case[1], 0.5))
     d, actual = expected(loss, *wide, lambda x, t: x @ weight + bias, real)
     least, optimal = expected(loss, *wide, OPTIMAL[loss], real)
-    found = scores(gaussian_generator(*case), linear_critic(weight, bias), loss, penalty="instance_noise:0.5")
-    assert found["critic_gap"] == pytest.approx(d - least, abs=0.003)
-    assert found["g_loss_optimal"] == pytest.approx(optimal, abs=0.006)
-    assert found["g_loss_gap"] == pytest.approx(actual - optimal, abs=0.006)
+    measured = scores(gaussian_generator(*case), linear_critic(weight, bias), loss, penalty="instance_noise:0.5")
+    assert measured["critic_gap"] == pytest.approx(d - least, abs=0.003)
+    assert measured["g_loss_optimal"] == pytest.approx(optimal, abs=0.006)
+    assert measured["g_loss_gap"] == pytest.approx(actual - optimal, abs=0.006)
 
 
 def test_noise_and_labels_together_leave_a_perfect_generator_without_a_gap():
@@ -195,10 +195,10 @@ def test_noise_that_has_fallen_to_nothing_is_none():
 
 
 def test_a_generator_far_away_stays_there_with_noise():
-    found = scores(
+    measured = scores(
         gaussian_generator((-30.0, 2.0), 0.2), linear_critic([0, 0], 0), "nonsaturating", penalty="instance_noise:0.5"
     )
-    assert found["critic_gap"] == pytest.approx(2 * math.log(2), abs=1e-6)
+    assert measured["critic_gap"] == pytest.approx(2 * math.log(2), abs=1e-6)
 
 
 def test_a_target_without_a_closed_form_with_noise_has_no_scores_beside_others():
@@ -206,8 +206,8 @@ def test_a_target_without_a_closed_form_with_noise_has_no_scores_beside_others()
     G, D = generators(range(3), hidden=8), discriminators(range(3), hidden=8)
     z, real = batches(3)
     normal = (torch.zeros_like(real), torch.zeros_like(real))
-    found = critic_scores(G, D, settings)
-    for values in found.values():
+    measured = critic_scores(G, D, settings)
+    for values in measured.values():
         assert np.isnan(values).tolist() == [False, True, False]
     slopes = slope_scores(G, D, settings, z, real, 0, normal)
     assert np.isnan(slopes["d_angle"]).all()  # no slope of log p_g with noise is known
@@ -223,12 +223,12 @@ def test_gradients_are_those_of_the_losses_that_the_game_has(loss):
     G, D = generators([1], hidden=8), discriminators([1], hidden=8)
     z, real = batches()
     normal = tuple(torch.randn(real.shape, generator=torch.Generator().manual_seed(k)) for k in (3, 4))
-    found = slope_scores(G, D, [setting], z, real, 5, normal)
+    measured = slope_scores(G, D, [setting], z, real, 5, normal)
     game = Game(G, D, [setting], None)
     batch = Batch(z, real, None, None, (0.2 * normal[0], 0.2 * normal[1]))
     for name, player in (("g_gradient", "g"), ("d_gradient", "d")):
         gradient = game.gradient(player, G.flat.detach(), D.flat.detach(), batch, record=False)
-        assert found[name].item() == pytest.approx(gradient.norm().item(), rel=1e-5)
+        assert measured[name].item() == pytest.approx(gradient.norm().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("penalty", ["none", "label_smoothing", "instance_noise:0.3"])
@@ -252,8 +252,8 @@ def test_gap_of_the_optimal_discriminator_is_0(loss):
     for c in (0.5, -2.0):
         value, _ = expected(loss, (1.0, 2.5), 1.2, lambda x, t, c=c: t + c)
         least, _ = expected(loss, (1.0, 2.5), 1.2, OPTIMAL[loss])
-        found = scores(G, linear_critic(weight, bias + c), loss)["critic_gap"]
-        assert found == pytest.approx(value - least, abs=2e-3)
+        gap = scores(G, linear_critic(weight, bias + c), loss)["critic_gap"]
+        assert gap == pytest.approx(value - least, abs=2e-3)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -262,12 +262,12 @@ def test_gap_and_split_of_a_linear_critic_are_those_of_quadrature(case, loss):
     weight, bias = np.array([0.3, -0.2]), 0.4
     d, actual = expected(loss, *case, lambda x, t: x @ weight + bias)
     least, optimal = expected(loss, *case, OPTIMAL[loss])
-    found = scores(gaussian_generator(*case), linear_critic(weight, bias), loss)
+    measured = scores(gaussian_generator(*case), linear_critic(weight, bias), loss)
     # errors are of second order in a cell's side; but of first order where the hinge's optimal D steps inside a cell
     within = 0.025 if loss == "hinge" else 0.006
-    assert found["critic_gap"] == pytest.approx(d - least, abs=0.005 if loss == "hinge" else 0.0025)
-    assert found["g_loss_optimal"] == pytest.approx(optimal, abs=within)
-    assert found["g_loss_gap"] == pytest.approx(actual - optimal, abs=within)
+    assert measured["critic_gap"] == pytest.approx(d - least, abs=0.005 if loss == "hinge" else 0.0025)
+    assert measured["g_loss_optimal"] == pytest.approx(optimal, abs=within)
+    assert measured["g_loss_gap"] == pytest.approx(actual - optimal, abs=within)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -279,20 +279,20 @@ def test_gap_of_the_optimal_output_is_0_for_every_loss(case, loss):
         t = ((x - mean).square().sum(-1) / std**2 - (x - 2).square().sum(-1) / 1.44) / 2 + 2 * math.log(std / 1.2)
         return LOSSES[loss].optimal_logit(t).unsqueeze(-1)
 
-    found = scores(gaussian_generator(*case), Network(best), loss)
-    assert -1e-12 <= found["critic_gap"] < 2e-3
-    assert abs(found["g_loss_gap"]) < (0.025 if loss == "hinge" else 0.006)
+    measured = scores(gaussian_generator(*case), Network(best), loss)
+    assert -1e-12 <= measured["critic_gap"] < 2e-3
+    assert abs(measured["g_loss_gap"]) < (0.025 if loss == "hinge" else 0.006)
 
 
 @pytest.mark.parametrize("std", [0.2, 0.02, 0.01])
 def test_one_of_eight_modes(std):
     """G is one mode of eight: p = g / 8 there and g = 0 at the others, a closed form however tight they are."""
-    found = scores(
+    measured = scores(
         gaussian_generator((2.0, 0.0), std), linear_critic([0, 0], 0), "nonsaturating", mode="ring_8", std=std
     )
     exact = math.log(2 / 9) / 8 + 7 / 8 * math.log(2) + math.log(16 / 9)
-    assert found["critic_gap"] == pytest.approx(exact, abs=0.01)
-    assert found["g_loss_optimal"] == pytest.approx(math.log(9), abs=0.006)  # −log(p / (p + g))
+    assert measured["critic_gap"] == pytest.approx(exact, abs=0.01)
+    assert measured["g_loss_optimal"] == pytest.approx(math.log(9), abs=0.006)  # −log(p / (p + g))
 
 
 def test_all_eight_modes_and_nothing_else_is_no_divergence():
@@ -307,26 +307,26 @@ def test_all_eight_modes_and_nothing_else_is_no_divergence():
         return centre + target.std * torch.stack([radius * torch.cos(turn), radius * torch.sin(turn)], -1)
 
     # the mesh joins neighbours across eight jumps: less than a tenth of the mass lies in those rectangles
-    found = scores(Network(onto_modes, (2, 2)), linear_critic([0, 0], 0), "nonsaturating", mode="ring_8")
-    assert 0 <= found["critic_gap"] < 0.12
+    measured = scores(Network(onto_modes, (2, 2)), linear_critic([0, 0], 0), "nonsaturating", mode="ring_8")
+    assert 0 <= measured["critic_gap"] < 0.12
 
 
 def test_generator_far_from_everything():
     """Densities apart: 2 JSD = 2 log 2, and G's loss against the optimal D is about KL = |Δ|² / 2σ² at equal stds."""
-    found = scores(
+    measured = scores(
         gaussian_generator((-3.0, -3.0), 0.2), linear_critic([0, 0], 0), "nonsaturating", mode="gaussian", std=0.2
     )
-    assert found["critic_gap"] == pytest.approx(2 * math.log(2), abs=1e-6)
-    assert found["g_loss_optimal"] == pytest.approx(50 / 2 / 0.04, rel=0.02)
-    assert found["g_loss_gap"] == pytest.approx(math.log(2) - found["g_loss_optimal"], abs=1e-9)
+    assert measured["critic_gap"] == pytest.approx(2 * math.log(2), abs=1e-6)
+    assert measured["g_loss_optimal"] == pytest.approx(50 / 2 / 0.04, rel=0.02)
+    assert measured["g_loss_gap"] == pytest.approx(math.log(2) - measured["g_loss_optimal"], abs=1e-9)
 
 
 def test_gap_is_never_negative():
     settings = [Setting(mode="mixture_4", loss="hinge")] * 4
     for activation in ("relu", "tanh"):
         D = discriminators(range(4), hidden=16, activation=activation, init="he")
-        found = critic_scores(generators(range(4), hidden=16, init="he"), D, settings)
-        assert (found["critic_gap"] >= 0).all()
+        measured = critic_scores(generators(range(4), hidden=16, init="he"), D, settings)
+        assert (measured["critic_gap"] >= 0).all()
 
 
 # --- slopes -----------------------------------------------------------------------------------------------------------
@@ -344,10 +344,10 @@ def test_slope_and_angle_of_linear_players(loss):
     for turn in (0.0, 1.0, math.pi):
         direction = math.atan2(-0.5, 1.0) + turn
         D = linear_critic([0.3 * math.cos(direction), 0.3 * math.sin(direction)], 0.1)
-        found = slope_scores(G, D, [Setting(mode="gaussian", loss=loss)], *batches())
-        assert found["d_slope"].item() == pytest.approx(0.3, rel=1e-5)
-        assert found["d_slope_max"].item() == pytest.approx(0.3, rel=1e-5)
-        assert found["d_angle"].item() == pytest.approx(math.cos(turn), abs=2e-3)
+        measured = slope_scores(G, D, [Setting(mode="gaussian", loss=loss)], *batches())
+        assert measured["d_slope"].item() == pytest.approx(0.3, rel=1e-5)
+        assert measured["d_slope_max"].item() == pytest.approx(0.3, rel=1e-5)
+        assert measured["d_angle"].item() == pytest.approx(math.cos(turn), abs=2e-3)
 
 
 def test_largest_slope_is_looked_for_in_the_whole_window():
@@ -357,9 +357,9 @@ def test_largest_slope_is_looked_for_in_the_whole_window():
     D.function = lambda x: x.square().sum(-1, keepdim=True) / 2 + 0 * D.weight
     G = gaussian_generator((1.0, 0.0), 0.1)
     z, real = batches()
-    found = slope_scores(G, D, [SETTING], z, real)
-    assert found["d_slope_max"].item() == pytest.approx(math.sqrt(2) * make_target("gaussian").half_width, rel=1e-6)
-    assert found["d_slope"].item() == pytest.approx(G(z).norm(dim=-1).mean().item(), rel=1e-5)
+    measured = slope_scores(G, D, [SETTING], z, real)
+    assert measured["d_slope_max"].item() == pytest.approx(math.sqrt(2) * make_target("gaussian").half_width, rel=1e-6)
+    assert measured["d_slope"].item() == pytest.approx(G(z).norm(dim=-1).mean().item(), rel=1e-5)
 
 
 def test_score_of_a_linear_generator():
@@ -389,7 +389,7 @@ def test_gradient_norms_are_those_of_a_member_alone(loss):
     settings = [Setting(mode="gaussian", loss=loss)] * 3
     G, D = generators(range(3), hidden=8), discriminators(range(3), hidden=8)
     z, real = batches(3)
-    found = slope_scores(G, D, settings, z, real)
+    measured = slope_scores(G, D, settings, z, real)
     for m in range(3):
         G.zero_grad()
         D.zero_grad()
@@ -397,20 +397,20 @@ def test_gradient_norms_are_those_of_a_member_alone(loss):
         logits = [D(x).squeeze(-1) for x in ((fake, real) if LOSSES[loss].facts.paired else (fake,))]
         LOSSES[loss].generator(*logits)[m].backward()
         norm = sum(p.grad.square().sum() for p in G.parameters()).sqrt()
-        assert found["g_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
+        assert measured["g_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
         D.zero_grad()
         LOSSES[loss].discriminator(D(real).squeeze(-1), D(fake.detach()).squeeze(-1))[m].backward()
         norm = sum(p.grad.square().sum() for p in D.parameters()).sqrt()
-        assert found["d_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
+        assert measured["d_gradient"][m] == pytest.approx(norm.item(), rel=1e-4)
 
 
 def test_gradient_norms_of_the_linear_wasserstein_game():
     """D = w·x: D's gradient by w is mean fake − mean real, by its bias 0; G's by its bias −w, by its matrix −z̄ wᵀ."""
     z, real = batches()
     G, w = gaussian_generator((1.0, 2.5), 1.2), np.array([0.6, 0.8])
-    found = slope_scores(G, linear_critic(w, 0), [Setting(loss="wasserstein")], z, real)
-    assert found["d_gradient"].item() == pytest.approx((G(z) - real).mean(1).norm().item(), rel=1e-5)
-    assert found["g_gradient"].item() == pytest.approx(math.sqrt(1 + z.mean(1).square().sum().item()), rel=1e-5)
+    measured = slope_scores(G, linear_critic(w, 0), [Setting(loss="wasserstein")], z, real)
+    assert measured["d_gradient"].item() == pytest.approx((G(z) - real).mean(1).norm().item(), rel=1e-5)
+    assert measured["g_gradient"].item() == pytest.approx(math.sqrt(1 + z.mean(1).square().sum().item()), rel=1e-5)
 
 
 # --- members and absence ----------------------------------------------------------------------------------------------

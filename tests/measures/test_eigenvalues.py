@@ -76,10 +76,10 @@ def rates(value=H):
     return (torch.full((1, 1), value, dtype=torch.float64),) * 2
 
 
-def close(found, expected):
+def close(computed, expected):
     """Equal as sets, conjugates beside one another."""
-    found, expected = (np.array(sorted(v, key=lambda z: (round(z.real, 9), z.imag))) for v in (found, expected))
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    computed, expected = (np.array(sorted(v, key=lambda z: (round(z.real, 9), z.imag))) for v in (computed, expected))
+    np.testing.assert_allclose(computed, expected, rtol=1e-12, atol=1e-12)
 
 
 BETA = 0.8
@@ -257,24 +257,24 @@ def test_the_map_of_networks_is_that_of_finite_differences(name):
     setting = dataclasses.replace(SMALL, **NETWORKS[name])
     last = trained(setting)
     game = member_game(last.players, 0, setting, 0, last.step)
-    own = [r.double() for r in last.rates()]
-    linear = Round(game, (own[0], own[1]))
+    member_rates = [r.double() for r in last.rates()]
+    linear = Round(game, (member_rates[0], member_rates[1]))
     parts = {"g": slice(0, game.G.used), "d": slice(game.G.used, game.G.used + game.D.used)}
     size = parts["d"].stop
     share = setting.beta1 if setting.optimizer == "adam" else 0.0
     step = {}  # of each player on (g, d, memories)
     change = {p: np.zeros((size, size)) for p in "gd"}
-    for player, rate in zip("gd", own, strict=True):
+    for player, rate in zip("gd", member_rates, strict=True):
         for other in "gd" if game.plays(player) else "":
             rows = differences(game, player, other)
             rate_rows = rate.expand(1, game.g.shape[1] if player == "g" else game.d.shape[1])[0, : len(rows)].numpy()
             change[player][parts[player], parts[other]] = -rate_rows[:, None] * rows
     one, none = np.eye(size), np.zeros((size, size))
     for p in "gd":
-        own_rows = np.zeros((size, size))
-        own_rows[parts[p], parts[p]] = one[parts[p], parts[p]]
-        memory = np.hstack([(1 - share) * change[p], one - own_rows + share * own_rows])  # the player's own changes
-        place = np.hstack([one, none]) + own_rows @ memory
+        player_rows = np.zeros((size, size))
+        player_rows[parts[p], parts[p]] = one[parts[p], parts[p]]
+        memory = np.hstack([(1 - share) * change[p], one - player_rows + share * player_rows])  # the player's changes
+        place = np.hstack([one, none]) + player_rows @ memory
         step[p] = np.vstack([place, memory])
     if setting.rule == "extragradient":
         expected = one + (change["g"] + change["d"]) @ (one + change["g"] + change["d"])
@@ -294,13 +294,13 @@ def test_the_map_of_networks_is_that_of_finite_differences(name):
         if setting.train == "d":
             keep = [*range(size)[parts["d"]], *(size + i for i in range(size)[parts["d"]])]
             expected = expected[np.ix_(keep, keep)]
-    found = linear.matrix()
+    matrix = linear.matrix()
     vector = np.random.default_rng(0).standard_normal(linear.size)
-    np.testing.assert_allclose(linear(vector), found @ vector, rtol=1e-8, atol=1e-9 * np.abs(found).max())
-    assert found.shape == expected.shape
+    np.testing.assert_allclose(linear(vector), matrix @ vector, rtol=1e-8, atol=1e-9 * np.abs(matrix).max())
+    assert matrix.shape == expected.shape
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-7 * scale)
-    assert np.abs(found - np.eye(len(found))).max() > 1e-3
+    np.testing.assert_allclose(matrix, expected, rtol=1e-5, atol=2e-7 * scale)
+    assert np.abs(matrix - np.eye(len(matrix))).max() > 1e-3
 
 
 @pytest.mark.parametrize("how", [{}, {"update": "simultaneous", "beta1": 0.0, "penalty": "r1"}])
@@ -308,17 +308,17 @@ def test_arpack_finds_what_the_whole_matrix_has(how, monkeypatch):
     monkeypatch.setattr(eigenvalues, "_DENSE", 64)
     setting = dataclasses.replace(SMALL, hidden=6, d_steps=1, g_steps=1, **how)
     last = trained(setting, steps=60)
-    game, own = member_game(last.players, 0, setting, 0, last.step), [r.double() for r in last.rates()]
-    linear = Round(game, (own[0], own[1]))
+    game, member_rates = member_game(last.players, 0, setting, 0, last.step), [r.double() for r in last.rates()]
+    linear = Round(game, (member_rates[0], member_rates[1]))
     assert linear.size > eigenvalues._DENSE
     everything = np.linalg.eigvals(linear.matrix())
-    turning, largest = multipliers(game, (own[0], own[1]))
+    turning, largest = multipliers(game, (member_rates[0], member_rates[1]))
     upper = everything[everything.imag > 0]
     np.testing.assert_allclose(turning[:3], upper[np.argsort(-upper.imag)][:3], rtol=1e-4)
     assert 3 <= len(turning) <= eigenvalues._PAIRS
     assert all(np.abs(everything - each).min() < 1e-3 for each in turning)  # the slow ones may be others than the next
     assert abs(largest[0]) == pytest.approx(np.abs(everything).max(), rel=1e-4)
-    again = multipliers(game, (own[0], own[1]))
+    again = multipliers(game, (member_rates[0], member_rates[1]))
     assert all(np.array_equal(a, b) for a, b in zip((turning, largest), again, strict=True))
 
 
@@ -348,8 +348,8 @@ def test_members_do_not_depend_on_their_company_and_broken_ones_are_nan():
 def test_unrolled_play_has_none():
     setting = dataclasses.replace(SMALL, update="unrolled", d_steps=1, g_steps=1)
     last = trained(setting)
-    found = spectrum_scores(last.players, last.rates(), [setting], [0], last.step)
-    assert all(np.isnan(values).all() for values in found.values())
+    spectrum = spectrum_scores(last.players, last.rates(), [setting], [0], last.step)
+    assert all(np.isnan(values).all() for values in spectrum.values())
     with pytest.raises(ValueError, match="unrolled"):
         multipliers(member_game(last.players, 0, setting, 0, 20), rates())
 

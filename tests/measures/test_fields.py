@@ -88,8 +88,8 @@ def least(points):
 @pytest.mark.parametrize("loss", DETERMINED)
 def test_the_optimal_output_is_the_share_of_real_points(loss):
     ratio = torch.linspace(-9, 9, 37, dtype=torch.float64)
-    found = as_probability(LOSSES[loss], LOSSES[loss].optimal_logit(ratio))
-    np.testing.assert_allclose(found, special.expit(ratio.numpy()), atol=1e-12)
+    probabilities = as_probability(LOSSES[loss], LOSSES[loss].optimal_logit(ratio))
+    np.testing.assert_allclose(probabilities, special.expit(ratio.numpy()), atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", DETERMINED)
@@ -106,18 +106,18 @@ def test_a_probability_is_the_share_of_real_points_that_the_output_is_optimal_fo
 
 def test_the_optimal_output_of_the_hinge_loss_is_the_rounded_share():
     ratio = torch.tensor([-3.0, -0.1, 0.0, 0.1, 3.0])
-    found = as_probability(LOSSES["hinge"], LOSSES["hinge"].optimal_logit(ratio))
-    assert found.tolist() == [0, 0, 0.5, 1, 1]
+    probabilities = as_probability(LOSSES["hinge"], LOSSES["hinge"].optimal_logit(ratio))
+    assert probabilities.tolist() == [0, 0, 0.5, 1, 1]
     assert as_probability(LOSSES["hinge"], torch.tensor([-2.0, -0.5, 0.5, 2.0])).tolist() == [0, 0.25, 0.75, 1]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_probability_rises_with_the_output_and_stays_in_its_bounds(loss):
     output = torch.cat([-torch.logspace(30, -3, 100), torch.logspace(-3, 30, 100)])
-    found = as_probability(LOSSES[loss], output)
-    assert found[0] == 0
-    assert found[-1] == 1
-    assert (found.diff() >= 0).all()
+    probabilities = as_probability(LOSSES[loss], output)
+    assert probabilities[0] == 0
+    assert probabilities[-1] == 1
+    assert (probabilities.diff() >= 0).all()
 
 
 def test_the_discriminators_field_lies_as_the_grid_does():
@@ -125,9 +125,9 @@ def test_the_discriminators_field_lies_as_the_grid_does():
     D = linear_critics(*members)
     G = gaussian_generators(*[((0, 0), 1.0)] * 2)
     for loss, link in (("nonsaturating", special.expit), ("lsgan", lambda d: d.clip(0, 1))):
-        found = discriminator_field(G, D, [Setting(loss=loss)] * 2, POINTS)
-        assert found.dtype == np.float32
-        for field, (weight, bias) in zip(found, members, strict=True):
+        fields = discriminator_field(G, D, [Setting(loss=loss)] * 2, POINTS)
+        assert fields.dtype == np.float32
+        for field, (weight, bias) in zip(fields, members, strict=True):
             np.testing.assert_allclose(field, link(POINTS @ weight + bias), atol=1e-6)
 
 
@@ -153,9 +153,9 @@ def test_the_optimal_field_of_gaussian_players():
     """Both densities averaged alike, the mesh is good to 0.03, and to 0.005 in the mean. Without the averages D*
     differs by the square of cell / std, (0.25 / 0.9)² where the densities are as wide as that."""
     G = gaussian_generators(*CASES)
-    found = optimal_field(G, [Setting()] * len(CASES), POINTS)
+    fields = optimal_field(G, [Setting()] * len(CASES), POINTS)
     p = smoothed_target(POINTS, "gaussian")
-    for field, (mean, std) in zip(found, CASES, strict=True):
+    for field, (mean, std) in zip(fields, CASES, strict=True):
         g = smoothed(POINTS, mean, std)
         sure = p + g > 1.05 * least(POINTS)
         np.testing.assert_allclose(field[sure], (p / (p + g))[sure], atol=0.03)
@@ -164,8 +164,8 @@ def test_the_optimal_field_of_gaussian_players():
         if std >= 0.9:
             at = [stats.multivariate_normal(m, s**2).pdf(POINTS) for m, s in (((2, 2), 1.2), (mean, std))]
             assert np.abs(field - at[0] / (at[0] + at[1]))[sure].max() < 0.08
-    assert np.isnan(found[0]).any()
-    np.testing.assert_allclose(found[0][~np.isnan(found[0])], 0.5, atol=0.03)  # a perfect generator
+    assert np.isnan(fields[0]).any()
+    np.testing.assert_allclose(fields[0][~np.isnan(fields[0])], 0.5, atol=0.03)  # a perfect generator
 
 
 @pytest.mark.parametrize("deviation", [0.05, 0.2, 0.5, 1.5])
@@ -174,9 +174,9 @@ def test_the_optimal_field_is_that_of_the_game_as_it_is_played(mode, deviation):
     """Labels of 0.8 and noise: 0.8 p / (p + q) of the densities with noise, averaged in closed form."""
     setting = Setting(mode=mode, penalty=f"instance_noise:{deviation}+label_smoothing:0.2")
     players = [((1, 1), 1.2), ((2, 2), 0.3), ((-1, 0), 2.0)]
-    found = optimal_field(gaussian_generators(*players), [setting] * 3, POINTS)
+    fields = optimal_field(gaussian_generators(*players), [setting] * 3, POINTS)
     p = smoothed_target(POINTS, mode, math.hypot(make_target(mode).std, deviation))
-    for field, (mean, std) in zip(found, players, strict=True):
+    for field, (mean, std) in zip(fields, players, strict=True):
         g = smoothed(POINTS, mean, math.hypot(std, deviation))
         sure = p + g > 1.1 * least(POINTS)
         best = 0.8 * (p[sure] / (p + g)[sure])
@@ -200,12 +200,12 @@ def test_the_noise_in_the_optimal_field_falls_with_the_steps():
     setting = Setting(mode="mixture_4", penalty="instance_noise:0.6", anneal=100)
     player = ((1, 1), 1.2)
     steps = [0, 50, 100, 700]
-    found = optimal_field(gaussian_generators(*[player] * 4), [setting] * 4, POINTS, steps)
+    fields = optimal_field(gaussian_generators(*[player] * 4), [setting] * 4, POINTS, steps)
     alike = (
         *(Setting(mode="mixture_4", penalty=f"instance_noise:{w}") for w in (0.6, 0.3)),
         *[Setting(mode="mixture_4")] * 2,
     )
-    for field, other in zip(found, alike, strict=True):
+    for field, other in zip(fields, alike, strict=True):
         np.testing.assert_array_equal(field, optimal_field(gaussian_generators(player), [other], POINTS)[0])
 
 
@@ -258,11 +258,11 @@ def test_the_real_density_is_the_mean_of_the_exact_one(mode, std):
     density = target.log_prob(torch.from_numpy(np.stack(np.meshgrid(fine, fine), -1))).exp().numpy()
     weight = np.maximum(0, 1 - np.abs(np.arange(count)[:, None] - steps)) / parts
     points = grid_points(half, count)
-    expected, found = (
+    expected, on_grid = (
         weight @ density @ weight.T,
         grid_densities.real_density(target, (points[0, 0, 0],) * 2, side, count),
     )
-    assert (np.abs(found - expected) / (expected + least(points))).max() < (0.02 if mode == "pinwheel" else 0.005)
+    assert (np.abs(on_grid - expected) / (expected + least(points))).max() < (0.02 if mode == "pinwheel" else 0.005)
 
 
 def test_members_have_their_own_targets_and_generators():
@@ -364,22 +364,22 @@ def test_a_linear_discriminator_pulls_along_its_weights(loss):
     z = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 7, 2), np.float32))
     players, critics = [((1, 0), 0.5), ((0, -2), 2.0)], [([0.5, -1.5], 0.3), ([-1.0, 0.2], 1.0)]
     G, D = gaussian_generators(*players), linear_critics(*critics)
-    found = pull(G, D, [Setting(loss=loss)] * 2, z)
+    pulls = pull(G, D, [Setting(loss=loss)] * 2, z)
     for m, (weight, bias) in enumerate(critics):
         with torch.no_grad():
             d = G(z)[m].numpy() @ np.array(weight) + bias
-        np.testing.assert_allclose(found[m], PULLS[loss](d)[:, None] * weight, atol=1e-5)
+        np.testing.assert_allclose(pulls[m], PULLS[loss](d)[:, None] * weight, atol=1e-5)
 
 
 def test_a_relativistic_pull_is_the_mean_over_real_points():
     """∇ softplus(c − d) = −σ(c − d) ∇d, for real points of a Gaussian so tight that all have D(x) = c."""
     G, D = gaussian_generators(((1, 0), 0.5)), linear_critics(([0.5, -1.5], 0.3))
     z = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 7, 2), np.float32))
-    found = pull(G, D, [Setting(loss="relativistic", mode="gaussian", std=0.01)], z)
+    pulls = pull(G, D, [Setting(loss="relativistic", mode="gaussian", std=0.01)], z)
     with torch.no_grad():
         d = G(z)[0].numpy() @ np.array([0.5, -1.5])
     expected = special.expit((0.5 - 1.5) * 2 - d)[:, None] * [0.5, -1.5]  # the Gaussian's mean is (2, 2)
-    np.testing.assert_allclose(found[0], expected, atol=2e-3)
+    np.testing.assert_allclose(pulls[0], expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("loss", PULLS)
@@ -390,9 +390,9 @@ def test_a_pull_is_a_samples_own(loss):
     z = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 10, 2), np.float32))
     x = G(z).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(LOSSES[loss].generator(D(x).squeeze(-1)).sum(), x)
-    found = pull(G, D, [setting] * 2, z)
-    np.testing.assert_allclose(found, -10 * gradient, rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(pull(G, D, [setting] * 2, z[:, 3:5]), found[:, 3:5], rtol=1e-4, atol=1e-7)
+    pulls = pull(G, D, [setting] * 2, z)
+    np.testing.assert_allclose(pulls, -10 * gradient, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(pull(G, D, [setting] * 2, z[:, 3:5]), pulls[:, 3:5], rtol=1e-4, atol=1e-7)
     assert all(p.grad is None for network in (G, D) for p in network.parameters())
 
 

@@ -56,9 +56,9 @@ def cloud(n=64, members=1, seed=0):
 
 def bounds(D, points=None, half_width=HALF_WIDTH):
     points = cloud() if points is None else torch.as_tensor(points, dtype=torch.float64).reshape(1, -1, 2)
-    found = lipschitz_bounds(D, points, [half_width])
-    assert tuple(found) == BOUNDS
-    return tuple(found[name].item() for name in BOUNDS)
+    measured = lipschitz_bounds(D, points, [half_width])
+    assert tuple(measured) == BOUNDS
+    return tuple(measured[name].item() for name in BOUNDS)
 
 
 # --- critics whose constant is known ----------------------------------------------------------------------------------
@@ -172,9 +172,9 @@ def test_scaling_the_critic_scales_the_bounds_and_leaves_the_distances(activatio
         scaled = steep(activation)
         with torch.no_grad():
             scaled.matrices[-1].mul_(factor)
-        found = lipschitz_bounds(scaled, cloud(), [HALF_WIDTH])
+        after = lipschitz_bounds(scaled, cloud(), [HALF_WIDTH])
         for name in BOUNDS:
-            assert found[name] == pytest.approx(abs(factor) * before[0][name], rel=1e-9), name
+            assert after[name] == pytest.approx(abs(factor) * before[0][name], rel=1e-9), name
         distances = critic_distance(scaled, real, fake, [HALF_WIDTH])
         assert distances["w1"] == before[1]["w1"]
         for name in DISTANCES[1:]:
@@ -189,9 +189,9 @@ def test_a_member_in_float32_is_bounded_in_float64():
         high.flat.copy_(low.flat)
     points = 1 + 1e-5 * cloud(50).float()
     expected = torch.autograd.grad(high(x := points.double().requires_grad_()).sum(), x)[0].norm(dim=-1)
-    found = lipschitz_bounds(low, points, [HALF_WIDTH])
-    assert found[SECANT].item() == pytest.approx(expected.max().item(), rel=1e-3)
-    assert found == lipschitz_bounds(high, points.double(), [HALF_WIDTH])
+    measured = lipschitz_bounds(low, points, [HALF_WIDTH])
+    assert measured[SECANT].item() == pytest.approx(expected.max().item(), rel=1e-3)
+    assert measured == lipschitz_bounds(high, points.double(), [HALF_WIDTH])
 
 
 def test_coincident_points_have_no_secant():
@@ -215,13 +215,13 @@ def test_no_critic_tells_more_than_w1(activation):
     for seed, shift in ((3, 0.0), (4, 2.0)):
         real, fake = cloud(40, 12, seed), 0.5 * cloud(40, 12, seed + 10) + shift
         for a, b in ((real, fake), (fake, real)):
-            found = critic_distance(D, a, b, [HALF_WIDTH] * 12)
+            distances = critic_distance(D, a, b, [HALF_WIDTH] * 12)
             upper = lipschitz_bounds(D, torch.cat([a, b], 1), [HALF_WIDTH] * 12)[UPPER]
-            assert found["w1"] == pytest.approx(w1_between(a.numpy(), b.numpy()), rel=1e-12)
-            assert (found["w1_lower"] <= found["w1"]).all()
+            assert distances["w1"] == pytest.approx(w1_between(a.numpy(), b.numpy()), rel=1e-12)
+            assert (distances["w1_lower"] <= distances["w1"]).all()
             difference = (D(a).mean(1) - D(b).mean(1)).detach().flatten().numpy()
-            assert found["w1_lower"] == pytest.approx(difference / upper, rel=1e-6, abs=1e-12)
-            assert (np.abs(found["w1_critic"]) >= np.abs(found["w1_lower"])).all()
+            assert distances["w1_lower"] == pytest.approx(difference / upper, rel=1e-6, abs=1e-12)
+            assert (np.abs(distances["w1_critic"]) >= np.abs(distances["w1_lower"])).all()
 
 
 def test_the_best_critic_of_a_shift_tells_all_of_it():
@@ -232,10 +232,10 @@ def test_the_best_critic_of_a_shift_tells_all_of_it():
     for turn in (0, 60, 90, 180):
         angle = math.radians(turn)
         weight = 7 * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) @ shift
-        found = critic_distance(linear(weight, 3.0), real, fake, [HALF_WIDTH])
-        assert found["w1"].item() == pytest.approx(1.3, rel=1e-12)
+        distances = critic_distance(linear(weight, 3.0), real, fake, [HALF_WIDTH])
+        assert distances["w1"].item() == pytest.approx(1.3, rel=1e-12)
         for name in DISTANCES[1:]:
-            assert found[name].item() == pytest.approx(1.3 * math.cos(angle), rel=1e-12, abs=1e-12)
+            assert distances[name].item() == pytest.approx(1.3 * math.cos(angle), rel=1e-12, abs=1e-12)
 
 
 def test_what_a_critic_with_kinks_tells_of_a_ring():
@@ -244,10 +244,10 @@ def test_what_a_critic_with_kinks_tells_of_a_ring():
     D = network("relu", (np.array([[1, -1, 0, 0], [0, 0, 1, -1]]), np.zeros(4)), (np.ones((4, 1)), [0.0]))
     angle = 2 * math.pi * (np.arange(200) + 0.5) / 200
     real = torch.from_numpy(2 * np.stack([np.cos(angle), np.sin(angle)], -1))[None]
-    found = critic_distance(D, real, torch.zeros_like(real), [HALF_WIDTH])
-    assert found["w1"].item() == pytest.approx(2, rel=1e-12)
-    assert found["w1_critic"].item() == pytest.approx(8 / math.pi / math.sqrt(2), rel=1e-3)
-    assert found["w1_lower"].item() == pytest.approx(4 / math.pi / math.sqrt(2), rel=1e-3)
+    distances = critic_distance(D, real, torch.zeros_like(real), [HALF_WIDTH])
+    assert distances["w1"].item() == pytest.approx(2, rel=1e-12)
+    assert distances["w1_critic"].item() == pytest.approx(8 / math.pi / math.sqrt(2), rel=1e-3)
+    assert distances["w1_lower"].item() == pytest.approx(4 / math.pi / math.sqrt(2), rel=1e-3)
 
 
 def test_the_critics_distance_where_the_slope_is_not_seen():
@@ -255,9 +255,9 @@ def test_the_critics_distance_where_the_slope_is_not_seen():
     tells nothing."""
     D = network("relu", (np.array([[1e4, 1e4], [0, 0]]), np.array([0.0, -1.0])), (np.array([[1.0], [-1.0]]), [0.0]))
     real, fake = cloud(30).abs() + 0.1, -cloud(30).abs() - 0.1
-    found = critic_distance(D, real, fake, [HALF_WIDTH])
-    assert math.isnan(found["w1_critic"].item())
-    assert found["w1_lower"].item() == pytest.approx(1 / (math.sqrt(2e8) * math.sqrt(2)), rel=1e-9)
+    distances = critic_distance(D, real, fake, [HALF_WIDTH])
+    assert math.isnan(distances["w1_critic"].item())
+    assert distances["w1_lower"].item() == pytest.approx(1 / (math.sqrt(2e8) * math.sqrt(2)), rel=1e-9)
     flat = critic_distance(linear([0.0, 0.0], 5.0), real, fake, [HALF_WIDTH])
     assert [flat[name].item() for name in DISTANCES[1:]] == [0, 0]
     with pytest.raises(ValueError, match="as many points"):
@@ -280,13 +280,13 @@ def batches(members=4, n=33):
 
 def test_all_scores_at_once_are_those_of_their_parts():
     (G, D), (z, real) = players(range(4)), batches()
-    found = lipschitz_scores(G, D, SETTINGS, z, real)
-    assert set(found) == {*BOUNDS, *DISTANCES}
+    scores = lipschitz_scores(G, D, SETTINGS, z, real)
+    assert set(scores) == {*BOUNDS, *DISTANCES}
     widths = [make_target(s.mode, s.std).half_width for s in SETTINGS]
     with torch.no_grad():
         fake = G(z)
     parts = lipschitz_bounds(D, torch.cat([real, fake], 1), widths) | critic_distance(D, real, fake, widths)
-    for name, values in found.items():
+    for name, values in scores.items():
         assert values.shape == (4,)
         assert values.dtype == np.float64
         assert values.tolist() == parts[name].tolist(), name
@@ -304,9 +304,9 @@ def test_the_window_is_the_members_own():
         D.matrices[0][:] = torch.tensor([[5.0], [0.0], [-5 * edge]])
         D.matrices[1][:] = torch.tensor([[1.0], [0.0]])
     at_0 = torch.zeros(2, 1, 2)
-    found = lipschitz_scores(generators(range(2), layers=0), D, settings, at_0, at_0)
-    assert found[GRID][0] > 4
-    assert found[GRID][1] < 1e-3
+    scores = lipschitz_scores(generators(range(2), layers=0), D, settings, at_0, at_0)
+    assert scores[GRID][0] > 4
+    assert scores[GRID][1] < 1e-3
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
@@ -341,19 +341,19 @@ def test_weights_as_large_as_float32_holds():
         D = discriminators([0], hidden=4, layers=layers)
         with torch.no_grad():
             D.flat[:] = 1e38
-        found = critic_distance(D, cloud(seed=1).float() + 9, cloud(seed=2).float(), [HALF_WIDTH])
-        assert np.isfinite(found["w1"]).all()
-        assert np.isfinite(found["w1_lower"]).all() == finite
+        distances = critic_distance(D, cloud(seed=1).float() + 9, cloud(seed=2).float(), [HALF_WIDTH])
+        assert np.isfinite(distances["w1"]).all()
+        assert np.isfinite(distances["w1_lower"]).all() == finite
         if finite:
-            assert 0 < found["w1_lower"].item() <= found["w1"].item()
+            assert 0 < distances["w1_lower"].item() <= distances["w1"].item()
 
 
 def test_a_critic_of_more_than_one_point_has_no_slope_in_the_plane():
     real, fake = cloud(30, 2, 1), cloud(30, 2, 2)
     packed = MLP([4, 8, 1], range(2), "weights_d")
-    found = lipschitz_bounds(packed, real, [HALF_WIDTH] * 2) | critic_distance(packed, real, fake, [HALF_WIDTH] * 2)
-    assert {name for name, values in found.items() if np.isfinite(values).all()} == {"w1"}
-    assert all(np.isnan(values).all() for name, values in found.items() if name != "w1")
+    scores = lipschitz_bounds(packed, real, [HALF_WIDTH] * 2) | critic_distance(packed, real, fake, [HALF_WIDTH] * 2)
+    assert {name for name, values in scores.items() if np.isfinite(values).all()} == {"w1"}
+    assert all(np.isnan(values).all() for name, values in scores.items() if name != "w1")
 
 
 def test_gradients_are_taken_where_the_caller_takes_none():

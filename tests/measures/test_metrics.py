@@ -11,7 +11,7 @@ from dynamics.targets.registry import TARGETS, make_target
 FOUR = make_target("mixture_4", 0.2)
 
 
-def own_samples(target, n, seed=0):
+def target_samples(target, n, seed=0):
     return target.sample(n, Streams([seed], "choice"), Streams([seed], "noise"))[0].numpy()
 
 
@@ -67,14 +67,14 @@ def test_no_sample_near_any_mode_leaves_the_histogram_undefined():
 
 def test_a_target_without_modes_has_no_mode_scores():
     target = make_target("swiss_roll")
-    s = score(own_samples(target, 500), target)
+    s = score(target_samples(target, 500), target)
     for name in ("modes_covered", "modes_hit", "high_quality", "reverse_kl"):
         assert np.isnan(s[name])
     assert np.isfinite([s["jsd"], s["spread"]]).all()
 
 
 def test_samples_that_are_not_finite_have_no_scores_and_disturb_nobody():
-    good = own_samples(FOUR, 300)
+    good = target_samples(FOUR, 300)
     bad = good.copy()
     bad[7, 1] = np.inf
     s = score_stack(np.stack([good, bad, good]), FOUR)
@@ -94,7 +94,7 @@ def test_the_cells_hold_what_they_are_said_to(mode):
     """Chi-square of fresh points on the cells. Cells cut from finitely many points are off by a little: χ² / 8N is what
     that adds to a JSD, and must stay below 2e-4 nats beyond the points' own noise, χ² ≈ 256."""
     n, target = 200_000, make_target(mode)
-    points = own_samples(target, n).astype(float)
+    points = target_samples(target, n).astype(float)
     cells = metrics._partition(target).cells(points, metrics._log_prob(target, points))
     held = np.bincount(cells, minlength=257)
     expected = np.append(np.full(256, 0.99 / 256), 0.01) * n
@@ -105,7 +105,7 @@ def test_the_cells_hold_what_they_are_said_to(mode):
 def test_jsd_approaches_quadrature_from_below(shift):
     """A Gaussian moved by `shift`: JSD by quadrature along the axis of the move. Cells can only lose."""
     target = make_target("gaussian")
-    points = own_samples(target, 200_000) + np.array([shift, 0], np.float32)
+    points = target_samples(target, 200_000) + np.array([shift, 0], np.float32)
     p, q = stats.norm(0, 1.2).pdf, stats.norm(shift, 1.2).pdf
 
     def integrand(x):
@@ -150,7 +150,7 @@ def test_null_is_what_theory_says_of_a_perfect_generator(mode):
 
 
 def test_half_the_spread_is_a_quarter_of_the_variance():
-    points = own_samples(FOUR, 50_000).astype(float)
+    points = target_samples(FOUR, 50_000).astype(float)
     assert score(points / 2, FOUR)["spread"] == pytest.approx(score(points, FOUR)["spread"] / 4, rel=1e-12)
     assert score(points, FOUR)["spread"] == pytest.approx(1, abs=0.01)
 
@@ -179,7 +179,7 @@ def test_mass_and_shape_by_hand():
 def test_a_perfect_generator_fills_its_modes(mode, std):
     """Shape 1 for every mode, apart or overlapping; and mass w (1 − e^(−9/2)) where they are apart."""
     target = make_target(mode, std)
-    m = measure(own_samples(target, 200_000)[None], target)
+    m = measure(target_samples(target, 200_000)[None], target)
     # a variance of n samples is known to about 1/√n; the perfect one of overlapping modes is measured on 2^16 points
     error = 4 / np.sqrt(m.mass * 200_000) + (0.02 if std > 1 else 0)
     assert (np.abs(m.shape - 1) < error).all()
@@ -215,7 +215,7 @@ def test_measures_agree_with_the_scores_and_members_are_apart():
 
 def test_targets_without_modes_have_a_mean_alone():
     target = make_target("circles")
-    m = measure(own_samples(target, 300)[None], target)
+    m = measure(target_samples(target, 300)[None], target)
     assert m.mass is None
     assert m.shape is None
     assert np.isfinite(m.mean).all()
@@ -230,5 +230,5 @@ def test_total_variance_of_a_mixture():
 def test_scoring_touches_no_global_generator():
     before = torch.get_rng_state()
     metrics._partition.cache_clear()
-    score(own_samples(FOUR, 100), FOUR)
+    score(target_samples(FOUR, 100), FOUR)
     assert torch.equal(torch.get_rng_state(), before)

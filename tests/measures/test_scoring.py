@@ -40,13 +40,13 @@ def snapshot(settings, seeds):
 
 
 @pytest.fixture(scope="module")
-def found():
+def measured():
     last = snapshot(SETTINGS, range(4))
     return last, Scorer(SETTINGS, range(4), tuple(SCORE_GROUPS), mode_count(SETTINGS))(last)
 
 
-def test_every_score_of_the_catalogue_is_measured_and_no_other(found, monkeypatch):
-    last, scores = found
+def test_every_score_of_the_catalogue_is_measured_and_no_other(measured, monkeypatch):
+    last, scores = measured
     others = {"sample_mean", "on_data", "far_off", "mode_mass", "mode_shape"}
     assert set(scores) - others == set(score_names(tuple(SCORE_GROUPS)))
     one = GROUPS["transport"].scores
@@ -60,8 +60,8 @@ def test_every_score_of_the_catalogue_is_measured_and_no_other(found, monkeypatc
         scorer(last)
 
 
-def test_scores_are_those_of_their_parts(found):
-    last, scores = found
+def test_scores_are_those_of_their_parts(measured):
+    last, scores = measured
     for m, setting in enumerate(SETTINGS):
         target = make_target(setting.mode, setting.std)
         samples = last.samples[m : m + 1]
@@ -94,8 +94,8 @@ def test_scores_are_those_of_their_parts(found):
     assert np.isfinite(scores["w1"]).all()
 
 
-def test_a_members_scores_do_not_depend_on_its_company(found):
-    _, among = found
+def test_a_members_scores_do_not_depend_on_its_company(measured):
+    _, among = measured
     last = snapshot(SETTINGS[2:3], [2])
     alone = Scorer(SETTINGS[2:3], [2], tuple(SCORE_GROUPS), 8)(last)
     for name, values in alone.items():
@@ -109,16 +109,16 @@ def test_nulls_are_of_the_targets_own_samples():
     nulls = null_scores(target, ("transport", "critic"))
     assert set(nulls) == set(score_names(("transport", "critic")))
     assert np.isnan(nulls["critic_gap"][0])
-    own = metrics.null_samples(target)
-    assert nulls["sliced_w2"][0] == pytest.approx(sliced_w2(own, target).mean())
+    samples = metrics.null_samples(target)
+    assert nulls["sliced_w2"][0] == pytest.approx(sliced_w2(samples, target).mean())
     assert nulls["jsd"] == metrics.null_scores(target)["jsd"]
 
 
 def test_the_null_of_w1_is_that_of_two_batches_of_the_target():
     target = make_target("gaussian", 1.2)
-    own = metrics.null_samples(target)[:50]
+    samples = metrics.null_samples(target)[:50]
     nulls = null_scores(target, ("lipschitz", "spectrum"))
-    expected = [w1_between(one[None, 256:512], one[None, :256])[0] for one in own]
+    expected = [w1_between(one[None, 256:512], one[None, :256])[0] for one in samples]
     assert nulls["w1"] == pytest.approx((np.mean(expected), np.std(expected, ddof=1)), rel=1e-9)
     assert np.isnan([nulls[name][0] for name in ("w1_lower", "lipschitz_grid", "spectrum_period")]).all()
 
@@ -166,11 +166,11 @@ def test_the_targets_own_samples_have_z_scores_of_mean_0_and_standard_deviation_
     drawn = draw_real([target] * 200, metrics.EVALUATION, Streams(seeds, "choice"), Streams(seeds, "noise")).numpy()
     scores = dict(metrics.measure(drawn, target).scores)
     scores |= {"w2": w2(drawn, target), "sliced_w2": sliced_w2(drawn, target)}
-    told = 0
+    compared = 0
     for name, (mean, deviation) in null_scores(target, ("transport",)).items():
         if np.isfinite(mean) and deviation > 0:  # all modes are covered in every draw: no z
             z = (scores[name] - mean) / deviation
             assert abs(z.mean()) < 0.2, name
             assert abs(z.std(ddof=1) - 1) < 0.2, name
-            told += 1
-    assert told >= (6 if target.modes is not None and len(target.modes.centres) > 1 else 4)
+            compared += 1
+    assert compared >= (6 if target.modes is not None and len(target.modes.centres) > 1 else 4)

@@ -26,7 +26,7 @@ MAPS = {
 SHIFT = np.array([0.7, -1.9])
 
 
-def own_samples(target, n, members=1):
+def target_samples(target, n, members=1):
     return target.sample(n, Streams(range(members), "choice"), Streams(range(members), "noise")).numpy().astype(float)
 
 
@@ -84,16 +84,16 @@ def test_w2_is_the_best_of_all_permutations(n):
 def test_w2_is_that_of_the_plain_assignment(mode):
     """The reduced costs have the same best assignment as squared distances, however the samples have collapsed."""
     target = make_target(mode)
-    own = own_samples(target, EXACT)[0]
-    outlier = own.copy()
+    samples = target_samples(target, EXACT)[0]
+    outlier = samples.copy()
     outlier[3] = 1e4
     made = {
-        "own": own,
-        "missing mode": np.maximum(own, 1.0),
-        "circle": own / np.linalg.norm(own, axis=-1, keepdims=True),
-        "line": own @ np.array([[1.0, 2.0], [0.0, 0.0]]),
-        "one point": np.full_like(own, 0.5),
-        "nearly one point": 3 + 1e-6 * own,
+        "own": samples,
+        "missing mode": np.maximum(samples, 1.0),
+        "circle": samples / np.linalg.norm(samples, axis=-1, keepdims=True),
+        "line": samples @ np.array([[1.0, 2.0], [0.0, 0.0]]),
+        "one point": np.full_like(samples, 0.5),
+        "nearly one point": 3 + 1e-6 * samples,
         "outlier": outlier,
     }
     for name, points in made.items():
@@ -145,7 +145,7 @@ def test_w2_between_gaussians(name):
 
 
 def test_w2_takes_the_first_samples():
-    samples = own_samples(GAUSSIAN, EXACT + 50, 3)
+    samples = target_samples(GAUSSIAN, EXACT + 50, 3)
     later = samples.copy()
     later[:, EXACT:] += 100
     assert (w2(samples, GAUSSIAN) == w2(later, GAUSSIAN)).all()
@@ -178,17 +178,17 @@ def test_w1_is_that_of_the_plain_assignment(mode):
     """The prices take nothing from the best assignment, however the samples have collapsed."""
     target = make_target(mode)
     reference = points_of(target, EXACT)
-    own = own_samples(target, EXACT)[0]
-    outlier = own.copy()
+    samples = target_samples(target, EXACT)[0]
+    outlier = samples.copy()
     outlier[3] = 1e9
     made = {
-        "own": own,
-        "missing mode": np.maximum(own, 1.0),
-        "line": own @ np.array([[1.0, 2.0], [0.0, 0.0]]),
-        "one point": np.full_like(own, 0.5),
-        "nearly one point": 3 + 1e-6 * own,
-        "far": own + 1e3,
-        "wide": 30 * own,
+        "own": samples,
+        "missing mode": np.maximum(samples, 1.0),
+        "line": samples @ np.array([[1.0, 2.0], [0.0, 0.0]]),
+        "one point": np.full_like(samples, 0.5),
+        "nearly one point": 3 + 1e-6 * samples,
+        "far": samples + 1e3,
+        "wide": 30 * samples,
         "outlier": outlier,
     }
     for name, points in made.items():
@@ -209,7 +209,7 @@ def test_w1_of_points_on_a_line_is_that_of_their_quantiles():
 
 def test_w1_of_moved_and_scaled_points():
     """A shift by t costs |t|. So does x -> s x its mean |s − 1| |x|: along rays, by the dual potential |x|."""
-    x = np.random.default_rng(9).permutation(own_samples(make_target("two_moons"), 200)[0])
+    x = np.random.default_rng(9).permutation(target_samples(make_target("two_moons"), 200)[0])
     assert between(x, x) == 0
     assert between(x, x[::-1] + SHIFT) == pytest.approx(np.hypot(*SHIFT), rel=1e-12)
     for s in (0.0, 0.3, 5.0):
@@ -218,14 +218,14 @@ def test_w1_of_moved_and_scaled_points():
 
 
 def test_w1_is_a_metric_below_w2():
-    x, y, z = (own_samples(make_target(mode), 150, 3) for mode in ("ring_8", "gaussian", "checkerboard"))
+    x, y, z = (target_samples(make_target(mode), 150, 3) for mode in ("ring_8", "gaussian", "checkerboard"))
     xy, yz, xz = w1_between(x, y), w1_between(y, z), w1_between(x, z)
     assert w1_between(y, x) == pytest.approx(xy, rel=1e-12)
     for a, b, c in ((xy, yz, xz), (xz, yz, xy), (xy, xz, yz)):
         assert (c <= a + b).all()
     for mode in TARGETS:
-        own = own_samples(make_target(mode), EXACT, 2) * np.array([1, 0.2])[:, None, None]
-        assert (w1(own, make_target(mode)) <= w2(own, make_target(mode))).all()
+        samples = target_samples(make_target(mode), EXACT, 2) * np.array([1, 0.2])[:, None, None]
+        assert (w1(samples, make_target(mode)) <= w2(samples, make_target(mode))).all()
     # a single point of n astray by d: d / n of one, d / √n of the other
     astray = points_of(GAUSSIAN, EXACT).copy()
     astray[7] += [100.0, 0]
@@ -234,7 +234,7 @@ def test_w1_is_a_metric_below_w2():
 
 
 def test_w1_takes_the_first_samples():
-    samples = own_samples(GAUSSIAN, EXACT + 50, 3)
+    samples = target_samples(GAUSSIAN, EXACT + 50, 3)
     later = samples.copy()
     later[:, EXACT:] += 100
     assert (w1(samples, GAUSSIAN) == w1(later, GAUSSIAN)).all()
@@ -244,7 +244,7 @@ def test_w1_takes_the_first_samples():
 
 
 def test_w1_between_clouds_member_by_member():
-    x, y = own_samples(make_target("ring_8"), 60, 4), own_samples(GAUSSIAN, 60, 4).astype(np.float32)
+    x, y = target_samples(make_target("ring_8"), 60, 4), target_samples(GAUSSIAN, 60, 4).astype(np.float32)
     together = w1_between(x, y)
     assert together.dtype == np.float64
     assert [between(a, b) for a, b in zip(x, y, strict=True)] == together.tolist()
@@ -294,7 +294,7 @@ def test_sliced_w2_is_that_of_both_quantile_functions(n):
 def test_the_fan_is_fine_enough(mode):
     """Against 257 directions, 0.1 % on a generator that misses a part of the target: far below what a seed changes."""
     target = make_target(mode)
-    points = own_samples(target, 512)[0]
+    points = target_samples(target, 512)[0]
     points = np.resize(points[points[:, 0] < 1.5], (512, 2))
     assert one(sliced_w2, points, target) == pytest.approx(plain_sliced(points, target, fan(257)), rel=1e-3)
 
@@ -330,7 +330,7 @@ def test_sliced_w2_does_not_see_a_symmetry_of_the_target(mode):
     """Turned by 45°, or mirrored, samples are as far from the ring as before, but for the fan's 0.1 %; moved by as
     much, they are not."""
     target = make_target(mode)
-    points = own_samples(target, 2048)[0]
+    points = target_samples(target, 2048)[0]
     points = points[points[:, 0] > -1]
     turn = np.sqrt(0.5) * np.array([[1, 1], [-1, 1]])
     before = one(sliced_w2, points, target)
@@ -361,7 +361,7 @@ def test_both_distances_of_a_single_point(mode, centre):
 def test_moving_the_samples(distance, share, fine, mode):
     """The best coupling stays the best: W₂²(x + t) = W₂²(x) + |t|² + 2 t·(mean x − mean y), the sliced one by half."""
     target = make_target(mode)
-    x = own_samples(target, EXACT)[0]
+    x = target_samples(target, EXACT)[0]
     t = np.array([1.5, -4.0])
     gained = np.square(t).sum() + 2 * t @ (x.mean(0) - points_of(target, fine).mean(0))
     expected = np.sqrt(one(distance, x, target) ** 2 + share * gained)
@@ -387,7 +387,7 @@ def test_a_missing_mode(distance):
 @pytest.mark.parametrize("distance", [w1, w2, sliced_w2])
 def test_members_do_not_depend_on_one_another(distance):
     target = make_target("swiss_roll")
-    stack = own_samples(target, 300, 4).astype(np.float32) * np.array([1, 0.1, 1e4, 2], np.float32)[:, None, None]
+    stack = target_samples(target, 300, 4).astype(np.float32) * np.array([1, 0.1, 1e4, 2], np.float32)[:, None, None]
     together = distance(stack, target)
     assert together.shape == (4,)
     assert together.dtype == np.float64
@@ -399,7 +399,7 @@ def test_members_do_not_depend_on_one_another(distance):
 @pytest.mark.parametrize("distance", [w1, w2, sliced_w2])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_finite_have_no_distance(distance, value):
-    stack = own_samples(GAUSSIAN, 300, 3)
+    stack = target_samples(GAUSSIAN, 300, 3)
     expected = distance(stack, GAUSSIAN)
     given = stack.copy()
     given[1, 299, 0] = value  # beyond those that w2 assigns
@@ -433,7 +433,7 @@ def test_tiny_spreads(distance):
 
 
 def test_the_order_of_samples_does_not_matter():
-    samples = own_samples(GAUSSIAN, EXACT)[0]
+    samples = target_samples(GAUSSIAN, EXACT)[0]
     for distance in (w1, w2, sliced_w2):
         shuffled = np.random.default_rng(5).permutation(samples)
         assert one(distance, shuffled, GAUSSIAN) == pytest.approx(one(distance, samples, GAUSSIAN), rel=1e-12)

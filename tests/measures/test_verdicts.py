@@ -337,10 +337,10 @@ def test_what_is_on_the_data_and_what_far_off():
     angle = np.linspace(0, 2 * np.pi, 1000)
     ring = np.stack([np.cos(angle), np.sin(angle)], 1) * np.sqrt(-2 * np.log(0.01)) * 1.2
     for factor, on, far in ((0.98, 1, 0), (1.02, 0, 0), (1.96, 0, 0), (2.04, 0, 1), (1e250, 0, 1)):
-        found = measure((2 + factor * ring)[None], target)
-        assert (found.on_data, found.far_off) == (on, far), factor
-    found = measure((2 + np.where(np.arange(1000)[:, None] % 4, 0.5, 3) * ring)[None], target)
-    assert (found.on_data, found.far_off) == (0.75, 0.25)
+        measured = measure((2 + factor * ring)[None], target)
+        assert (measured.on_data, measured.far_off) == (on, far), factor
+    measured = measure((2 + np.where(np.arange(1000)[:, None] % 4, 0.5, 3) * ring)[None], target)
+    assert (measured.on_data, measured.far_off) == (0.75, 0.25)
     amid = measure(np.zeros((1, 100, 2)), make_target("ring_8"))
     assert (amid.on_data, amid.far_off) == (0, 0)
     unknown = measure(np.full((1, 10, 2), np.nan), target)

@@ -73,8 +73,8 @@ def made(change=None, study=STUDY, **score):
 
 
 def part(results, title):
-    (found,) = [p for p in parts(results) if p.title == title]
-    return found
+    (match,) = [p for p in parts(results) if p.title == title]
+    return match
 
 
 def weight(s):
@@ -90,11 +90,11 @@ def wobble(seed):
 
 
 def test_the_study_has_all_parts_and_each_its_picture():
-    found = parts(made())
-    assert [p.title for p in found] == TITLES
-    assert len({p.picture for p in found}) == 6
-    assert all(re.fullmatch(r"part-[1-5][ab]?-[a-z]+\.png", p.picture) for p in found)
-    assert all(p.function in FIGURES and p.shows for p in found)
+    study_parts = parts(made())
+    assert [p.title for p in study_parts] == TITLES
+    assert len({p.picture for p in study_parts}) == 6
+    assert all(re.fullmatch(r"part-[1-5][ab]?-[a-z]+\.png", p.picture) for p in study_parts)
+    assert all(p.function in FIGURES and p.shows for p in study_parts)
 
 
 @pytest.mark.parametrize(
@@ -111,19 +111,21 @@ def test_the_study_has_all_parts_and_each_its_picture():
         ({"train": ["g"], "warmup": [0]}, ""),
     ],
 )
-def test_a_part_whose_settings_are_not_there_is_left_out(change, there):
-    assert " ".join(p.title.partition(".")[0] for p in parts(made(change))) == there
+def test_a_part_whose_settings_are_not_there_is_left_out(change, numbers):
+    assert " ".join(p.title.partition(".")[0] for p in parts(made(change))) == numbers
 
 
 def test_two_targets_have_each_part_twice_with_their_own_numbers():
     results = made(
         {"mode": ["ring_8", "mixture_4"], "std": [0.1]}, w1=lambda s, seed, t: 1.0 if s.mode == "ring_8" else 7.0
     )
-    found = parts(results)
-    assert sorted(p.title for p in found) == sorted(f"{t}: mode {m}" for t in TITLES for m in ("ring_8", "mixture_4"))
-    assert len({p.picture for p in found}) == 12
+    study_parts = parts(results)
+    assert sorted(p.title for p in study_parts) == sorted(
+        f"{t}: mode {m}" for t in TITLES for m in ("ring_8", "mixture_4")
+    )
+    assert len({p.picture for p in study_parts}) == 12
     for mode, value in (("ring_8", "1.00"), ("mixture_4", "7.00")):
-        (one,) = [p for p in found if p.title == f"{TITLES[0]}: mode {mode}"]
+        (one,) = [p for p in study_parts if p.title == f"{TITLES[0]}: mode {mode}"]
         assert f"W₁ = {value} [{value}, {value}]" in one.sentence
 
 
@@ -151,8 +153,8 @@ def test_part_3_turns_about_the_setting_that_most_others_are_next_to():
     ]
     for axis in axes:
         for i, value in zip(axis.indices, axis.values, strict=True):
-            own = results.study.settings[i]
-            assert {"penalty": weight(own), "d_steps": own.d_steps, "lr": own.lr}[axis.option] == value
+            setting = results.study.settings[i]
+            assert {"penalty": weight(setting), "d_steps": setting.d_steps, "lr": setting.lr}[axis.option] == value
     # a rate of D's own is an axis, at what it is
     change = {
         "train": ["both"],
@@ -174,7 +176,7 @@ def test_part_3_turns_about_the_setting_that_most_others_are_next_to():
     ("power", "said"),
     [(2.5, "it is less (p 0.008)"), (3.0, "no difference from that is shown"), (3.5, "it is more (p 0.008)")],
 )
-def test_part_1_finds_the_power_of_the_bound(power, said):
+def test_part_1_finds_the_power_of_the_bound(power, words):
     size = 20.0
     results = made(
         lipschitz_grid=lambda s, seed, t: (
@@ -189,7 +191,7 @@ def test_part_1_finds_the_power_of_the_bound(power, said):
     )
     one = part(results, TITLES[0])
     assert f"grows as c to the power {power:.2f} [{power - 0.02:.2f}, {power + 0.02:.2f}]" in one.sentence
-    assert f"3 matrices whose weights all grow as c would make it c to the power 3: {said}." in one.sentence
+    assert f"3 matrices whose weights all grow as c would make it c to the power 3: {words}." in one.sentence
     assert (
         "is 0.500 [0.500, 0.500] and the product of spectral norms, the upper one, 3.00 [3.00, 3.00] times"
         in one.sentence
@@ -221,24 +223,24 @@ def test_part_2_holds_the_slope_and_the_estimate_against_what_they_should_be(tur
         lipschitz_grid=lambda s, seed, t: np.exp(far(s) + wobble(seed)),
         w1_critic=lambda s, seed, t: 2 + far(s) + 0.1 * wobble(seed),
     )
-    said = part(results, TITLES[1]).sentence
+    sentence = part(results, TITLES[1]).sentence
     word, more = ("above", "more") if turn == 1 else ("below", "less")
-    assert f"slope of 1: the largest found is {word} that at λ = 0.1 and λ = 1; no difference" in said
-    assert "is shown at λ = 10 and λ = 100." in said
+    assert f"slope of 1: the largest found is {word} that at λ = 0.1 and λ = 1; no difference" in sentence
+    assert "is shown at λ = 10 and λ = 100." in sentence
     size = r"\[0\.{}\d, 0\.{}\d\]"
     first, second = size.format(49, 50), size.format(19, 20)
-    assert re.search(rf"{more} by 0\.500 {first} \(p 0\.008\) at λ = 0\.1; {more} by 0\.200 {second} \(p", said)
-    assert len(re.findall(r"no difference shown \(0\.0+ \[−0\.00\d+, 0\.00\d+\]\) at λ = 100?\b", said)) == 2
-    assert "slopes that are not 1." in said
+    assert re.search(rf"{more} by 0\.500 {first} \(p 0\.008\) at λ = 0\.1; {more} by 0\.200 {second} \(p", sentence)
+    assert len(re.findall(r"no difference shown \(0\.0+ \[−0\.00\d+, 0\.00\d+\]\) at λ = 100?\b", sentence)) == 2
+    assert "slopes that are not 1." in sentence
 
 
 def test_the_one_sided_penalty_has_its_own_part():
     alone = dataclasses.replace(STUDY, settings=(Setting(loss="wasserstein", train="d", penalty="gp"),))
-    found = parts(made({"penalty": ["gp:1", "gp:5", "gp_one_sided"], "slope": [2.0]}, alone))
-    assert [p.title for p in found] == ["2. D alone, gradient penalty", "2. D alone, one-sided gradient penalty"]
-    assert "slopes that are not 2." in found[0].sentence
-    assert "slopes that are not at most 2." in found[1].sentence
-    assert len({p.picture for p in found}) == 2
+    study_parts = parts(made({"penalty": ["gp:1", "gp:5", "gp_one_sided"], "slope": [2.0]}, alone))
+    assert [p.title for p in study_parts] == ["2. D alone, gradient penalty", "2. D alone, one-sided gradient penalty"]
+    assert "slopes that are not 2." in study_parts[0].sentence
+    assert "slopes that are not at most 2." in study_parts[1].sentence
+    assert len({p.picture for p in study_parts}) == 2
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -247,23 +249,25 @@ def test_part_3_says_which_option_changes_what(turn):
         swinging = 0.001 * np.sin(40 * t + seed)
         return 0.3 + wobble(seed) + swinging + (turn * 0.2 + 0.1 * wobble(seed) if s.penalty == "gp:100" else 0)
 
-    said = part(
+    sentence = part(
         made(jsd=jsd, w1=lambda s, seed, t: 2 + (turn if s.lr == 3e-3 else 0) + 0.1 * wobble(seed)), TITLES[2]
     ).sentence
     word = "higher" if turn == 1 else "lower"
     size = r"0\.200 \[0\.19\d, 0\.20\d\] \(p 0\.008\)"
     rest = r"no difference is shown in the other 11\."
-    assert re.search(rf"Against λ 1: at λ 100 JSD {word} by {size}; {rest}", said)
-    assert "Against D steps 2: no difference is shown in 8 comparisons." in said
-    assert f"Against learning rate 0.001: at learning rate 0.003 W₁ {word} by 1.00 [1.00, 1.00] (p 0.008); no" in said
+    assert re.search(rf"Against λ 1: at λ 100 JSD {word} by {size}; {rest}", sentence)
+    assert "Against D steps 2: no difference is shown in 8 comparisons." in sentence
+    assert (
+        f"Against learning rate 0.001: at learning rate 0.003 W₁ {word} by 1.00 [1.00, 1.00] (p 0.008); no" in sentence
+    )
 
 
 def test_seeds_that_scatter_show_no_difference():
     """A mean that is far away, in four seeds of eight up and in four down."""
-    said = part(
+    sentence = part(
         made(jsd=lambda s, seed, t: 0.3 + (0.1 if s.d_steps == 5 else 0) * (-1) ** seed * (1 + seed)), TITLES[2]
     ).sentence
-    assert "(p " not in said
+    assert "(p " not in sentence
 
 
 @pytest.mark.parametrize(
@@ -274,7 +278,7 @@ def test_seeds_that_scatter_show_no_difference():
         (1.0, "no difference from the first is shown"),
     ],
 )
-def test_part_4_tells_where_samples_go(factor, said):
+def test_part_4_tells_where_samples_go(factor, words):
     def w1(s, seed, t):  # least half-way
         return (1 + 0.1 * wobble(seed) * t) * (factor**t if t in (0, 1) else 0.4 + abs(t - 0.5) / 10) * 2
 
@@ -283,7 +287,7 @@ def test_part_4_tells_where_samples_go(factor, said):
     results.samples[:, -1, :12] = [30, 0]
     results.samples[:, -1, 0] = np.inf
     four = part(results, TITLES[3])
-    assert four.sentence.count(said) == 3
+    assert four.sentence.count(words) == 3
     assert "critic · gp 1: 2.00 [2.00, 2.00] at first, least at step 600 with 0.80" in four.sentence
     assert four.sentence.count("0.250 [0.250, 0.250] of them inside") == 3
     how = four.arguments
@@ -315,11 +319,11 @@ def test_part_5a_tells_slopes_that_still_grow(turn):
         return 10 * np.exp(wobble(seed) * t + (turn * t if not s.penalties else 0))
 
     results = made(lipschitz_grid=grid, study=dataclasses.replace(STUDY, settings=STUDY.settings))
-    said = part(results, TITLES[4]).sentence
+    sentence = part(results, TITLES[4]).sentence
     times = np.exp(turn * 0.5)
-    assert f"{times:.2f}" in said or f"{times:.3f}" in said
-    assert f"half-way: it has {'grown' if turn == 1 else 'shrunk'} (p 0.008)." in said
-    assert "no change is shown of that of critic · clip 0.01, critic · clip 0.03" in said
+    assert f"{times:.2f}" in sentence or f"{times:.3f}" in sentence
+    assert f"half-way: it has {'grown' if turn == 1 else 'shrunk'} (p 0.008)." in sentence
+    assert "no change is shown of that of critic · clip 0.01, critic · clip 0.03" in sentence
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -363,8 +367,8 @@ def test_what_diverged_is_left_out_and_stops_nothing():
         return np.nan if seed == 2 else np.inf if seed == 3 and t == 1 else 2.0 + wobble(seed)
 
     results = made(**dict.fromkeys([*MEASURED, "jsd"], broken))
-    found = parts(results)
-    assert [p.title for p in found] == TITLES
+    study_parts = parts(results)
+    assert [p.title for p in study_parts] == TITLES
     ((difference, _),) = pieces.compare([(results.final("w1", 0), results.final("jsd", 0))])
     assert difference.n == 6
 
@@ -372,11 +376,11 @@ def test_what_diverged_is_left_out_and_stops_nothing():
 def test_comparisons_are_corrected_for_one_another():
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=8) + shift, np.zeros(8)) for shift in (5.0, 0.0, 0.9, 0.0)]
-    found = pieces.compare(pairs)
-    for (a, b), (difference, p) in zip(pairs, found, strict=True):
+    compared = pieces.compare(pairs)
+    for (a, b), (difference, p) in zip(pairs, compared, strict=True):
         assert difference == paired_difference(a, b)
         assert p >= difference.p
-    assert any(p > difference.p for difference, p in found)
+    assert any(p > difference.p for difference, p in compared)
 
 
 def test_words_keep_three_digits_of_what_is_told():

@@ -147,8 +147,8 @@ def test_samples_are_drawn_where_they_are():
         (shown,) = scene_panel.ScenePanel(scene, layers, HALF, 400).draw(0)
         rows, columns = np.nonzero(shown == palette_indices.POINT)
         x, y = (columns + 0.5) / 50 - HALF, HALF - (rows + 0.5) / 50
-        found = {(round(float(a), 1), round(float(b), 1)) for a, b in zip(x, y, strict=True)}
-        assert found == {(1.5, -2.5), (-3.0, 0.5)}
+        places = {(round(float(a), 1), round(float(b), 1)) for a, b in zip(x, y, strict=True)}
+        assert places == {(1.5, -2.5), (-3.0, 0.5)}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, HALF, -HALF])

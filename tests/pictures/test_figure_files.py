@@ -53,8 +53,8 @@ def test_equal_figures_are_equal_files_in_every_format_and_process(tmp_path):
         one, other = ((tmp_path / folder / name).read_bytes() for folder in "ab")
         assert one == other
         assert one.startswith(heads[name[-3:]])
-        for said in (b"Software", b"CreationDate", b"ModDate", b"Creator", b"Producer", b"dc:date", b"atplotlib v"):
-            assert said not in one
+        for entry in (b"Software", b"CreationDate", b"ModDate", b"Creator", b"Producer", b"dc:date", b"atplotlib v"):
+            assert entry not in one
 
 
 def test_pdf_ends_whole_and_holds_its_fonts(tmp_path):

@@ -159,8 +159,8 @@ def test_no_frame_is_left_out_that_has_time(tmp_path, kind):
 def test_the_delay_of_a_png_is_exact(tmp_path, fps, fraction):
     frames = [np.zeros((3, 4), np.uint8), np.ones((3, 4), np.uint8)]
     written = write(tmp_path / "a.png", frames, fps=fps, hold_last_seconds=2.5).read_bytes()
-    found = [at for at in range(len(written)) if written.startswith(b"fcTL", at)]
-    delays = [tuple(int.from_bytes(written[at + k : at + k + 2], "big") for k in (24, 26)) for at in found]
+    chunks = [at for at in range(len(written)) if written.startswith(b"fcTL", at)]
+    delays = [tuple(int.from_bytes(written[at + k : at + k + 2], "big") for k in (24, 26)) for at in chunks]
     assert delays == [fraction, max(fraction, (5, 2), key=lambda f: Fraction(*f))]
 
 

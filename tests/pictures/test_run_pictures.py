@@ -100,9 +100,9 @@ def test_lines_of_a_loss_plot_are_those_of_the_game_that_was_played(results):
     }
     asked = Study("n", "q", tuple(games.values()), steps=4, frames=0, snapshots=1, workers="1")
     pictures = {p.path: p.arguments for p in plan(run_study(resolve(asked)), Look()) if p.path.endswith("losses.png")}
-    found = [(p["equilibrium"].get("D"), p["equilibrium"].get("G"), p["chance"]) for p in pictures.values()]
+    drawn = [(p["equilibrium"].get("D"), p["equilibrium"].get("G"), p["chance"]) for p in pictures.values()]
     for expected in games:
-        near = [all(a == b or (a and b and abs(a - b) < 1e-9) for a, b in zip(expected, f, strict=True)) for f in found]
+        near = [all(a == b or (a and b and abs(a - b) < 1e-9) for a, b in zip(expected, f, strict=True)) for f in drawn]
         assert sum(near) == 1, expected
 
 
@@ -149,15 +149,15 @@ def pictures(results, **look):
 
 
 def test_the_pictures_of_a_run(results):
-    found = pictures(results)
+    planned = pictures(results)
     each = ["density.gif", "seeds.gif", "frames.png", "losses.png"]
     targets = ["gaussian-std1.2", "mixture_4-std0.2"]
     whole = ["comparison.gif", "comparison.png", *(f"curves-{t}.png" for t in targets)]
-    assert sorted(found) == sorted([*whole, *(f"{name}/{file}" for name in results.names for file in each)])
+    assert sorted(planned) == sorted([*whole, *(f"{name}/{file}" for name in results.names for file in each)])
     every = pictures(results, animation="webp,gif", format="pdf")
-    stems = [path.rpartition(".") for path in found]
+    stems = [path.rpartition(".") for path in planned]
     more = [f"{stem}.{'webp' if suffix == 'gif' else 'pdf'}" for stem, _, suffix in stems]
-    assert sorted(every) == sorted([*found, *more])
+    assert sorted(every) == sorted([*planned, *more])
     lone = run_study(study(seeds=1, frames=0))
     assert not any(path.endswith(".gif") for path in pictures(lone))
 
@@ -165,14 +165,14 @@ def test_the_pictures_of_a_run(results):
 def test_the_shown_seed_is_the_one_asked_for(results):
     median = [results.median_member(i) for i in (0, 1)]
     for look, members in (({}, median), ({"member": 2}, [2, 5])):
-        found = pictures(results, **look)
+        planned = pictures(results, **look)
         for name, member in zip(results.names, members, strict=True):
-            (one,) = found[f"{name}/density.gif"].arguments["scenes"].values()
+            (one,) = planned[f"{name}/density.gif"].arguments["scenes"].values()
             assert one.seed == results.members[member].seed
             assert np.array_equal(one.plane.samples, results.samples[member].astype(np.float32))
-        grid = found["comparison.gif"].arguments["scenes"]
+        grid = planned["comparison.gif"].arguments["scenes"]
         assert sorted(s.seed for s in grid.values()) == sorted(results.members[m].seed for m in members)
-    seeds = found[f"{results.names[0]}/seeds.gif"].arguments["scenes"].values()
+    seeds = planned[f"{results.names[0]}/seeds.gif"].arguments["scenes"].values()
     assert [s.plane.title for s in seeds] == ["seed 0", "seed 1", "seed 2"]
 
 
@@ -195,11 +195,11 @@ def test_layers_that_need_every_seeds_weights_are_left_out_where_these_are_not(r
 
 @pytest.mark.parametrize(("budget", "word"), [("steps", "step"), ("updates", "updates"), ("samples", "samples")])
 def test_a_comparison_runs_on_what_all_spend_alike(budget, word):
-    found = pictures(run_study(study(budget=budget)))["comparison.gif"].arguments
+    arguments = pictures(run_study(study(budget=budget)))["comparison.gif"].arguments
     # 2 D steps cost 3 updates and 64 samples a generator step, 1 D step 2 and 32
     spent = {"steps": [0, 20, 40, 60], "updates": [0, 40, 80, 120], "samples": [0, 640, 1280, 1920]}[budget]
-    assert found["clock"] == word
-    assert np.abs(np.array(found["steps"]) - spent).max() <= {"steps": 0, "updates": 1, "samples": 32}[budget]
+    assert arguments["clock"] == word
+    assert np.abs(np.array(arguments["steps"]) - spent).max() <= {"steps": 0, "updates": 1, "samples": 32}[budget]
 
 
 def test_moments_are_denser_at_the_start_by_logarithm_and_even_if_asked():

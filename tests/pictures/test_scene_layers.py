@@ -116,13 +116,13 @@ def test_what_is_undetermined_is_grey_and_its_neighbours_keep_their_values(size)
     assert set(np.unique(shown)) == {BELIEF + SIDES - 1, UNDETERMINED}
     x, y = centres(size)
     cell, margin = 2 * HALF / 16, 4 * HALF / size
-    there = (x > -HALF + 10 * cell + margin) & (x < -HALF + 15 * cell - margin)
-    there &= (y > -HALF + 4 * cell + margin) & (y < -HALF + 9 * cell - margin)
+    undetermined = (x > -HALF + 10 * cell + margin) & (x < -HALF + 15 * cell - margin)
+    undetermined &= (y > -HALF + 4 * cell + margin) & (y < -HALF + 9 * cell - margin)
     corner = 0.3 * cell  # which interpolation rounds
     near = (np.abs(x + HALF - 12.5 * cell) < 2.5 * cell - corner) & (
         np.abs(y + HALF - 6.5 * cell) < 2.5 * cell - corner
     )
-    assert (shown[there & near] == BELIEF + SIDES - 1).all()
+    assert (shown[undetermined & near] == BELIEF + SIDES - 1).all()
     away = (np.abs(x + HALF - 12.5 * cell) > 2.5 * cell + margin) | (
         np.abs(y + HALF - 6.5 * cell) > 2.5 * cell + margin
     )
@@ -207,7 +207,7 @@ def arrows(pull, samples, size=400, reach=1.0):
     return scene_panel.ScenePanel(scene, ["arrows"], HALF, size, reach).draw(0)[0]
 
 
-def own(pixels):
+def arrow_pixels(pixels):
     """Rows and columns of the pixels that are more an arrow's own colour than its edge's."""
     return np.nonzero((pixels >= ARROW + 2) & (pixels < ARROW + 4))
 
@@ -216,7 +216,7 @@ def own(pixels):
 @pytest.mark.parametrize("strength", [0.5, 1.0, 7.0])
 def test_an_arrow_starts_at_its_sample_and_points_where_it_is_pulled(angle, strength):
     start, along = np.array([0.5, -1.0]), np.array([np.cos(angle), np.sin(angle)])
-    rows, columns = own(arrows([strength * along], [start]))
+    rows, columns = arrow_pixels(arrows([strength * along], [start]))
     places = np.stack([columns + 0.5, 400 - (rows + 0.5)], axis=1) - (start + HALF) * 50  # pixels from the sample, y up
     forward, aside = places @ along, places @ np.array([-along[1], along[0]])
     length = pull_arrows.arrow_length(400) * min(strength, 1)  # longer ones are cut
@@ -228,7 +228,7 @@ def test_an_arrow_starts_at_its_sample_and_points_where_it_is_pulled(angle, stre
 
 
 def test_a_sample_that_is_not_pulled_has_a_dot():
-    rows, columns = own(arrows([[0, 0]], [[1.0, 2.0]]))
+    rows, columns = arrow_pixels(arrows([[0, 0]], [[1.0, 2.0]]))
     assert 1 <= len(rows) <= 16
     assert np.abs(columns + 0.5 - 250).max() < 3
     assert np.abs(rows + 0.5 - 100).max() < 3
@@ -373,7 +373,7 @@ def test_overlays_are_drawn_over_every_view():
         changed = over != under
         # the second sample; the first is under its arrow
         assert ((over % LEVELS == POINT) & (over < ARROW)).sum() >= 4
-        assert len(own(over)[0]) > 3
+        assert len(arrow_pixels(over)[0]) > 3
         cover = panel.contours // LEVELS
         ring = (cover > 0) & (over % LEVELS == under % LEVELS) & (np.arange(200) < 100)  # away from the arrow
         assert ring.sum() > 200

@@ -24,7 +24,7 @@ from dynamics.pictures import (
     scores_over_training,
     settings_over_training,
 )
-from dynamics.pictures.scores_over_training import ScoreLine, ScorePanel
+from dynamics.pictures.scores_over_training import ScoreCurve, ScorePanel
 from dynamics.pictures.settings_over_training import Clock, Track
 
 
@@ -199,7 +199,7 @@ def test_curves_and_scores_of_one_value_or_none(value):
     label = "Jensen–Shannon divergence from the real density, nats"
     curves = settings_over_training.curves_figure("", ["1 D step"], on, [Track(label, [nothing], null)])
     scores = scores_over_training.scores_figure(
-        "", np.arange(5), [ScorePanel(label, [ScoreLine("JSD", nothing, colours.D)])]
+        "", np.arange(5), [ScorePanel(label, [ScoreCurve("JSD", nothing, colours.D)])]
     )
     for figure in (curves, scores):
         assert_nothing_clipped(figure)
@@ -215,7 +215,7 @@ def test_one_snapshot_is_a_visible_dot():
     on = [Clock("generator steps", [np.array([10.0])])]
     curves = settings_over_training.curves_figure("", ["1 D step"], on, [Track("JSD, nats", [point], (0.0, 0.0))])
     scores = scores_over_training.scores_figure(
-        "", np.array([10]), [ScorePanel("JSD, nats", [ScoreLine("", point, colours.COLUMNS[0])])]
+        "", np.array([10]), [ScorePanel("JSD, nats", [ScoreCurve("", point, colours.COLUMNS[0])])]
     )
     colour = np.round(255 * np.array(to_rgb(colours.COLUMNS[0])))
     for figure in (curves, scores):
@@ -253,21 +253,21 @@ def panels(rng, seeds=8):
         ScorePanel(
             "G's loss, nats",
             [
-                ScoreLine("G's loss", loss, colours.G),
-                ScoreLine("against the best D", optimal, colours.GENERATED),
-                ScoreLine("owed to D", loss - optimal, colours.D),
+                ScoreCurve("G's loss", loss, colours.G),
+                ScoreCurve("against the best D", optimal, colours.GENERATED),
+                ScoreCurve("owed to D", loss - optimal, colours.D),
             ],
         ),
-        ScorePanel("critic gap, nats", [ScoreLine("", around(0.5), colours.D)]),
+        ScorePanel("critic gap, nats", [ScoreCurve("", around(0.5), colours.D)]),
         ScorePanel(
             "slope of D, per data unit",
-            [ScoreLine("mean", around(1), colours.D), ScoreLine("largest", around(3), colours.D)],
+            [ScoreCurve("mean", around(1), colours.D), ScoreCurve("largest", around(3), colours.D)],
         ),
         ScorePanel(
-            "agreement of D, cosine", [ScoreLine("with the best D", np.tanh(rng.normal(0, 1, (seeds, 26))), colours.D)]
+            "agreement of D, cosine", [ScoreCurve("with the best D", np.tanh(rng.normal(0, 1, (seeds, 26))), colours.D)]
         ),
-        ScorePanel("gradients", [ScoreLine("of D", around(0.7), colours.D), ScoreLine("of G", around(5), colours.G)]),
-        ScorePanel("sliced Wasserstein-2, data units", [ScoreLine("all samples", around(1), colours.REAL)]),
+        ScorePanel("gradients", [ScoreCurve("of D", around(0.7), colours.D), ScoreCurve("of G", around(5), colours.G)]),
+        ScorePanel("sliced Wasserstein-2, data units", [ScoreCurve("all samples", around(1), colours.REAL)]),
     ]
 
 
@@ -302,7 +302,7 @@ def test_scores_are_medians_below_one_another_on_one_clock(count):
 
 def scale_of(values):
     return scores_over_training.scores_figure(
-        "", STEPS, [ScorePanel("gradients", [ScoreLine("of D", values, colours.D)])]
+        "", STEPS, [ScorePanel("gradients", [ScoreCurve("of D", values, colours.D)])]
     ).axes[0]
 
 
@@ -334,7 +334,7 @@ def test_an_axis_is_logarithmic_where_a_linear_one_would_crush_half_of_it(values
 def test_logarithmic_ticks_are_few_and_legible(least, fold):
     values = np.r_[np.full(14, least), np.geomspace(least, least * fold, 12)]
     figure = scores_over_training.scores_figure(
-        "", STEPS, [ScorePanel("gradients", [ScoreLine("of D", values[None], colours.D)])] * 6
+        "", STEPS, [ScorePanel("gradients", [ScoreCurve("of D", values[None], colours.D)])] * 6
     )
     figure.canvas.draw()
     assert figure.axes[0].get_yscale() == "log"

@@ -112,9 +112,11 @@ def test_differences_are_written(measured, tmp_path):
 
 def test_shares_of_rare_verdicts_are_compared_where_a_seed_has_them(measured):
     words = ["converged", "diverged", "lost", "converged", "diverged", "collapsed"]
-    found = {c.score: c for c in differences(dataclasses.replace(measured, verdicts=list(map(Verdict, words))))}
-    assert [found[n].difference.value for n in ("collapsed", "diverged", "lost")] == pytest.approx([1 / 3, 0, -1 / 3])
-    assert found["lost"].difference.n == 3
+    compared = {c.score: c for c in differences(dataclasses.replace(measured, verdicts=list(map(Verdict, words))))}
+    assert [compared[n].difference.value for n in ("collapsed", "diverged", "lost")] == pytest.approx(
+        [1 / 3, 0, -1 / 3]
+    )
+    assert compared["lost"].difference.n == 3
     assert {c.score for c in differences(measured)} & {"diverged", "lost"} == set(measured.words) & {
         "diverged",
         "lost",
@@ -124,10 +126,10 @@ def test_shares_of_rare_verdicts_are_compared_where_a_seed_has_them(measured):
 def test_collapse_is_compared_as_a_share(measured):
     words = ["collapsed", "collapsed", "failed", "converged", "collapsed", "converged"]
     compared = differences(dataclasses.replace(measured, verdicts=list(map(Verdict, words))))
-    (found,) = (c for c in compared if c.score == "collapsed")
-    assert found.means == (0.5, 1.0)  # of two and of one D step, over the seeds that neither failed
-    assert (found.difference.value, found.difference.n) == (-0.5, 2)
-    assert found.difference.low >= -1
+    (collapse,) = (c for c in compared if c.score == "collapsed")
+    assert collapse.means == (0.5, 1.0)  # of two and of one D step, over the seeds that neither failed
+    assert (collapse.difference.value, collapse.difference.n) == (-0.5, 2)
+    assert collapse.difference.low >= -1
 
 
 # --- swings ----------------------------------------------------------------------------------------------------------
@@ -186,7 +188,9 @@ def test_runs_joined_are_the_run_that_holds_them_all(measured):
     for row, whole in zip(comparison_rows(joint), comparison_rows(measured), strict=True):
         assert {k: repr(v) for k, v in row.items()} == {k: repr(v) for k, v in whole.items()}  # NaN is NaN
     assert difference_rows(joint) == difference_rows(measured)
-    assert [(run is parts[m // 3], own) for m, (run, own) in enumerate(sources)] == [(True, m % 3) for m in range(6)]
+    assert [(run is parts[m // 3], place) for m, (run, place) in enumerate(sources)] == [
+        (True, m % 3) for m in range(6)
+    ]
     assert places == [[0], [1]]
     assert joint.events == measured.events
     assert np.array_equal(joint.samples[:, -1], measured.samples[:, -1])

@@ -144,8 +144,8 @@ def written(folder: RunFolder, how: str) -> Page:
 
 
 def inside(image: dict[str, str | None]) -> bytes | None:
-    _, found, data = (image["src"] or "").partition(";base64,")
-    return base64.b64decode(data, validate=True) if found else None
+    _, separator, data = (image["src"] or "").partition(";base64,")
+    return base64.b64decode(data, validate=True) if separator else None
 
 
 def check_links(page: Page, home: Path) -> None:
@@ -378,13 +378,13 @@ def test_the_lines_for_latex_are_printed_and_in_the_report(
 def test_frames_that_are_left_out_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "run"
     shutil.copytree(run, home)
-    for fps, told in (("50", []), ("60", ["GIF"]), ("100", ["GIF", "WEBP"])):
+    for fps, left_out in (("50", []), ("60", ["GIF"]), ("100", ["GIF", "WEBP"])):
         assert main(["render", str(home), "--fps", fps, "--animation", "webp,gif", "--quiet"]) == 0
-        said = re.findall(
+        notes = re.findall(
             r"note: --fps \d+: browsers slow down a (\w+) of more than (\d+) frames a second", capsys.readouterr().err
         )
-        assert [kind for kind, _ in said] == told
-        assert dict(said).get("GIF", "50") == "50"
+        assert [kind for kind, _ in notes] == left_out
+        assert dict(notes).get("GIF", "50") == "50"
 
 
 # --- in a browser -------------------------------------------------------------------------------------------
@@ -403,9 +403,9 @@ PLAYING = "[...document.querySelectorAll('.controls button')].map(button => butt
 
 @pytest.fixture
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    found = Browser(tmp_path_factory.mktemp("browser"))
-    yield found
-    found.close()
+    opened = Browser(tmp_path_factory.mktemp("browser"))
+    yield opened
+    opened.close()
 
 
 def until(true: Any, *arguments: Any) -> None:
@@ -516,18 +516,18 @@ def test_a_still_plays_what_is_beside_the_page_and_says_if_nothing_is(
     button = "[...document.querySelectorAll('.controls button')].at(-1)"
     source = "[...document.querySelectorAll('[data-film]')].at(-1).src"
 
-    def told(session: str, expression: str) -> Any:
+    def evaluate(session: str, expression: str) -> Any:
         return browser.tell(session, expression)
 
-    for path, there in ((folder.path / "report.html", True), (tmp_path / "alone.html", False)):
+    for path, beside in ((folder.path / "report.html", True), (tmp_path / "alone.html", False)):
         session = browser.open(path.as_uri(), 1280, prefers_reduced_motion="no-preference")
-        assert told(session, f"{button}.textContent") == "Play"
+        assert evaluate(session, f"{button}.textContent") == "Play"
         assert not any("density.gif" in url for url in browser.requests())  # none before it is asked for
-        told(session, f"{button}.click()")
-        expected = "Stop" if there else "The animation is not beside this page"
-        until(told, session, f"{button}.textContent === '{expected}'")
-        if there:
-            assert told(session, source).endswith("density.gif")
+        evaluate(session, f"{button}.click()")
+        expected = "Stop" if beside else "The animation is not beside this page"
+        until(evaluate, session, f"{button}.textContent === '{expected}'")
+        if beside:
+            assert evaluate(session, source).endswith("density.gif")
             assert sum(url.endswith("density.gif") for url in browser.requests()) == 1
-            told(session, f"{button}.click()")
-        assert told(session, source).startswith("data:image/png")
+            evaluate(session, f"{button}.click()")
+        assert evaluate(session, source).startswith("data:image/png")

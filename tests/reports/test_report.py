@@ -180,8 +180,8 @@ def paragraph(results: Results, heading: str) -> str:
 
 def not_shown(words: str) -> list[str]:
     """The scores in which a pair's paragraph shows no difference, and what it says of each."""
-    found = re.search(r"No difference shown \([^)]*\) in (.*)\.$", words)
-    return found[1].split("; ") if found else []
+    match = re.search(r"No difference shown \([^)]*\) in (.*)\.$", words)
+    return match[1].split("; ") if match else []
 
 
 # --- observations -------------------------------------------------------------------------------------------
@@ -223,20 +223,20 @@ def test_each_question_has_its_paragraph() -> None:
         each, ratio = observe(results)
         assert (each.heading, ratio.heading) == ("How each target is captured", "One against two")
         assert "of 16 GANs 8 collapsed and 8 converged; 8 hold all 4 modes at the end" in each.summary
-        said = dict(re.findall(r"([A-Z][a-z ]+): (.*?)\.(?= [A-Z]|$)", ratio.summary))
-        assert list(said) == ["Generator performance", "Stability", "Collapse", "Oscillation in the losses"]
+        sentences = dict(re.findall(r"([A-Z][a-z ]+): (.*?)\.(?= [A-Z]|$)", ratio.summary))
+        assert list(sentences) == ["Generator performance", "Stability", "Collapse", "Oscillation in the losses"]
         more, fewer = ("more", "higher") if turn == 1 else ("fewer", "lower")
         assert f"modes covered {more} with 2 D steps than with 1 D step on mixture_4 · std 0.2, by " in ratio.summary
-        assert f"high quality {fewer} with 2 D steps" in said["Generator performance"]
+        assert f"high quality {fewer} with 2 D steps" in sentences["Generator performance"]
         opposite = "lower" if turn == 1 else "higher"
-        assert f"swing of JSD {opposite} with 2 D steps" in said["Stability"]
-        assert f"swing of G's loss {opposite} with 2 D steps" in said["Oscillation in the losses"]
+        assert f"swing of JSD {opposite} with 2 D steps" in sentences["Stability"]
+        assert f"swing of G's loss {opposite} with 2 D steps" in sentences["Oscillation in the losses"]
         counts = (
             "0 of 8 with 2 D steps, 8 of 8 with 1 D step"
             if turn == 1
             else "8 of 8 with 2 D steps, 0 of 8 with 1 D step"
         )
-        assert said["Collapse"].startswith(f"{counts} collapsed; share collapsed {opposite} with 2 D steps")
+        assert sentences["Collapse"].startswith(f"{counts} collapsed; share collapsed {opposite} with 2 D steps")
         ((_, words),) = ratio.entries
         assert f"{'2 D steps' if turn == 1 else '1 D step'} is the steadier." in words
     same = made((mixture(2), GOOD_8, fine), (mixture(1), GOOD_8, fine))
@@ -424,8 +424,8 @@ def test_the_diverged_and_the_lost_are_among_all_seeds_and_told():
     assert "Share lost: higher" not in changed.entries[0][1]
     assert "share lost: 0.62 [" in changed.entries[0][1]
     all_lost = made((mixture(2), rows, ["lost"] * 8), (mixture(1), GOOD * 2, ["converged"] * 8))
-    told = observe(all_lost)[1].summary
-    assert "share lost higher with 2 D steps than with 1 D step on mixture_4 · std 0.2, by 1.00 [1.00, 1.00]" in told
+    summary = observe(all_lost)[1].summary
+    assert "share lost higher with 2 D steps than with 1 D step on mixture_4 · std 0.2, by 1.00 [1.00, 1.00]" in summary
     fewer = made((mixture(2), [(NAN, NAN, NAN), *rows[1:]], ["lost"] * 8), (mixture(1), GOOD * 2, ["converged"] * 8))
     assert "(p 0.016, only 7 of 8 shared seeds have it at both)" in observe(fewer)[1].summary
 
@@ -478,12 +478,12 @@ def test_a_target_without_modes_is_judged_by_what_it_has() -> None:
     settings = [Setting(mode="swiss_roll", std=0.1, d_steps=d) for d in (2, 1)]
     rows = [(NAN, NAN, 0.1 + 0.01 * k) for k in range(8)], [(NAN, NAN, 0.3 + 0.02 * k) for k in range(8)]
     results = made(*((s, r, ANY_8) for s, r in zip(settings, rows, strict=True)), nulls=[MODELESS] * 2)
-    told = " ".join(words for _, words in observations(results))
-    assert "modes" not in told.lower()
-    assert "High quality" not in told
-    assert "JSD: lower with 2 D steps" in told
-    assert "scores, and the means" not in told  # all seeds have the scores that there are
-    assert "corrected p 0.008" in told  # 2/2^8
+    text = " ".join(words for _, words in observations(results))
+    assert "modes" not in text.lower()
+    assert "High quality" not in text
+    assert "JSD: lower with 2 D steps" in text
+    assert "scores, and the means" not in text  # all seeds have the scores that there are
+    assert "corrected p 0.008" in text  # 2/2^8
     assert re.search(r" 2 D steps +8 +–  +–  +0\.135 \[", text_table(results))
 
 
@@ -688,7 +688,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
 
 # --- a study's own parts ------------------------------------------------------------------------------------
 
-OWN = [
+STUDY_PARTS = [
     StudyPart(
         "1. One alone",
         "It is 2.0 [1.5, 2.5].",
@@ -713,9 +713,9 @@ def with_parts(path: Path, parts: Sequence[StudyPart], pictures: Sequence[str]) 
 
 
 def test_a_part_has_its_title_sentence_picture_and_table(tmp_path: Path) -> None:
-    html, markdown = with_parts(tmp_path, OWN, ["part-1-one.png", "part-2-both.png"])
+    html, markdown = with_parts(tmp_path, STUDY_PARTS, ["part-1-one.png", "part-2-both.png"])
     page = Page(html)
-    for part in OWN:
+    for part in STUDY_PARTS:
         assert part.sentence in page.text
         assert part.sentence in markdown
         assert page.text.index(part.sentence) < page.text.rindex("All settings") < page.text.rindex("How it was")
@@ -732,14 +732,14 @@ def test_a_part_has_its_title_sentence_picture_and_table(tmp_path: Path) -> None
 
 
 def test_links_lead_to_the_parts(tmp_path: Path) -> None:
-    page = Page(with_parts(tmp_path, OWN, ["part-1-one.png", "part-2-both.png"])[0])
+    page = Page(with_parts(tmp_path, STUDY_PARTS, ["part-1-one.png", "part-2-both.png"])[0])
     anchors = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     assert {"part-1", "part-2", "settings"} <= anchors
     assert {str(a["href"])[1:] for a in page.every("a") if str(a["href"]).startswith("#")} <= anchors
 
 
 def test_a_parts_missing_picture_is_missed(tmp_path: Path) -> None:
-    html, markdown = with_parts(tmp_path, OWN, ["part-1-one.png"])
+    html, markdown = with_parts(tmp_path, STUDY_PARTS, ["part-1-one.png"])
     for text in (Page(html).text, markdown):
         assert "1 of this run's 8 pictures is not in its folder." in text
         assert "No difference is shown." in text
@@ -771,8 +771,11 @@ def test_runs_beside_one_another_have_their_own_parts(tmp_path: Path) -> None:
     out = RunFolder.create(tmp_path / "joint")
     one = made((mixture(2), GOOD, ["converged"] * 4))
     two = made((mixture(1), BAD, ["collapsed"] * 4))
-    told = [ReportedRun(*run, FACTS, OWN[:1], [k]) for k, run in enumerate(zip("ab", homes, (one, two), strict=True))]
-    write(results, out, told)
+    reported = [
+        ReportedRun(*run, FACTS, STUDY_PARTS[:1], [k])
+        for k, run in enumerate(zip("ab", homes, (one, two), strict=True))
+    ]
+    write(results, out, reported)
     markdown = (out.path / "report.md").read_text(encoding="utf-8")
     for name in "ab":
         assert f"\n## {name}, 1. One alone\n\nIt is 2.0 [1.5, 2.5].\n\n![Two](../{name}/part-1-one.png)\n" in markdown

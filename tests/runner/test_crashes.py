@@ -106,8 +106,8 @@ def test_a_signal_while_a_checkpoint_is_written(number, status, word, call, begi
     before = [signal.getsignal(n) for n in interrupts.SIGNALS]
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", At(3 + call, lambda: signal.raise_signal(getattr(signal, number)), os.fsync))
-        run, ended, said = begin("--no-figures")
-    assert (ended, said) == (status, f"error: {word}; to go on: python main.py resume {run}\n")
+        run, ended, message = begin("--no-figures")
+    assert (ended, message) == (status, f"error: {word}; to go on: python main.py resume {run}\n")
     assert manifest(run)["status"] == "interrupted"
     assert not halves(run)
     saved = sorted((run / "checkpoints").iterdir())
@@ -149,8 +149,8 @@ def test_a_second_signal_does_not_wait(begin, whole, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", At(6, twice, os.fsync))
-        run, ended, said = begin("--no-figures")
-    assert (ended, said) == (130, f"error: interrupted; to go on: python main.py resume {run}\n")
+        run, ended, message = begin("--no-figures")
+    assert (ended, message) == (130, f"error: interrupted; to go on: python main.py resume {run}\n")
     assert not halves(run)
     assert carry_out("resume", run, "--quiet") == 0
     assert same(run, whole, drawn=False)
@@ -172,9 +172,9 @@ def test_a_signal_while_a_gif_is_written(call, begin, whole, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "replace", happens)
-        run, ended, said = begin()
+        run, ended, message = begin()
     assert animated_settings.animate is animate
-    assert (ended, said) == (130, f"error: interrupted; to go on: python main.py resume {run}\n")
+    assert (ended, message) == (130, f"error: interrupted; to go on: python main.py resume {run}\n")
     assert not halves(run)
     assert not seen[-1].exists()
     given = {}
@@ -284,8 +284,8 @@ def test_killed_again_and_again_it_comes_to_the_same(tmp_path):
             assert all(now.get(task, 0) >= steps for task, steps in saved.items())  # it never falls back
             saved = now
             continue
-        _, said = process.communicate()
-        assert process.returncode == 0, said
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
         break
     assert same(run, whole, drawn=False)
     assert not (run / "checkpoints").exists()
@@ -318,14 +318,14 @@ def test_what_fails_costs_itself_alone_and_resume_repeats_it_alone(how, begin, w
     with monkeypatch.context() as patch:
         if how == "kills":
             patch.setattr(study, "train_task", deadly)
-            run, ended, said = begin("--workers=2")
+            run, ended, message = begin("--workers=2")
         else:
             patch.setattr(tasks, "train_stack", raising)
-            run, ended, said = begin()
+            run, ended, message = begin()
     reason = "signal 9" if how == "kills" else "RuntimeError: out of luck"
     assert ended == 1
-    assert said.startswith("error: 2 GANs failed: ")
-    assert said.endswith(f"; to try them again: python main.py resume {run}\n")
+    assert message.startswith("error: 2 GANs failed: ")
+    assert message.endswith(f"; to try them again: python main.py resume {run}\n")
     assert manifest(run)["status"] == "failed"
     failures = manifest(run)["failures"]
     assert [m for failure in failures for m in failure["members"]] == [2, 3]
@@ -384,16 +384,16 @@ def limited_to(monkeypatch):
 def test_a_full_disk_leaves_the_last_good_version_and_names_the_file(suffix, begin, whole, limited_to):
     """While files of one name are written, none can grow past 100 bytes: a disk that is full when their turn comes."""
     with limited_to(suffix):
-        run, ended, said = begin()
+        run, ended, message = begin()
     assert ended == 1
-    assert said.startswith("error: ")
-    assert len(said.splitlines()) == 1
-    assert f"{suffix}: File too large" in said
+    assert message.startswith("error: ")
+    assert len(message.splitlines()) == 1
+    assert f"{suffix}: File too large" in message
     assert not halves(run)
     if suffix == "run.json":
         assert names(run) == []
         return
-    assert said.endswith(f"; to go on: python main.py resume {run}\n")
+    assert message.endswith(f"; to go on: python main.py resume {run}\n")
     manifest(run)
     assert carry_out("resume", run, "--quiet") == 0
     assert same(run, whole)
@@ -434,9 +434,9 @@ def test_a_full_disk_spares_the_pictures_that_there_are(whole, tmp_path, limited
     before = {name: (run / name).read_bytes() for name in names(run)}
     with limited_to("density.gif"):
         assert carry_out("render", run, "--layers=map", "--workers=1", "--quiet") == 1
-    said = capsys.readouterr().err
-    assert "density.gif: File too large" in said
-    assert len(said.splitlines()) == 1
+    message = capsys.readouterr().err
+    assert "density.gif: File too large" in message
+    assert len(message.splitlines()) == 1
     assert names(run) == sorted(before)
     for name in before:
         assert not name.endswith("density.gif") or (run / name).read_bytes() == before[name]
@@ -461,8 +461,8 @@ def test_other_circumstances_are_refused_with_what_differs(begin, monkeypatch, c
         changed = facts | {"circumstances": facts["circumstances"] | {name: value}}
         (run / "run.json").write_text(json.dumps(changed), encoding="utf-8")
         assert carry_out("resume", run) == 2
-        said = capsys.readouterr().err
-        assert f"circumstances.{name} is {json.dumps(value)} there, " in said
+        message = capsys.readouterr().err
+        assert f"circumstances.{name} is {json.dumps(value)} there, " in message
     (run / "run.json").write_text(json.dumps(facts | {"format": 99}), encoding="utf-8")
     assert carry_out("resume", run) == 2
     assert "format 99" in capsys.readouterr().err
@@ -476,8 +476,8 @@ def test_force_clears_what_a_killed_run_left(begin, whole, tmp_path, monkeypatch
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     (run / "notes.txt").write_text("mine")
-    said = manifest(run)
-    (run / "run.json").write_text(json.dumps({**said, "status": "running"}), encoding="utf-8")
+    record = manifest(run)
+    (run / "run.json").write_text(json.dumps({**record, "status": "running"}), encoding="utf-8")
     (run / "checkpoints").mkdir()
     (run / "checkpoints" / "0000-0000000032.npz").write_bytes(b"half")
     assert carry_out("--mode=gaussian", "--steps=2", "--no-figures", "--hidden=4", "--force", "--out", run) == 0

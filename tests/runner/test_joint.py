@@ -44,7 +44,7 @@ def tables(results, path):
     return [(path / name).read_bytes() for name in TABLES]
 
 
-def told(results):
+def contents(results):
     """What a reader sees."""
     rows = [rows_of(results, indices) for indices in results.targets.values()]
     return rows, text_table(results), observe(results)
@@ -67,7 +67,7 @@ def parts():
 def test_runs_of_other_seeds_are_one_run_of_all(whole, parts, order, tmp_path):
     joint, sources, places = join([parts[k] for k in order], [f"run{k}" for k in order])
     assert tables(joint, tmp_path / "joint") == tables(whole, tmp_path / "whole")
-    assert told(joint) == told(whole)
+    assert contents(joint) == contents(whole)
     assert joint.members == whole.members
     assert (joint.names, joint.labels, joint.apart) == (whole.names, whole.labels, [{}, {}])
     assert event_rows(joint) == event_rows(whole)
@@ -82,24 +82,25 @@ def test_pooled_pictures_are_those_of_one_run(whole, parts):
     """But for the seconds, which are measured: a setting's are the mean over the GANs of all its runs."""
     joint, sources, _ = join(parts, ["a", "b", "c"])
     alone, pooled = (
-        {p.path: p.arguments for p in found} for found in (plan(whole, Look()), plan_joint(joint, sources, Look()))
+        {p.path: p.arguments for p in pictures}
+        for pictures in (plan(whole, Look()), plan_joint(joint, sources, Look()))
     )
     assert sorted(pooled) == ["comparison.png", "curves-mixture_4-std1.2.png"]
-    curves, own = pooled["curves-mixture_4-std1.2.png"], alone["curves-mixture_4-std1.2.png"]
-    assert (curves["title"], curves["names"]) == (own["title"], own["names"])
-    for track, there in zip(curves["tracks"], own["tracks"], strict=True):
-        assert (track.label, track.null) == (there.label, there.null)
-        for values, others in zip(track.values, there.values, strict=True):
+    curves, expected = pooled["curves-mixture_4-std1.2.png"], alone["curves-mixture_4-std1.2.png"]
+    assert (curves["title"], curves["names"]) == (expected["title"], expected["names"])
+    for track, other in zip(curves["tracks"], expected["tracks"], strict=True):
+        assert (track.label, track.null) == (other.label, other.null)
+        for values, others in zip(track.values, other.values, strict=True):
             np.testing.assert_array_equal(values, others)  # (seeds, snapshots)
-    for clock, there in zip(curves["clocks"][:2], own["clocks"][:2], strict=True):
-        np.testing.assert_array_equal(clock.at, there.at)
+    for clock, other in zip(curves["clocks"][:2], expected["clocks"][:2], strict=True):
+        np.testing.assert_array_equal(clock.at, other.at)
     for index in (0, 1):
         share = sum(part.seconds[index] * n for part, n in zip(parts, (3, 2, 2), strict=True)) / 7
         assert joint.seconds[index] == pytest.approx(share)
     for cell, plane in pooled["comparison.png"]["planes"].items():
         np.testing.assert_array_equal(plane.samples, alone["comparison.png"]["planes"][cell].samples)
-    for score, there in zip(pooled["comparison.png"]["scores"], alone["comparison.png"]["scores"], strict=True):
-        assert (score.mean, score.low, score.high) == (there.mean, there.low, there.high)
+    for score, other in zip(pooled["comparison.png"]["scores"], alone["comparison.png"]["scores"], strict=True):
+        assert (score.mean, score.low, score.high) == (other.mean, other.low, other.high)
 
 
 def test_settings_that_one_run_has_alone_keep_their_own_seeds(whole, parts):

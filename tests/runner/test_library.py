@@ -45,7 +45,7 @@ def state():
         cwd = os.getcwd()
     except FileNotFoundError:
         cwd = None
-    found = {
+    values = {
         "torch's random numbers": torch.get_rng_state().numpy().tobytes(),
         "numpy's random numbers": pickle.dumps(np.random.get_state()),
         "random": random.getstate(),
@@ -80,8 +80,8 @@ def state():
         "temporary folder": tempfile.tempdir,
         "threads alive": sorted(thread.name for thread in threading.enumerate()),
     }
-    signal.set_wakeup_fd(found["alarms"][1])
-    return found
+    signal.set_wakeup_fd(values["alarms"][1])
+    return values
 
 
 def differences(before, after):

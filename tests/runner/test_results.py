@@ -403,11 +403,11 @@ def test_intervals_stay_in_the_ranges_everywhere(measured):
             assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((max(low, least), min(high, most)))
     assert cut == 2 * len(changed)
     kinds = {"modes_covered": 4, "high_quality": 1, "jsd": np.log(2), "collapsed": 1, "diverged": 1}
-    found = {row["score"]: row for row in difference_rows(extreme)}
-    assert set(found) == set(kinds)
+    bounds = {row["score"]: row for row in difference_rows(extreme)}
+    assert set(bounds) == set(kinds)
     for name, size in kinds.items():
-        assert -size <= found[name]["low"] <= found[name]["difference"] <= found[name]["high"] <= size
-    assert found["jsd"]["high"] == np.log(2)
+        assert -size <= bounds[name]["low"] <= bounds[name]["difference"] <= bounds[name]["high"] <= size
+    assert bounds["jsd"]["high"] == np.log(2)
     drawn = next(p for p in plan_pictures(extreme, Look()) if p.path == "comparison.png").arguments["scores"]
     most = {"modes covered": 4, "high quality": 1, "JSD": np.log(2)}
     assert [shown.name for shown in drawn] == list(most)
@@ -419,10 +419,12 @@ def test_intervals_stay_in_the_ranges_everywhere(measured):
         assert len(intervals) == 2 * len(most)
         for (low, high), end in zip(intervals, 2 * list(most.values()), strict=True):
             assert 0 <= float(low) < float(high) <= round(end, 3)
-    said = " ".join(words for _, words in observations(extreme))
-    told = [tuple(map(float, ends)) for ends in re.findall(r"\[(-?[0-9.]+), (-?[0-9.]+)\]", said.replace("−", "-"))]
-    assert len(told) > 10
-    assert max(abs(end) for ends in told for end in ends) <= 4
+    text = " ".join(words for _, words in observations(extreme))
+    intervals = [
+        tuple(map(float, ends)) for ends in re.findall(r"\[(-?[0-9.]+), (-?[0-9.]+)\]", text.replace("−", "-"))
+    ]
+    assert len(intervals) > 10
+    assert max(abs(end) for ends in intervals for end in ends) <= 4
 
 
 def test_equal_results_in_another_order_of_seeds_are_equal(measured):
@@ -607,10 +609,10 @@ def test_two_files_that_some_system_would_call_alike(tmp_path):
         for path in paths:
             path.write_text(POINTS)
         settings = tuple(Setting(mode=str(path), std=0.1 * (k + 1)) for k, path in enumerate(paths))
-        if found := clash(settings):
+        if clashing := clash(settings):
             with pytest.raises(OptionError, match="two files would both be called"):
                 keep_targets(Study("s", "q", settings), RunFolder.create(tmp_path / "run", force=True))
-        return found
+        return clashing
 
     assert clash_of("points.csv", "points.csv") == "points.csv"
     assert clash_of("Points.csv", "points.csv") == "Points.csv"  # macOS, Windows

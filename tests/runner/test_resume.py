@@ -44,12 +44,12 @@ def record(setting, *, fast=None, resume=None, members=3, states=None, looks=LOO
     settings = [dataclasses.replace(setting, lr=setting.lr * (1 + m)) for m in range(members)]
     between = (lambda step, state: states.append((step, state()))) if states is not None else (lambda step, state: None)
     how = {"log_every": 2, "evaluation": 5, "fast": fast, "resume": resume, "between": between}
-    found = {}
+    snapshots = {}
     for s in train_stack(settings, range(members), steps, looks, **how):
         rates = [rate.numpy().copy() for rate in s.rates()]
         arrays = [s.curves, s.samples, s.G.flat.numpy().copy(), s.D.flat.numpy().copy(), *rates]
-        found[s.step] = arrays if s.averaged is None else [*arrays, s.averaged]
-    return found
+        snapshots[s.step] = arrays if s.averaged is None else [*arrays, s.averaged]
+    return snapshots
 
 
 def equal(some, others):

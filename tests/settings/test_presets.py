@@ -122,9 +122,9 @@ def test_the_table_in_the_docs_says_what_presets_do():
         assert section.startswith(f": {preset.help}\n\nSource: {preset.source}.\n")
         rows = re.findall(r"^\| `--([\w-]+)` \| `([^`]+)` \| ([^|]+) \|$", section, re.MULTILINE)
         assert len(rows) == section.count("\n|") - 2  # without the titles
-        told = {flag.replace("-", "_"): (value, source) for flag, value, source in rows}
-        assert list(told) == list(preset.values)
-        for option, (value, source) in told.items():
+        documented = {flag.replace("-", "_"): (value, source) for flag, value, source in rows}
+        assert list(documented) == list(preset.values)
+        for option, (value, source) in documented.items():
             assert parse(Setting, option, value) == preset.values[option].value == getattr(setting, option), option
             assert source == preset.values[option].source
         assert re.findall(r"^- (.+)$", section, re.MULTILINE) == list(preset.departs)
@@ -178,17 +178,17 @@ def test_players_begin_as_another_run_left_them(source, train):
     fresh = make_pair([SMALL] * 2, [0, 1])
     for m in range(2):
         theirs = kept[2 + m]  # of the run's second setting, which has the loss in common
-        for player, (own, moves) in enumerate(zip(results.weights[m], (train != "d", train != "g"), strict=True)):
+        for player, (weights, moves) in enumerate(zip(results.weights[m], (train != "d", train != "g"), strict=True)):
             taken = train == "both" or not moves
             begun = theirs[player][-1] if taken else fresh[player].flat[m].numpy().astype(np.float16)
-            np.testing.assert_array_equal(own[0], begun)
-            assert np.array_equal(own[-1], begun) != moves
+            np.testing.assert_array_equal(weights[0], begun)
+            assert np.array_equal(weights[-1], begun) != moves
 
 
 def test_players_of_another_shape_are_refused(source):
-    for options, said in (({"hidden": 9}, "of this shape"), ({"norm": "batch"}, "--norm none")):
+    for options, message in (({"hidden": 9}, "of this shape"), ({"norm": "batch"}, "--norm none")):
         study = Study("s", "?", (dataclasses.replace(SMALL, **options),), steps=2, from_run=str(source))
-        with pytest.raises(OptionError, match=said):
+        with pytest.raises(OptionError, match=message):
             run_study(resolve(study))
 
 

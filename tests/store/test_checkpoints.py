@@ -40,9 +40,9 @@ def stack_of(folder, **changes):
     return dataclasses.replace(stack, place=CheckpointPlace(folder, 7, 1e-9, about(stack)))
 
 
-def choose(stack, told=None):
+def choose(stack, messages=None):
     check = functools.partial(check_checkpoint, stack)
-    return newest(stack.place, check, (told if told is not None else []).append)
+    return newest(stack.place, check, (messages if messages is not None else []).append)
 
 
 def same(some, others):
@@ -92,11 +92,11 @@ def test_from_every_checkpoint_on_it_comes_to_the_same(every, tmp_path):
     files = stack.place.files()
     assert [int(path.stem[-10:]) for path in files] == list(range(12, 0, -1))
     for path in files:
-        told = []
+        reported = []
         place = dataclasses.replace(stack.place, folder=tmp_path, every=0, start=path)
-        again = train_task(dataclasses.replace(stack, place=place), told.append)
+        again = train_task(dataclasses.replace(stack, place=place), reported.append)
         assert same(again, came_to)
-        assert sum(told) == 3 * 12
+        assert sum(reported) == 3 * 12
 
 
 def test_what_it_came_to_takes_the_place_of_its_checkpoints(tmp_path):
@@ -181,12 +181,12 @@ def spoiled(how, path):
 def test_the_one_before_is_used_with_a_warning(how, two, every):
     stack, path, before = two
     spoiled(how, path)
-    told = []
-    chosen, _ = choose(stack, told)
+    messages = []
+    chosen, _ = choose(stack, messages)
     assert chosen == before
-    assert len(told) == 2
-    assert str(path) in told[0]
-    assert str(before) in told[1]
+    assert len(messages) == 2
+    assert str(path) in messages[0]
+    assert str(before) in messages[1]
     again = train_task(
         dataclasses.replace(stack, place=dataclasses.replace(stack.place, start=chosen, every=0)), nobody
     )
@@ -197,9 +197,9 @@ def test_without_a_sound_one_it_begins_anew_and_says_so(two):
     stack, *paths = two
     for path in paths:
         path.write_bytes(path.read_bytes()[:-1])
-    told = []
-    assert choose(stack, told) == (None, {})
-    assert "begins anew" in told[-1]
+    messages = []
+    assert choose(stack, messages) == (None, {})
+    assert "begins anew" in messages[-1]
     for path in paths:
         path.unlink()
     assert choose(stack) == (None, {})  # there never was one: nothing to say
@@ -210,16 +210,16 @@ def test_without_a_sound_one_it_begins_anew_and_says_so(two):
 
 def test_a_checkpoint_without_its_optimisers_or_random_state_is_not_gone_on_with(two):
     stack, path, before = two
-    arrays, said = read(path)
+    arrays, description = read(path)
     assert {"state.0.optimizer_g.0", "state.2.stream.latent", "state.curves", "step", "seconds"} <= arrays.keys()
     for name, values in arrays.items():
-        write(path, {key: value for key, value in arrays.items() if key != name}, said)
+        write(path, {key: value for key, value in arrays.items() if key != name}, description)
         assert choose(stack)[0] == before, name
-        write(path, {**arrays, name: np.zeros((3, *values.shape), values.dtype)}, said)
+        write(path, {**arrays, name: np.zeros((3, *values.shape), values.dtype)}, description)
         assert choose(stack)[0] == before, name
-    write(path, {**arrays, "step": np.array(13)}, said)
+    write(path, {**arrays, "step": np.array(13)}, description)
     assert choose(stack)[0] == before
-    write(path, arrays, said)
+    write(path, arrays, description)
     assert choose(stack)[0] == path
 
 
@@ -282,8 +282,8 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(two):
 def test_deep_or_strange_words_about_itself(two):
     stack, path, before = two
     arrays, _ = read(path)
-    for said in ("[" * 100_000, "no JSON", '"text"', "[]"):
-        write(path, arrays, said)
+    for description in ("[" * 100_000, "no JSON", '"text"', "[]"):
+        write(path, arrays, description)
         assert choose(stack)[0] == before
 
 
@@ -295,8 +295,8 @@ def test_another_settings_checkpoint_is_refused_with_what_differs(two, tmp_path)
     with pytest.raises(NotARun, match=r"settings\[0\]\.lr is 0\.001 there, 0\.002 here"):
         choose(other)
     for name, value in (("threads", 2), ("torch", "1.0"), ("format", 99), ("arithmetic", "other")):
-        said = json.loads(about(two[0])) | {name: value}
-        here = dataclasses.replace(two[0].place, about=json.dumps(said))
+        description = json.loads(about(two[0])) | {name: value}
+        here = dataclasses.replace(two[0].place, about=json.dumps(description))
         with pytest.raises(NotARun, match=f"{name} is "):
             choose(dataclasses.replace(two[0], place=here))
 

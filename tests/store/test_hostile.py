@@ -429,8 +429,8 @@ def test_names_of_studies_are_those_that_there_are(name, run, untouched, monkeyp
 def test_a_run_that_calls_itself_a_study_is_told_as_what_it_is(name, run, capsys):
     """The study's own parts find nothing of theirs in it."""
     write(run, put("study", "name", name)(manifest(run)))
-    found = load(RunFolder.open(run))
-    assert (get_parts(name) or (lambda found: []))(found) == []
+    loaded = load(RunFolder.open(run))
+    assert (get_parts(name) or (lambda results: []))(loaded) == []
     workflow.rewrite_report(run)
 
 
@@ -482,8 +482,8 @@ def test_links_within_the_folder_and_to_it_are(run, sound, tmp_path):
     (run / "again").symlink_to(".", target_is_directory=True)
     (run / "loop").symlink_to("loop")
     (tmp_path / "latest").symlink_to("run", target_is_directory=True)
-    found = load(RunFolder.open(tmp_path / "latest"))
-    assert np.array_equal(found.scores["jsd"], load(RunFolder.open(sound)).scores["jsd"])
+    loaded = load(RunFolder.open(tmp_path / "latest"))
+    assert np.array_equal(loaded.scores["jsd"], load(RunFolder.open(sound)).scores["jsd"])
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.npz", "frames.npz", "weights.npz", "summary.csv", "events.csv"])
@@ -794,19 +794,19 @@ def test_bombs_are_not_unpacked(tmp_path):
     with at_most(1), pytest.raises(ValueError, match="declares 16777344 bytes of arrays in"):
         read_arrays(path, limit=2**20)
     assert len(read_arrays(path, limit=2**27)["x"]) == 2**22
-    for said in (1000, 2**20):  # it says little, and has much
+    for claimed in (1000, 2**20):  # it says little, and has much
         path.write_bytes(whole)
-        patched(path, "x.npy", size=said)
+        patched(path, "x.npy", size=claimed)
         with at_most(4), pytest.raises(ValueError, match=r"CRC|declares 16777216 bytes, and has"):
             read_arrays(path, limit=2**27)
-        archive(path, [("x.npy", declaring((said // 4,), data=zeros))])
-        patched(path, "x.npy", size=said + len(declaring((said // 4,), data=b"")))
+        archive(path, [("x.npy", declaring((claimed // 4,), data=zeros))])
+        patched(path, "x.npy", size=claimed + len(declaring((claimed // 4,), data=b"")))
         with at_most(4), pytest.raises(ValueError, match=r"CRC|ends early"):
             read_arrays(path, limit=2**27)
     for count, words in ((2**28 - 1000, "ends early"), (2**30 - 1000, "more than the 1073741824")):
-        said = declaring((count,))  # much, and it has little
-        archive(path, [("x.npy", said)])
-        patched(path, "x.npy", size=len(said) - 64 + 4 * count)
+        header = declaring((count,))  # much, and it has little
+        archive(path, [("x.npy", header)])
+        patched(path, "x.npy", size=len(header) - 64 + 4 * count)
         with at_most(1), pytest.raises(ValueError, match=words):
             read_arrays(path, limit=2**40)
     many = tmp_path / "many.npz"
@@ -859,9 +859,9 @@ def test_what_numpy_writes_is_read(shapes, stored, seed):
         values = rng.integers(0, 99, shape).astype(kind)
         arrays[f"array {number}"] = values.T if turned else values
     data = saved(arrays, stored)
-    found = read_arrays(io.BytesIO(data), limit=len(data) + 10**5, stored=stored)
-    assert same(found, arrays)
-    assert all(array.flags.writeable for array in found.values())
+    read_back = read_arrays(io.BytesIO(data), limit=len(data) + 10**5, stored=stored)
+    assert same(read_back, arrays)
+    assert all(array.flags.writeable for array in read_back.values())
 
 
 def test_stored_archives_are_no_larger_than_they_are(tmp_path):
@@ -939,11 +939,11 @@ def mutations(draw, whole):
             )
         elif kind == "from elsewhere":
             *source, key = draw(st.sampled_from(every))
-            found = made
+            value = made
             with contextlib.suppress(LookupError, TypeError):
                 for step in (*source, key):
-                    found = found[step]
-                at[last] = copy.deepcopy(found)
+                    value = value[step]
+                at[last] = copy.deepcopy(value)
         elif kind == "twice" and isinstance(at, list):
             at.append(copy.deepcopy(at[last]))
         else:
@@ -953,28 +953,28 @@ def mutations(draw, whole):
 
 def loads_or_refuses(run):
     """None where the folder is refused, in one line; else what was loaded, which can be told of and drawn."""
-    found, line = None, ""
+    results, line = None, ""
     with quickly():
         try:
             folder = RunFolder.open(run)
-            found = load(folder)
+            results = load(folder)
         except NotARun as error:
             line = str(error)
-    if found is None:
+    if results is None:
         assert line.isprintable()
         assert len(line) < 400 + len(str(run))
         return None
-    shape = (len(found.members), found.snapshot_steps.shape[1])
-    assert all(values.shape == shape for values in found.scores.values())
-    assert len(found.verdicts) == len(found.members)
-    assert [m.seed for m in found.members] == list(found.study.seed_list) * len(found.study.settings)
+    shape = (len(results.members), results.snapshot_steps.shape[1])
+    assert all(values.shape == shape for values in results.scores.values())
+    assert len(results.verdicts) == len(results.members)
+    assert [m.seed for m in results.members] == list(results.study.seed_list) * len(results.study.settings)
     with quickly(20):
-        assert text_table(found)
-        plan(found, Look())
+        assert text_table(results)
+        plan(results, Look())
         write_report(
-            found, RunFolder(run.parent / "told"), [ReportedRun("run", folder, found, folder.read_json("run.json"))]
+            results, RunFolder(run.parent / "told"), [ReportedRun("run", folder, results, folder.read_json("run.json"))]
         )
-    return found
+    return results
 
 
 @several
@@ -1012,14 +1012,14 @@ def test_any_archive_loads_as_it_was_or_is_refused(data, name, run, sound):
             del broken[at:]
     try:
         (run / name).write_bytes(broken)
-        found, line = None, ""
+        arrays, line = None, ""
         with quickly():
             try:
-                found = RunFolder.open(run).read_npz(name, 10**7)
+                arrays = RunFolder.open(run).read_npz(name, 10**7)
             except NotARun as error:
                 line = str(error)
         assert line.isprintable()
-        assert found is None or same(found, RunFolder.open(sound).read_npz(name))
+        assert arrays is None or same(arrays, RunFolder.open(sound).read_npz(name))
     finally:
         (run / name).write_bytes(whole)
 

@@ -77,9 +77,11 @@ def test_the_density_is_the_mixture_s_in_its_own_units(toml: Any, factor: float,
     target = make_target(toml(written(centres, WEIGHTS, covariances=covariances)))
     assert target.placing.stays == (factor == 1.0)
     rng = np.random.default_rng(0)
-    own = centres[rng.integers(0, 3, 300)] + factor * rng.normal(0, 2, (300, 2))
-    found = target.log_prob(torch.from_numpy(target.placing.to_plane(own))).numpy() + 2 * math.log(target.placing.scale)
-    np.testing.assert_allclose(found, exact(own, centres, WEIGHTS, covariances), rtol=1e-9, atol=1e-9)
+    user_points = centres[rng.integers(0, 3, 300)] + factor * rng.normal(0, 2, (300, 2))
+    log_density = target.log_prob(torch.from_numpy(target.placing.to_plane(user_points))).numpy() + 2 * math.log(
+        target.placing.scale
+    )
+    np.testing.assert_allclose(log_density, exact(user_points, centres, WEIGHTS, covariances), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("mode", BUILT_IN)
@@ -96,27 +98,27 @@ def test_a_built_in_mixture_written_down_is_that_mixture(toml: Any, mode: str, g
         "--std": {},
     }
     text = written(np.array(built_in.centres), **rest[given])
-    own = make_target(toml(text), std if given == "--std" else None)
-    assert isinstance(own, GeneralMixture)
+    target = make_target(toml(text), std if given == "--std" else None)
+    assert isinstance(target, GeneralMixture)
     if mode == "gaussian" and given != "--std":
-        assert own.placing.stays
-    if own.placing.stays:
-        assert own.half_width == built_in.half_width
-        assert own.uses_choice == built_in.uses_choice
+        assert target.placing.stays
+    if target.placing.stays:
+        assert target.half_width == built_in.half_width
+        assert target.uses_choice == built_in.uses_choice
         u, n = Streams(range(3), "choice").uniform(500, 2), Streams(range(3), "noise").normal(500, 2)
         choice, noise = torch.from_numpy(u), torch.from_numpy(n)
-        here, there = own.transform(choice, noise), built_in.transform(choice, noise)
-        same = (here == there).all(-1)
+        from_written, from_built_in = target.transform(choice, noise), built_in.transform(choice, noise)
+        same = (from_written == from_built_in).all(-1)
         if mode == "grid_25":  # a weight of 1/25 is no binary number: one draw in 2²⁴ may fall to the neighbour
             assert same.float().mean() > 0.999
         else:
             assert same.all()
-        x = there.double()
-        torch.testing.assert_close(own.log_prob(x), built_in.log_prob(x), rtol=1e-12, atol=1e-10)
-        found, expected = measure(here.numpy(), own), measure(there.numpy(), built_in)
+        x = from_built_in.double()
+        torch.testing.assert_close(target.log_prob(x), built_in.log_prob(x), rtol=1e-12, atol=1e-10)
+        measured, expected = measure(from_written.numpy(), target), measure(from_built_in.numpy(), built_in)
         for name in expected.scores:
-            np.testing.assert_allclose(found.scores[name], expected.scores[name], rtol=1e-4, atol=5e-3, err_msg=name)
-        assert own.relief is None  # its contour lines are its density's
+            np.testing.assert_allclose(measured.scores[name], expected.scores[name], rtol=1e-4, atol=5e-3, err_msg=name)
+        assert target.relief is None  # its contour lines are its density's
     else:
         assert mode == "ring_8_unit" or given == "--std"
 
@@ -126,26 +128,26 @@ def test_a_mode_s_samples_have_its_share_mean_and_covariance(toml: Any) -> None:
     x = drawn(toml(UNEQUAL), n, 5)
     nearest = np.linalg.norm(x[:, None] - CENTRES, axis=-1).argmin(1)  # 10 and more std apart
     for k, (centre, weight, covariance) in enumerate(zip(CENTRES, WEIGHTS, COVARIANCES, strict=True)):
-        own = x[nearest == k]
-        assert abs(len(own) / n - weight) < 5 * math.sqrt(weight * (1 - weight) / n)
-        white = np.linalg.solve(np.linalg.cholesky(covariance), (own - centre).T)
-        assert np.abs(white.mean(1)).max() < 5 / math.sqrt(len(own))
-        np.testing.assert_allclose(np.cov(white), np.eye(2), atol=5 * math.sqrt(2 / len(own)))
+        mode_points = x[nearest == k]
+        assert abs(len(mode_points) / n - weight) < 5 * math.sqrt(weight * (1 - weight) / n)
+        white = np.linalg.solve(np.linalg.cholesky(covariance), (mode_points - centre).T)
+        assert np.abs(white.mean(1)).max() < 5 / math.sqrt(len(mode_points))
+        np.testing.assert_allclose(np.cov(white), np.eye(2), atol=5 * math.sqrt(2 / len(mode_points)))
 
 
 def test_a_perfect_generator_s_quality_is_that_of_each_mode_s_own_width(toml: Any) -> None:
     """1 − e^(−9/2) of every mode, whatever its shape; of the narrow mode's std, less than 0.7 would be."""
     n, quality = 2**18, 1 - math.exp(-4.5)
     target = make_target(toml(UNEQUAL))
-    found = measure(drawn(toml(UNEQUAL), n)[None], target)
-    assert found.mass is not None
-    assert found.shape is not None
+    measured = measure(drawn(toml(UNEQUAL), n)[None], target)
+    assert measured.mass is not None
+    assert measured.shape is not None
     error = 5 * math.sqrt(quality * (1 - quality) / n)
-    assert abs(found.scores["high_quality"][0] - quality) < error
-    np.testing.assert_allclose(found.mass[0], quality * WEIGHTS, atol=5 * math.sqrt(0.25 / n))
-    np.testing.assert_allclose(found.shape[0], 1, atol=5 * math.sqrt(2 / (0.1 * n)))
-    assert (found.scores["modes_covered"][0], found.scores["modes_hit"][0]) == (3, 3)
-    assert found.scores["reverse_kl"][0] < 5e-5  # about (K − 1) / 2N
+    assert abs(measured.scores["high_quality"][0] - quality) < error
+    np.testing.assert_allclose(measured.mass[0], quality * WEIGHTS, atol=5 * math.sqrt(0.25 / n))
+    np.testing.assert_allclose(measured.shape[0], 1, atol=5 * math.sqrt(2 / (0.1 * n)))
+    assert (measured.scores["modes_covered"][0], measured.scores["modes_hit"][0]) == (3, 3)
+    assert measured.scores["reverse_kl"][0] < 5e-5  # about (K − 1) / 2N
     assert null_scores(target)["high_quality"][0] == pytest.approx(quality, abs=1e-3)
     assert null_scores(target)["modes_covered"] == (3, 0)
 
@@ -164,11 +166,11 @@ def test_scores_do_not_depend_on_the_axes(toml: Any) -> None:
         text = written(CENTRES @ a.T, WEIGHTS, covariances=covariances)
         target = make_target(toml(text))
         assert target.placing.stays
-        found = measure((samples @ a.T)[None], target)
-        assert found.mass is not None
-        assert found.shape is not None
-        here.append([found.scores[n][0] for n in ("modes_covered", "modes_hit", "high_quality", "reverse_kl")])
-        shapes.append([found.mass[0], found.shape[0][:2]])
+        measured = measure((samples @ a.T)[None], target)
+        assert measured.mass is not None
+        assert measured.shape is not None
+        here.append([measured.scores[n][0] for n in ("modes_covered", "modes_hit", "high_quality", "reverse_kl")])
+        shapes.append([measured.mass[0], measured.shape[0][:2]])
     np.testing.assert_allclose(here[0], here[1], rtol=1e-12)
     np.testing.assert_allclose(shapes[0][0], shapes[1][0], rtol=1e-12)
     np.testing.assert_allclose(shapes[0][1], shapes[1][1], rtol=1e-9)
@@ -192,9 +194,9 @@ def test_a_narrow_mode_inside_a_wide_one_is_held(toml: Any) -> None:
     """Within 3 of its std the narrow one is likelier (e^−4.5 / 0.1² is more than 1 / 1.5²), beyond it the wide."""
     n, path = 2**17, toml(written([[0.0, 0.0], [0.0, 0.0]], [1, 1], stds=[0.1, 1.5]))
     target = make_target(path)
-    found = measure(drawn(path, n)[None], target)
-    assert found.mass is not None
-    assert found.shape is not None
+    measured = measure(drawn(path, n)[None], target)
+    assert measured.mass is not None
+    assert measured.shape is not None
 
     def within(radius: float, std: float) -> float:
         return 1 - math.exp(-0.5 * (radius / std) ** 2)
@@ -202,10 +204,10 @@ def test_a_narrow_mode_inside_a_wide_one_is_held(toml: Any) -> None:
     narrow = 0.5 * within(0.3, 0.1) + 0.5 * within(0.3, 1.5)
     good = 0.5 * within(4.5, 0.1) + 0.5 * within(4.5, 1.5)
     error = 5 * math.sqrt(0.25 / n)
-    np.testing.assert_allclose(found.mass[0], [narrow, good - narrow], atol=error)
-    assert found.scores["high_quality"][0] == pytest.approx(good, abs=error)
-    assert found.scores["modes_covered"][0] == 2
-    np.testing.assert_allclose(found.shape[0], 1, atol=0.03)
+    np.testing.assert_allclose(measured.mass[0], [narrow, good - narrow], atol=error)
+    assert measured.scores["high_quality"][0] == pytest.approx(good, abs=error)
+    assert measured.scores["modes_covered"][0] == 2
+    np.testing.assert_allclose(measured.shape[0], 1, atol=0.03)
     assert null_scores(target)["high_quality"][0] == pytest.approx(good, abs=2e-3)
     assert null_scores(target)["modes_covered"] == (2, 0)
 
@@ -289,13 +291,13 @@ def test_std_is_asked_for_where_the_file_says_none(toml: Any) -> None:
     assert make_target(wide, 20) is target
     with pytest.raises(ValueError, match=r"must be at least 0\.8125, not 0\.8"):
         make_target(wide, 0.8)
-    said = toml(UNEQUAL)
-    assert make_target(said).user_std is None
+    path = toml(UNEQUAL)
+    assert make_target(path).user_std is None
     with pytest.raises(ValueError, match=r"says how wide its modes are; leave --std 0\.2 out"):
-        make_target(said, 0.2)
-    assert target_for(Setting(mode=said)) is make_target(said)
+        make_target(path, 0.2)
+    assert target_for(Setting(mode=path)) is make_target(path)
     # the least in any direction: 0.1 of the first, and less across the last one's length
-    assert make_target(said).std == pytest.approx(min(np.sqrt(np.linalg.eigvalsh(v)[0]) for v in COVARIANCES))
+    assert make_target(path).std == pytest.approx(min(np.sqrt(np.linalg.eigvalsh(v)[0]) for v in COVARIANCES))
 
 
 @pytest.mark.parametrize(
@@ -344,11 +346,11 @@ def test_what_is_refused(toml: Any, text: str | bytes, message: str) -> None:
     path = toml(text)
     with pytest.raises(DataError) as caught:
         read(path)
-    said = str(caught.value)
+    complaint = str(caught.value)
     assert isinstance(caught.value, OptionError)  # which the command line answers with that line, and status 2
-    assert said.startswith(f"{path}: ")
-    assert message in said
-    assert said.isprintable()
+    assert complaint.startswith(f"{path}: ")
+    assert message in complaint
+    assert complaint.isprintable()
 
 
 def test_as_many_modes_as_there_may_be_stand_on_one_line(toml: Any) -> None:
@@ -376,10 +378,10 @@ def holds_or_is_refused(path: Path, content: bytes) -> Blend | None:
     try:
         data = read(str(path))
     except DataError as error:
-        said = str(error)
-        assert said.startswith(f"{path}: ")
-        assert said.isprintable()
-        assert len(said) < 500 + len(str(path))
+        message = str(error)
+        assert message.startswith(f"{path}: ")
+        assert message.isprintable()
+        assert len(message) < 500 + len(str(path))
         return None
     assert isinstance(data, Blend)
     assert np.isfinite(data.centres).all()

@@ -35,13 +35,13 @@ POINTS[:4] = [[-4, -4], [4, 4], [-4, 4], [4, -4]]
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same points in the plane and in units of 1/8, trained alike; a mixture in both as well."""
     home = tmp_path_factory.mktemp("units")
-    own = POINTS / SCALE + MIDDLE
-    found = {}
-    for name, points, std in (("plane", POINTS, 0.25), ("own", own, 2.0)):
+    user_points = POINTS / SCALE + MIDDLE
+    folders = {}
+    for name, points, std in (("plane", POINTS, 0.25), ("own", user_points, 2.0)):
         (home / name).mkdir()
         file = home / name / "points.csv"
         np.savetxt(file, points, delimiter=",", fmt="%.17g")
-        found[name] = home / name / "run"
+        folders[name] = home / name / "run"
         arguments = [
             *QUICK,
             "--mode",
@@ -53,8 +53,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             "--scores",
             "transport,lipschitz,slopes",
         ]
-        assert main([*arguments, "--quiet", "--out", str(found[name])]) == 0
-    return found
+        assert main([*arguments, "--quiet", "--out", str(folders[name])]) == 0
+    return folders
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -64,33 +64,33 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 def test_the_same_points_in_other_units_are_the_same_run(runs: dict[str, Path]) -> None:
     """To the bit: what is relative is the same, lengths are 1 / scale as long, slopes scale times as steep."""
-    for plane, own in zip(rows(runs["plane"]), rows(runs["own"]), strict=True):
+    for plane, user in zip(rows(runs["plane"]), rows(runs["own"]), strict=True):
         for name in plane.keys() - {"setting", "mode", "std"}:
             if name in DISTANCES:
-                assert float(own[name]) == float(plane[name]) / SCALE > 0, name
+                assert float(user[name]) == float(plane[name]) / SCALE > 0, name
             elif name in SLOPES:
-                assert float(own[name]) == float(plane[name]) * SCALE > 0, name
+                assert float(user[name]) == float(plane[name]) * SCALE > 0, name
             elif name.endswith("_z"):
-                assert float(own[name] or 0) == pytest.approx(float(plane[name] or 0), rel=1e-9), name
+                assert float(user[name] or 0) == pytest.approx(float(plane[name] or 0), rel=1e-9), name
             else:
-                assert own[name] == plane[name], name
-        assert own["setting"] == "points.csv-std2-d2"
+                assert user[name] == plane[name], name
+        assert user["setting"] == "points.csv-std2-d2"
 
 
 def test_samples_and_means_are_exported_in_own_units(runs: dict[str, Path]) -> None:
-    plane, own = (np.load(runs[name] / "frames.npz")["samples"] for name in ("plane", "own"))
-    assert (plane.dtype, own.dtype) == (np.float16, np.float64)
-    np.testing.assert_array_equal(own, plane.astype(float) / SCALE + MIDDLE)
-    plane, own = (np.load(runs[name] / "history.npz")["sample_mean"] for name in ("plane", "own"))
-    np.testing.assert_allclose(own, plane / SCALE + MIDDLE, rtol=1e-14)
+    plane, user = (np.load(runs[name] / "frames.npz")["samples"] for name in ("plane", "own"))
+    assert (plane.dtype, user.dtype) == (np.float16, np.float64)
+    np.testing.assert_array_equal(user, plane.astype(float) / SCALE + MIDDLE)
+    plane, user = (np.load(runs[name] / "history.npz")["sample_mean"] for name in ("plane", "own"))
+    np.testing.assert_allclose(user, plane / SCALE + MIDDLE, rtol=1e-14)
 
 
 def test_a_run_read_back_is_the_run_it_was(runs: dict[str, Path]) -> None:
-    plane, own = (load(RunFolder.open(runs[name])) for name in ("plane", "own"))
-    np.testing.assert_array_equal(own.samples, plane.samples)  # in memory, both are in the plane
-    assert own.samples.dtype == np.float16
-    assert own.verdicts == plane.verdicts
-    assert own.null[0]["w2"] == pytest.approx(np.array(plane.null[0]["w2"]) / SCALE)
+    plane, user = (load(RunFolder.open(runs[name])) for name in ("plane", "own"))
+    np.testing.assert_array_equal(user.samples, plane.samples)  # in memory, both are in the plane
+    assert user.samples.dtype == np.float16
+    assert user.verdicts == plane.verdicts
+    assert user.null[0]["w2"] == pytest.approx(np.array(plane.null[0]["w2"]) / SCALE)
 
 
 def test_all_say_what_was_done(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,9 +108,9 @@ def test_all_say_what_was_done(runs: dict[str, Path], tmp_path: Path, capsys: py
     assert main(["--mode", file, "--dry-run"]) == 0
     assert words in capsys.readouterr().out
     assert main([*QUICK, "--mode", file, "--no-figures", "--out", str(tmp_path / "run")]) == 0
-    told = capsys.readouterr()
-    assert f"note: {words}\n" in told.err
-    assert words in " ".join(told.out.split())
+    printed = capsys.readouterr()
+    assert f"note: {words}\n" in printed.err
+    assert words in " ".join(printed.out.split())
     assert main(["--mode", file, "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["targets"]["points.csv"]["scale"] == SCALE
 
@@ -132,8 +132,8 @@ def test_pictures_differ_in_the_numbers_at_their_axes_alone(runs: dict[str, Path
         below = next(y for y in long if y > long[0] + 100)
         return pixels[long[0] + 1 : below, left + 1 : right]
 
-    plane, own = window(last["plane"]), window(last["own"])
-    np.testing.assert_array_equal(plane, own)
+    plane, user = window(last["plane"]), window(last["own"])
+    np.testing.assert_array_equal(plane, user)
     assert len(plane) > 300
     assert last["plane"].shape != last["own"].shape or (last["plane"] != last["own"]).any()
 
@@ -154,10 +154,10 @@ def test_ticks_are_round_numbers_where_they_are(
 ) -> None:
     placing = Placing(middle, scale)
     for axis, (along, labels) in enumerate(zip(axis_ticks(half_width, placing), (x, y), strict=True)):
-        own = [float(word.replace("−", "-")) for word in along.values()]
-        np.testing.assert_allclose((np.array(own) - middle[axis]) * scale, list(along), atol=1e-9)
+        numbers = [float(word.replace("−", "-")) for word in along.values()]
+        np.testing.assert_allclose((np.array(numbers) - middle[axis]) * scale, list(along), atol=1e-9)
         assert np.abs(list(along)).max() <= 0.95 * half_width
-        assert own == [float(word.replace("−", "-")) for word in labels]
+        assert numbers == [float(word.replace("−", "-")) for word in labels]
 
 
 def test_ticks_of_the_plane_stay() -> None:
@@ -184,10 +184,10 @@ def test_the_default_std_has_four_digits(tmp_path: Path, capsys: pytest.CaptureF
     assert std == pytest.approx(exact, rel=5.1e-4)
     for value in (0.954541380262494, 1.2, 9.9996e-7, 123456.0, 99995.0):
         for up in (False, True):
-            found = four_digits(value, up=up)
-            assert found == float(f"{found:.3e}")
-            assert abs(found / value - 1) <= (1e-3 if up else 5e-4) * (1 + 1e-9)
-            assert not up or found >= value
+            rounded = four_digits(value, up=up)
+            assert rounded == float(f"{rounded:.3e}")
+            assert abs(rounded / value - 1) <= (1e-3 if up else 5e-4) * (1 + 1e-9)
+            assert not up or rounded >= value
 
 
 def test_stds_are_in_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,8 +213,8 @@ def test_every_setting_s_target_is_its_whole(tmp_path: Path) -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "make_target":
-                told: Any = [a for a in node.args if isinstance(a, ast.Attribute) and a.attr in ("mode", "std")]
-                assert not told, f"{path.name}, line {node.lineno}: target_for(setting)"
+                passed: Any = [a for a in node.args if isinstance(a, ast.Attribute) and a.attr in ("mode", "std")]
+                assert not passed, f"{path.name}, line {node.lineno}: target_for(setting)"
 
 
 # --- a mixture, all the way -------------------------------------------------------------------------------------------
@@ -223,25 +223,25 @@ def test_every_setting_s_target_is_its_whole(tmp_path: Path) -> None:
 def test_a_mixture_as_written_trains_as_the_built_in_one_does(tmp_path: Path) -> None:
     """mixture_4 as a file: every number of every member, to the bit, and every verdict and event."""
     (tmp_path / "four.toml").write_text("centres = [[2, 2], [-2, 2], [-2, -2], [2, -2]]\nstds = 0.2\n")
-    found = {}
+    folders = {}
     for mode in ("mixture_4", str(tmp_path / "four.toml")):
-        out = tmp_path / f"run-{len(found)}"
+        out = tmp_path / f"run-{len(folders)}"
         arguments = [*QUICK, "--mode", mode, "--seeds", "2", "--scores", "transport,critic", "--no-figures", "--quiet"]
         assert main([*arguments, "--out", str(out)]) == 0
-        found[mode] = out
-    built_in, own = found.values()
-    for one, other in zip(rows(built_in), rows(own), strict=True):
+        folders[mode] = out
+    built_in, written = folders.values()
+    for one, other in zip(rows(built_in), rows(written), strict=True):
         assert one["d_loss_swing"] == other["d_loss_swing"]
         for name in one.keys() - {"setting", "mode", "std"}:
             if re.fullmatch(r"-?[\d.]+(e-?\d+)?", one[name]):
                 assert float(other[name]) == pytest.approx(float(one[name]), rel=1e-6, abs=1e-9), name
             else:
                 assert other[name] == one[name], name
-    histories = [np.load(run / "history.npz") for run in found.values()]
+    histories = [np.load(run / "history.npz") for run in folders.values()]
     for name in ("d_loss", "g_loss"):
         np.testing.assert_array_equal(*(h[name] for h in histories))
-    np.testing.assert_array_equal(*(np.load(run / "frames.npz")["samples"] for run in found.values()))
-    assert (own / "targets" / "four.toml").read_bytes() == (tmp_path / "four.toml").read_bytes()
+    np.testing.assert_array_equal(*(np.load(run / "frames.npz")["samples"] for run in folders.values()))
+    assert (written / "targets" / "four.toml").read_bytes() == (tmp_path / "four.toml").read_bytes()
 
 
 def test_unequal_modes_go_through_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,8 +267,8 @@ def test_unequal_modes_go_through_everything(tmp_path: Path, capsys: pytest.Capt
         "1200",
     ]
     assert main([*arguments, "--out", out]) == 0
-    told = capsys.readouterr()
-    assert "mine.toml: 3 modes, moved by (12, 6.74342) and scaled by 0.105263; shown, and asked" in told.err
+    printed = capsys.readouterr()
+    assert "mine.toml: 3 modes, moved by (12, 6.74342) and scaled by 0.105263; shown, and asked" in printed.err
     names = ["mine.toml-d2", "gaussian-std1.2-d2"]
     for name in names:
         assert {"density.gif", "seeds.gif", "frames.png", "losses.png", "scores.png"} <= {

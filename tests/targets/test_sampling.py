@@ -144,10 +144,10 @@ def test_modes_are_equally_weighted_and_std_is_a_standard_deviation(mode: str) -
     counts = np.bincount(nearest, minlength=k)
     assert np.abs(counts - N / k).max() <= 5 * math.sqrt(N / k * (1 - 1 / k))
     for j in range(k):
-        own = offset[nearest == j, j]
+        mode_offset = offset[nearest == j, j]
         # the mean has standard error std/√n, the standard deviation std/√2n
-        assert np.abs(own.mean(0)).max() < 5 * std / math.sqrt(len(own))
-        assert np.abs(own.std(0) / std - 1).max() < 5 / math.sqrt(2 * len(own))
+        assert np.abs(mode_offset.mean(0)).max() < 5 * std / math.sqrt(len(mode_offset))
+        assert np.abs(mode_offset.std(0) / std - 1).max() < 5 / math.sqrt(2 * len(mode_offset))
 
 
 @pytest.mark.parametrize(("mode", "std"), [("mixture", 1.2), ("mixture_4", 1.2)])

@@ -147,8 +147,8 @@ def test_blocks_are_seamless(csv: Callable[[str | bytes], str], monkeypatch: pyt
     written = "# one\nx;y\n" + text(rows, ";")
     for block in (7, 16, 64, 101):
         monkeypatch.setattr(point_files, "_BLOCK", block)
-        found = points_of(csv(written.replace("\n", end)))
-        np.testing.assert_array_equal(found, rows[np.lexsort(rows.T)])
+        points = points_of(csv(written.replace("\n", end)))
+        np.testing.assert_array_equal(points, rows[np.lexsort(rows.T)])
         assert "line 63 has 1 column;" in refusal(csv((written + "5\n").replace("\n", end)))
 
 
@@ -415,9 +415,9 @@ def test_an_inverted_picture_is_the_negative_s(png: Callable[..., str]) -> None:
         (ink > 100, ink <= 100),
     ):
         expected = mass_of(png(negative))
-        found = read(png(picture), invert=True)
-        assert isinstance(found, Grid)
-        np.testing.assert_allclose(found.mass, expected, rtol=0, atol=1e-18)
+        grid = read(png(picture), invert=True)
+        assert isinstance(grid, Grid)
+        np.testing.assert_allclose(grid.mass, expected, rtol=0, atol=1e-18)
     clear = np.zeros((40, 60, 4), np.uint8)
     clear[10:20, 30:50] = 255  # a white box on nothing
     assert refusal(png(clear)).startswith("is all white or transparent; dark pixels are where the target has its mass")
@@ -437,12 +437,12 @@ def test_an_inverted_picture_is_the_negative_s(png: Callable[..., str]) -> None:
         (0.8, "dark is dense: 80 % of the picture (--invert makes light dense), on"),
     ],
 )
-def test_the_share_that_is_dense_is_said(png: Callable[..., str], dark: float, said: str) -> None:
+def test_the_share_that_is_dense_is_said(png: Callable[..., str], dark: float, words: str) -> None:
     """The mean darkness: of white strokes on black it is most, and that is asked about."""
     picture = np.full((30, 40), 255, np.uint8)
     picture.ravel()[: int(dark * picture.size)] = 0
     picture.ravel()[-1] = 0 if dark == 0 else 255
-    assert said in read(png(picture)).note
+    assert words in read(png(picture)).note
     if dark:
         light = f"light is dense: {100 * (1 - dark):.0f} % of the picture, on"
         assert light in read(png(picture), invert=True).note
@@ -635,11 +635,11 @@ def test_most_names_stay(name: str) -> None:
     ],
 )
 def test_odd_names_are_changed_and_stay_apart(name: str, begins: str) -> None:
-    found = safe_name(name)
-    assert found.startswith(begins)
-    assert len(found) == len(begins) + 12
-    assert found == safe_name(name) == safe_name(found)
-    assert found != safe_name(name[:-4] + "x" + name[-4:])
+    safe = safe_name(name)
+    assert safe.startswith(begins)
+    assert len(safe) == len(begins) + 12
+    assert safe == safe_name(name) == safe_name(safe)
+    assert safe != safe_name(name[:-4] + "x" + name[-4:])
 
 
 def test_spellings_of_one_name_are_one() -> None:
@@ -703,15 +703,15 @@ many = hypothesis.settings(
 def holds_or_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     user_files._read.cache_clear()
-    data, said = None, ""
+    data, message = None, ""
     try:
         data = read(str(path))
     except DataError as error:
-        said = str(error)
+        message = str(error)
     if data is None:
-        assert said.startswith(f"{path}: ")
-        assert said.isprintable()
-        assert len(said) < 200 + len(str(path))
+        assert message.startswith(f"{path}: ")
+        assert message.isprintable()
+        assert len(message) < 200 + len(str(path))
     elif isinstance(data, PointCloud):
         assert np.isfinite(data.centres).all()
         assert np.abs(data.centres).max() <= 4
@@ -807,15 +807,15 @@ def test_any_picture_holds_or_is_refused_in_one_line(tmp_path: Path, content: by
 @many
 @hypothesis.given(stem=strategies.text(max_size=120), suffix=strategies.sampled_from([".csv", ".PNG", ".toml"]))
 def test_any_name_becomes_one_that_every_system_takes(stem: str, suffix: str) -> None:
-    found = safe_name(stem + suffix)
-    assert found.isprintable()
-    assert not set(found) & set('<>:"/\\|?*$')
-    assert found[0] not in "-=+@.~ "
-    assert found.endswith(suffix)
-    assert len(found.encode()) <= 100
-    assert safe_name(found) == found
-    assert unicodedata.normalize("NFC", found) == found
-    assert found != safe_name(stem + "_" + suffix)
+    safe = safe_name(stem + suffix)
+    assert safe.isprintable()
+    assert not set(safe) & set('<>:"/\\|?*$')
+    assert safe[0] not in "-=+@.~ "
+    assert safe.endswith(suffix)
+    assert len(safe.encode()) <= 100
+    assert safe_name(safe) == safe
+    assert unicodedata.normalize("NFC", safe) == safe
+    assert safe != safe_name(stem + "_" + suffix)
 
 
 @many

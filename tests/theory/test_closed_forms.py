@@ -31,8 +31,10 @@ def test_maps_written_out(h):
     np.testing.assert_allclose(
         closed_forms.one_round(closed_forms.A, h, first="d", d_steps=3) @ (t, p), (t + h * seen, seen)
     )
-    there = t + h * p, p - h * t
-    np.testing.assert_allclose(closed_forms.extragradient(h) @ (t, p), (t + h * there[1], p - h * there[0]))
+    extrapolated = t + h * p, p - h * t
+    np.testing.assert_allclose(
+        closed_forms.extragradient(h) @ (t, p), (t + h * extrapolated[1], p - h * extrapolated[0])
+    )
     seen = p - h * t
     ahead = seen - 4 * h * t
     through = ahead - 4 * h * t  # d(θ(ψ′ − 4hθ))/dθ
@@ -103,10 +105,10 @@ def differences(v, at, step=1e-5):
     return np.stack(columns, 1)
 
 
-def close(found, expected):
-    for pair in (found, expected):
+def close(computed, expected):
+    for pair in (computed, expected):
         assert len(pair) == 2
-    return min(max(abs(a - x), abs(b - y)) for (a, b) in [found] for x, y in (expected, expected[::-1]))
+    return min(max(abs(a - x), abs(b - y)) for (a, b) in [computed] for x, y in (expected, expected[::-1]))
 
 
 LOSSES = ("nonsaturating", "minimax", "lsgan", "hinge", "wasserstein", "relativistic", "alpha", "alpha_minimax")
@@ -133,9 +135,9 @@ def test_jacobians_of_losses(loss, data):
     offset, alphas = 0.5 if loss == "lsgan" else 0.0, {"alpha_d": 2.0, "alpha_g": 0.5} if "alpha" in loss else {}
     v = lambda theta, psi: np.array(closed_forms.field(loss, theta, psi, data, offset, **alphas))  # noqa: E731
     np.testing.assert_allclose(v(data, 0.0), 0, atol=1e-15)
-    found = np.linalg.eigvals(differences(v, (data, 0.0))).astype(complex)
+    eigenvalues = np.linalg.eigvals(differences(v, (data, 0.0))).astype(complex)
     # where the characteristic roots are double, differences would be off by a square root
-    assert close(found, closed_forms.of_loss(loss, data, **alphas)) < 1e-6
+    assert close(eigenvalues, closed_forms.of_loss(loss, data, **alphas)) < 1e-6
     if loss == "relativistic":
         d_loss = lambda t, p: np.logaddexp(0, p * t - p * data)  # noqa: E731
         g_loss = lambda t, p: np.logaddexp(0, p * data - p * t)  # noqa: E731
@@ -187,17 +189,17 @@ def test_jacobian_of_consensus():
     """Against differences of v − γ ∇½|v|², the gradient by differences too."""
     gamma = 0.6
 
-    def own(theta, psi):
+    def velocity(theta, psi):
         return np.array([psi * expit(psi * theta), -theta * expit(psi * theta)])
 
     def v(theta, psi):
-        half = lambda t, p: 0.5 * np.square(own(t, p)).sum()  # noqa: E731
+        half = lambda t, p: 0.5 * np.square(velocity(t, p)).sum()  # noqa: E731
         e = 1e-4
         slope = [
             (half(theta + e, psi) - half(theta - e, psi)) / (2 * e),
             (half(theta, psi + e) - half(theta, psi - e)) / (2 * e),
         ]
-        return own(theta, psi) - gamma * np.array(slope)
+        return velocity(theta, psi) - gamma * np.array(slope)
 
     assert close(np.linalg.eigvals(differences(v, (0.0, 0.0), 1e-3)), closed_forms.of_consensus(gamma)) < 1e-5
 

@@ -50,40 +50,40 @@ def rules(*names):
 
 
 @pytest.fixture(scope="module")
-def found():
+def verification():
     return verify.check(workers=2)
 
 
 @pytest.mark.slow
-def test_every_row_holds(found):
-    assert [row for row in found.rows if not row.passed] == []
-    assert len(found.rows) > 150
+def test_every_row_holds(verification):
+    assert [row for row in verification.rows if not row.passed] == []
+    assert len(verification.rows) > 150
 
 
 @pytest.mark.slow
-def test_every_method_has_a_row(found):
-    names = " ".join(row.name for row in found.rows)
+def test_every_method_has_a_row(verification):
+    names = " ".join(row.name for row in verification.rows)
     for name in (*LOSSES, *PENALTIES, *UPDATES, *OPTIMIZERS):
         assert re.search(rf"\b{name}\b", names), name
 
 
 @pytest.mark.slow
-def test_radii_are_where_the_game_ends(found):
+def test_radii_are_where_the_game_ends(verification):
     """From (1, 1), in 500 rounds at rate 0.2: against the same recursion in numbers."""
     sigmoid = lambda t: 1 / (1 + np.exp(-t))  # noqa: E731
     theta, psi = 1.0, 1.0
     for _ in range(500):
         s = sigmoid(theta * psi)
         theta, psi = theta + 0.2 * psi * s, psi - 0.2 * theta * s
-    assert found.radii["GAN"]["simultaneous"] == pytest.approx(np.hypot(theta, psi), rel=1e-9)
+    assert verification.radii["GAN"]["simultaneous"] == pytest.approx(np.hypot(theta, psi), rel=1e-9)
     theta, psi = 1.0, 1.0
     for _ in range(500):
         theta += 0.2 * psi * (1 - sigmoid(theta * psi))  # G first
         for _ in range(5):
             psi -= 0.2 * (theta * sigmoid(theta * psi) + 0.3 * psi)
-    radius = found.radii["NS-GAN R1 0.3"]["alternating, 5 D steps"]
+    radius = verification.radii["NS-GAN R1 0.3"]["alternating, 5 D steps"]
     assert radius == pytest.approx(np.hypot(theta, psi), rel=1e-6)
-    assert set(found.radii) == set(found.mirrored_radii) == set(METHODS)
+    assert set(verification.radii) == set(verification.mirrored_radii) == set(METHODS)
 
 
 # --- the authors' notebook (Mescheder et al. 2018): the field that it states, written out once more -------------------
@@ -133,10 +133,10 @@ def theirs_here(name, schedule):
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", dirac_game.SCHEDULES)
 @pytest.mark.parametrize("name", closed_forms.NOTEBOOK)
-def test_the_authors_courses_are_ours_with_psi_turned(found, name, schedule):
+def test_the_authors_courses_are_ours_with_psi_turned(verification, name, schedule):
     """By the methods' own code from (1, −1); consensus with the cross term whole, as its gradient has it."""
     theta, psi = their_end(name, schedule, 1.0)
-    path = found.walks[name][schedule].mirrored
+    path = verification.walks[name][schedule].mirrored
     assert path[0].tolist() == [1.0, -1.0]
     np.testing.assert_allclose(path[-1], (theta, -psi), rtol=1e-6)
 
@@ -157,13 +157,13 @@ def test_what_the_authors_conventions_change():
 
 
 @pytest.mark.slow
-def test_the_table_in_the_docs_is_what_games_end_with(found):
+def test_the_table_in_the_docs_is_what_games_end_with(verification):
     """Every number to its last digit; the rows are all of the methods."""
     text = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
     table = text.split("| method | simultaneous | alternating 1:1 | 5 D steps | theirs")[1].split("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-    told = {name: cells for name, *cells in rows}
-    halved = told.pop("consensus 1, half the cross term: theirs")
+    documented = {name: cells for name, *cells in rows}
+    halved = documented.pop("consensus 1, half the cross term: theirs")
     assert halved[:3] == [""] * 3
     half = [np.hypot(*their_end("consensus 1", schedule)) for schedule in dirac_game.SCHEDULES]
     names = {
@@ -179,12 +179,12 @@ def test_the_table_in_the_docs_is_what_games_end_with(found):
         "R1 or R2 0.3": ["R1 0.3", "R2 0.3"],
         "R1 or R2 1": ["R1 1", "R2 1"],
     }
-    assert list(told) == list(names)
+    assert list(documented) == list(names)
     assert sorted(name for together in names.values() for name in together) == sorted(METHODS)
     pairs = list(zip(halved[3:], half, strict=True))
-    for title, cells in told.items():
+    for title, cells in documented.items():
         for name in names[title]:
-            ends = [*found.radii[name].values(), *found.mirrored_radii[name].values()]
+            ends = [*verification.radii[name].values(), *verification.mirrored_radii[name].values()]
             pairs += zip(cells, ends, strict=True)
     for cell, value in pairs:
         last = Decimal(1).scaleb(Decimal(cell).as_tuple().exponent)
@@ -192,9 +192,11 @@ def test_the_table_in_the_docs_is_what_games_end_with(found):
 
 
 @pytest.mark.slow
-def test_the_command_prints_and_draws(found, monkeypatch, tmp_path, capsys):
+def test_the_command_prints_and_draws(verification, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
-        verify, "check", lambda tick, workers: Verification([row for row in found.rows if row.passed], found.walks)
+        verify,
+        "check",
+        lambda tick, workers: Verification([row for row in verification.rows if row.passed], verification.walks),
     )
     assert command_line.main(["verify", "--out", str(tmp_path / "new" / "p.png")]) == 0
     out = capsys.readouterr().out
@@ -208,8 +210,8 @@ def test_the_command_prints_and_draws(found, monkeypatch, tmp_path, capsys):
     record = json.loads(capsys.readouterr().out)
     assert set(record) == {"rows", "radii", "mirrored_radii", "passed"}
     assert record["passed"] is True
-    assert record["radii"] == found.radii
-    assert record["mirrored_radii"] == found.mirrored_radii
+    assert record["radii"] == verification.radii
+    assert record["mirrored_radii"] == verification.mirrored_radii
     r1 = next(row for row in record["rows"] if row["name"] == "R1 0.3" and row["what"].startswith("λ"))
     np.testing.assert_allclose(r1["expected"], [[-0.15, np.sqrt(0.2275)], [-0.15, -np.sqrt(0.2275)]])
 
@@ -234,10 +236,10 @@ def test_a_failing_row_is_status_1(monkeypatch, capsys):
     good, bad = row((1.0,), (1.0,)), replace(row((1.0,), (float("nan"),)), name="r1", what="its value")
     monkeypatch.setattr(verify, "check", lambda tick, workers: Verification([good, bad]))
     assert command_line.main(["verify", "--no-figures"]) == 1
-    said = capsys.readouterr()
-    assert "1 of 2 rows FAIL" in said.out
-    assert said.out.count("FAILS") == 1
-    assert said.err == "error: 1 of 2 rows fail: r1 (its value)\n"
+    printed = capsys.readouterr()
+    assert "1 of 2 rows FAIL" in printed.out
+    assert printed.out.count("FAILS") == 1
+    assert printed.err == "error: 1 of 2 rows fail: r1 (its value)\n"
     assert command_line.main(["verify", "--no-figures", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["rows"][1]["measured"] == [None]
 
@@ -290,11 +292,11 @@ def test_the_noise_is_normal_and_exact_in_its_moments():
 
 
 def broken_optimistic(self, player, gradient):  # p ← p + Δ − Δ_before
-    own, optimizer = getattr(self.game, player), self.game.optimizers[player]
-    flat, state = optimizer.ahead(own, gradient, optimizer.state)
-    change = flat - own
+    weights, optimizer = getattr(self.game, player), self.game.optimizers[player]
+    flat, state = optimizer.ahead(weights, gradient, optimizer.state)
+    change = flat - weights
     before = torch.where(self.made[player] > 0, self.last[player], 0 * change)
-    self.game.move(player, own + (change - before), state)
+    self.game.move(player, weights + (change - before), state)
     self.last[player].copy_(change)
     self.made[player].fill_(1)
 

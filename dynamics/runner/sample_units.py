@@ -12,7 +12,7 @@ from dynamics.targets.user_files import placing_for
 from dynamics.targets.user_units import Placing
 
 
-def own_samples(results: Results) -> np.ndarray:
+def user_samples(results: Results) -> np.ndarray:
     """The samples in the own units of their targets; float64 where these are not the plane's: nothing is lost."""
     placed = placings(results.study, results.members)
     if not placed:
@@ -24,7 +24,7 @@ def own_samples(results: Results) -> np.ndarray:
 
 
 def plane_samples(samples: np.ndarray, placed: Mapping[int, Placing]) -> np.ndarray:
-    """`own_samples` undone."""
+    """`user_samples` undone."""
     for m, placing in placed.items():
         samples[m] = placing.to_plane(samples[m])
     with np.errstate(over="ignore"):
