@@ -119,8 +119,8 @@ def test_the_catalogue_has_the_equilibrium_of_every_alpha(name, alpha_d, alpha_g
     """What D and G lose where D's output is 0, against the closed form of catalogue/games.py."""
     zero = torch.zeros(1, 1, dtype=torch.float64)
     loss = OF_ALPHAS[name](*(torch.tensor([a], dtype=torch.float64) for a in (alpha_d, alpha_g)))
-    least = loss.discriminator(zero, zero).item(), loss.generator(zero).item()
-    assert LOSSES[name].facts.equilibrium(alpha_d, alpha_g) == pytest.approx(least, rel=1e-14)
+    at_zero = loss.discriminator(zero, zero).item(), loss.generator(zero).item()
+    assert LOSSES[name].facts.equilibrium(alpha_d, alpha_g) == pytest.approx(at_zero, rel=1e-14)
 
 
 @pytest.mark.parametrize("name", LOSSES)
