@@ -16,12 +16,13 @@ import numpy as np
 
 from dynamics.base.streams import Streams
 from dynamics.pictures.target_densities import outlines, real_density, smoothing_bandwidth, target_of
-from dynamics.settings.catalogue.layers import FROM_WEIGHTS
+from dynamics.settings.catalogue.layers import FROM_WEIGHTS, functions_for, needs_of
 from dynamics.settings.catalogue.verdicts import FAILED
 from dynamics.settings.setting import Setting
 from dynamics.targets.user_files import placing_for
 
 if TYPE_CHECKING:
+    from dynamics.games.networks import MLP
     from dynamics.pictures.animation.curve_strips import Strip
     from dynamics.pictures.animation.scene_layers import Scene
     from dynamics.pictures.density_maps import Plane
@@ -70,7 +71,7 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     from dynamics.pictures.animation.scene_layers import Scene
 
     made = Scene(sketch.plane, verdict=sketch.verdict, strip=sketch.strip)
-    wanted = set(FROM_WEIGHTS) & set(layers or ())
+    wanted = [name for name in needs_of(layers or ()) if name in COMPUTED]
     if not wanted:
         return made
     if sketch.weights is None:
@@ -78,28 +79,52 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     import torch
 
     from dynamics.measures import fields
-    from dynamics.pictures.density_maps import grid_points
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         settings = [sketch.setting] * len(sketch.plane.samples)  # a stack whose members are the moments
         G, D = fields.stack_of(settings, *sketch.weights)
-        points = grid_points(sketch.half_width, RESOLUTION)
-        shown: dict[str, Any] = {}
-        if wanted & {"d", "difference"}:
-            shown["d"] = fields.discriminator_field(G, D, settings, points)
-        if wanted & {"optimal", "difference"}:
-            shown["optimal"] = fields.optimal_field(G, settings, points, sketch.steps.tolist())
-        if "arrows" in wanted:
-            z = Streams([sketch.seed], "evaluation").normal(sketch.plane.samples.shape[1], sketch.setting.latent_dim)
-            z = np.broadcast_to(z[:, :ARROWS], (len(settings), ARROWS, z.shape[2]))
-            shown["pull"] = fields.pull(G, D, settings, torch.from_numpy(z.copy()))
-        if "map" in wanted:
-            shown["lattice"] = fields.latent_map(G, LATTICE, sketch.setting.latent_dim)
+        shown = {name: COMPUTED[name](sketch, settings, G, D) for name in wanted}
     finally:
         torch.set_num_threads(threads)
     return dataclasses.replace(made, **shown)
+
+
+# --- what of a scene is computed from weights, of G and D as stacks whose members are the moments ---------------------
+
+
+def _d(sketch: Sketch, settings: Sequence[Setting], G: MLP, D: MLP) -> Any:
+    from dynamics.measures import fields
+    from dynamics.pictures.density_maps import grid_points
+
+    return fields.discriminator_field(G, D, settings, grid_points(sketch.half_width, RESOLUTION))
+
+
+def _optimal(sketch: Sketch, settings: Sequence[Setting], G: MLP, D: MLP) -> Any:
+    from dynamics.measures import fields
+    from dynamics.pictures.density_maps import grid_points
+
+    return fields.optimal_field(G, settings, grid_points(sketch.half_width, RESOLUTION), sketch.steps.tolist())
+
+
+def _pull(sketch: Sketch, settings: Sequence[Setting], G: MLP, D: MLP) -> Any:
+    import torch
+
+    from dynamics.measures import fields
+
+    z = Streams([sketch.seed], "evaluation").normal(sketch.plane.samples.shape[1], sketch.setting.latent_dim)
+    z = np.broadcast_to(z[:, :ARROWS], (len(settings), ARROWS, z.shape[2]))
+    return fields.pull(G, D, settings, torch.from_numpy(z.copy()))
+
+
+def _lattice(sketch: Sketch, settings: Sequence[Setting], G: MLP, D: MLP) -> Any:
+    from dynamics.measures import fields
+
+    return fields.latent_map(G, LATTICE, sketch.setting.latent_dim)
+
+
+COMPUTED = functions_for(needs_of(FROM_WEIGHTS), {"d": _d, "optimal": _optimal, "pull": _pull, "lattice": _lattice})
 
 
 def frames_shown(results: Results, member: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from dynamics.pictures.picture_drawing import PictureTask
 from dynamics.pictures.target_densities import target_of
 from dynamics.settings.budget import holds_few_weights, samples_seen, updates
 from dynamics.settings.catalogue.games import LOSSES
-from dynamics.settings.catalogue.layers import FROM_WEIGHTS, OF_D, VIEWS
+from dynamics.settings.catalogue.layers import BELOW, FROM_D, FROM_WEIGHTS, PLAIN, VIEWS
 from dynamics.settings.catalogue.scores import AVERAGED_PANEL, G_LOSS, LOSS_UNIT, MODES, PANELS, PICTURED, SCORES
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError
@@ -44,7 +44,7 @@ def check(study: Study, look: Look) -> None:
     if look.member is not None and look.member not in study.seed_list:
         raise OptionError(f"--member {look.member}: the seeds are {study.seed} to {study.seed_list[-1]}")
     from_weights = [layer for layer in look.layers or () if layer in FROM_WEIGHTS]
-    of_d = [layer for layer in from_weights if layer in OF_D]
+    of_d = [layer for layer in from_weights if layer in FROM_D]
     for setting in study.settings:
         if of_d and (setting.packing > 1 or setting.minibatch_std):
             option = f"--packing {setting.packing}" if setting.packing > 1 else "--minibatch-std 1"
@@ -182,16 +182,16 @@ def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
         for place, m in enumerate(members)
     }
     available = all(m in results.weights for m in members)
-    layers = [n for n in look.layers or () if n != "strip" and (available or n not in FROM_WEIGHTS)]
+    layers = [n for n in look.layers or () if n not in BELOW and (available or n not in FROM_WEIGHTS)]
     if not available and set(VIEWS) & set(look.layers or ()) and not set(VIEWS) & set(layers):
-        layers = ["density", *layers]  # something must stand for what cannot be shown
+        layers = [PLAIN[0], *layers]  # something must stand for what cannot be shown
     return {
         "scenes": scenes,
         "rows": [""] * rows,
         "columns": [""] * columns,
         "steps": results.frame_steps[index, at],
         "fps": _fps(results, look) * max(1, len(at) - 1) / max(1, kept - 1),  # it takes as long as the others
-        "layers": layers or ["density", "contours"],
+        "layers": layers or [*PLAIN],
     }
 
 
@@ -325,7 +325,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
             "clock": clock,
             "fps": _fps(results, look),
             "size": look.size,
-            "layers": [n for n in look.layers if n != "strip"] if look.layers else ["density", "contours"],
+            "layers": [n for n in look.layers if n not in BELOW] if look.layers else [*PLAIN],
         }
         pictures.append(PictureTask("comparison.gif", "animate", arguments))
     return pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from dynamics.settings.messages import flag, shown
 from dynamics.settings.option_fields import FIELDS, Effect, default, metadata
@@ -18,15 +19,17 @@ def has_effect(setting: Setting, name: str) -> bool:
     return effect is None or effect.holds(setting)
 
 
-def as_played(setting: Setting) -> Setting:
-    """The one way to write a setting's game: settings that are equal so train the same bits.
+def as_played(setting: Setting) -> dict[str, Any]:
+    """The options of a setting as its game is written in one way: games whose options are equal train the same bits.
 
     Whatever has no effect has its default, penalties stand in the registry's order with their weights, and each player
     has options of its own.
     """
-    setting = setting.changed(update=setting.rule)
+    written = {name: getattr(setting, name) for name in FIELDS[Setting]}
+    written |= {name: default(Setting, name) for name in FIELDS[Setting] if not has_effect(setting, name)}
+    if setting.rule != setting.update:  # looking 0 steps ahead
+        written |= {"update": setting.rule, "unroll": default(Setting, "unroll")}
     penalties = "+".join(f"{name}:{weight!r}" for name, weight in setting.penalties.items()) or "none"
-    written = {name: default(Setting, name) for name in FIELDS[Setting] if not has_effect(setting, name)}
     written |= {"penalty": penalties, "penalty_weight": None}
     for name in _OF_ONE_PLAYER:
         for player in setting.learners:
@@ -36,7 +39,7 @@ def as_played(setting: Setting) -> Setting:
     for name in _OF_D:
         of_d = getattr(setting, f"{name}_d")
         written[f"{name}_d"] = getattr(setting, name) if of_d is None else of_d
-    return setting.changed(**written)
+    return written
 
 
 def idle_option(asked: Iterable[str], settings: Sequence[Setting]) -> str | None:
@@ -58,10 +61,10 @@ def _circumstances(name: str, settings: Sequence[Setting]) -> str:
 
 def merged(settings: Sequence[Setting]) -> tuple[tuple[Setting, ...], list[str]]:
     """The settings that play different games, the first of those that play one; and what is left out, in sentences."""
-    kept: dict[Setting, Setting] = {}
+    kept: dict[tuple[Any, ...], Setting] = {}
     left_out: dict[str, int] = {}  # the options in which settings differ from the ones kept in their place -> how many
     for setting in dict.fromkeys(settings):
-        same = kept.setdefault(as_played(setting), setting)
+        same = kept.setdefault(tuple(as_played(setting).values()), setting)
         if same is not setting:
             differ = [flag(name) for name in FIELDS[Setting] if getattr(same, name) != getattr(setting, name)]
             left_out[" and ".join(differ)] = left_out.get(" and ".join(differ), 0) + 1

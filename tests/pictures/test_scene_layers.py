@@ -390,7 +390,7 @@ def test_views_stand_side_by_side_in_the_layers_order_each_under_its_name():
     assert lefts == sorted(lefts)
     assert np.diff(lefts).min() > sheet.side
     for view, (x, y) in zip(order, sheet.at[0, 0], strict=True):
-        name = LAYERS[view].view
+        name = VIEWS[view]
         word = pixel_text.text_pixels(
             name, pixel_text.fitting_size([name], sheet.small + 1, sheet.side, bold=True), bold=True
         )
@@ -418,8 +418,8 @@ def test_unknown_layers_and_missing_data_are_refused():
     assert Sheet({(0, 0): whole}, [""], [""], HALF, [0], list(LAYERS)).layers == list(LAYERS)
     with pytest.raises(ValueError, match=r"no layer 'D'; there are: density, map, d"):
         Sheet({(0, 0): whole}, [""], [""], HALF, [0], ["D"])
-    for layer, (_, _, needs, *_) in LAYERS.items():
-        for name in needs:
+    for layer, facts in LAYERS.items():
+        for name in facts.needs:
             bare = dataclasses.replace(whole, **{name: () if name == "strip" else None})
             with pytest.raises(ValueError, match=rf"layer '{layer}' needs Scene.{name}, which \(0, 1\)"):
                 Sheet({(0, 0): whole, (0, 1): bare}, ["a"], ["x", "y"], HALF, [0], [layer])

@@ -13,8 +13,9 @@ import pytest
 from dynamics.base.curves import CURVES
 from dynamics.games import initial_weights, losses, networks, optimizers, penalties, update_rules
 from dynamics.measures import eigenvalues
+from dynamics.pictures import member_scenes
+from dynamics.pictures.animation import frame_sheet, scene_panel, sheet_legend
 from dynamics.pictures.animation.scene_layers import Scene
-from dynamics.pictures.animation.scene_panel import VIEW_DRAWINGS
 from dynamics.settings.catalogue import games, layers, scores, targets, verdicts
 from dynamics.settings.catalogue.matching import matching
 from dynamics.settings.catalogue.names import NAMES
@@ -71,20 +72,6 @@ def test_a_verdict_has_its_words_and_its_place_in_the_docs(word):
 def test_a_verdict_that_the_catalogue_lacks_is_an_error():
     with pytest.raises(ValueError, match="'bored' is no verdict"):
         verdicts.Verdict("bored")
-
-
-@pytest.mark.parametrize("name", layers.LAYERS)
-def test_a_layer_has_its_help_its_place_in_the_docs_and_its_scene(name):
-    facts = layers.LAYERS[name]
-    assert facts.help.startswith("a view: ") == bool(facts.view)
-    assert re.search(rf"`{name}`", DOCS)
-    assert set(facts.needs) <= {field.name for field in dataclasses.fields(Scene)}
-    assert not facts.of_d or facts.from_weights
-
-
-def test_every_view_is_drawn_and_every_drawing_has_an_entry():
-    """What the other layers draw, tests/pictures/test_scene_layers.py finds among the pixels."""
-    assert set(VIEW_DRAWINGS) - {""} == set(layers.VIEWS)
 
 
 # --- what a game is made of, and targets -----------------------------------------------------------------------------
@@ -187,3 +174,35 @@ def test_a_penalty_has_its_usual_weight_and_its_proof(name, proved_penalties):
 def test_no_closed_form_takes_an_unknown_penalty_for_a_known_one():
     with pytest.raises(KeyError, match="bored"):
         closed_forms.slope_penalty("bored", np.ones(2), np.ones((2, 2)), np.ones((3, 2)))
+
+
+# --- layers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", layers.LAYERS)
+def test_a_layer_is_drawn_in_one_place_told_of_in_the_legend_and_in_the_docs(layer):
+    facts = layers.LAYERS[layer]
+    assert facts.help
+    assert f"`{layer}`" in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    places = scene_panel.DRAWN_VIEWS, scene_panel.DRAWN_OVER, frame_sheet.DRAWN_BELOW
+    assert [layer in place for place in places] == [bool(facts.view), not (facts.view or facts.below), facts.below]
+    assert facts.below or {layer, facts.colours} & sheet_legend.ENTRIES.keys()
+
+
+@pytest.mark.parametrize("layer", layers.LAYERS)
+def test_what_a_layer_needs_is_of_a_scene_and_computed_where_it_shows_weights(layer):
+    facts = layers.LAYERS[layer]
+    assert set(facts.needs) <= {field.name for field in dataclasses.fields(Scene)}
+    assert set(facts.weights) <= {"G", "D"}
+    assert bool(facts.weights) == bool(set(facts.needs) & member_scenes.COMPUTED.keys())
+    assert not facts.weights or set(facts.needs) <= member_scenes.COMPUTED.keys()
+
+
+def test_a_layer_without_a_function_and_a_function_without_a_layer_are_errors():
+    with pytest.raises(ValueError, match=r"layer 'b' is in the catalogue, but .* has nothing for it"):
+        layers.functions_for(["a", "b"], {"a": print})
+    with pytest.raises(ValueError, match=r"layer 'b' is in .*, but the catalogue has nothing on it"):
+        layers.functions_for(["a"], {"a": print, "b": print})
+    with pytest.raises(ValueError, match="there is no layer 'aura'"):
+        layers.needs_of(["d", "aura"])
+    assert layers.needs_of(["difference", "samples", "d"]) == ("d", "optimal")

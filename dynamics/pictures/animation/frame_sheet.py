@@ -31,13 +31,14 @@ from dynamics.pictures.animation.sheet_legend import legend_entries
 from dynamics.pictures.animation.sheet_words import lines_over_planes, words_over_planes
 from dynamics.pictures.density_maps import Cell
 from dynamics.pictures.figure_style import Array
-from dynamics.settings.catalogue.layers import LAYERS
+from dynamics.settings.catalogue.layers import BELOW, PLAIN, VIEWS, functions_for
 
 # of pictures whose width is not given, pixels: with one plane, with more
 WIDE, HIGH, WIDEST, HIGHEST = 640, 820, 960, 1080
 SMALLEST = 48  # side of a plane
 CRAMPED = 110  # a setting's width, below which its words are few
 NARROW = 150  # of a strip
+DRAWN_BELOW = functions_for(BELOW, {"strip": DrawnStrip})
 
 
 class Sheet:
@@ -71,7 +72,7 @@ class Sheet:
         self.labelled = not (self.single or any(rows) or any(columns))  # panels have names of their own
         self.layers = layers_drawn(layers, scenes)
         self.views = views_of(self.layers)
-        self.named = len(self.views) > 1 or (self.single and self.views[0] not in ("", "density"))
+        self.named = len(self.views) > 1 or (self.single and self.views[0] not in ("", PLAIN[0]))
         self.reach = common_reach(scenes) if "arrows" in self.layers else 1.0
 
         planes = len(columns) * len(self.views)  # side by side
@@ -92,10 +93,11 @@ class Sheet:
         }
         self.below = self.small + 12  # tick labels and what is around them
         self.graphs: dict[Cell, list[DrawnStrip]] = {cell: [] for cell in scenes}
-        if "strip" in self.layers:
+        for layer in (layer for layer in self.layers if layer in BELOW):
             shared = shared_limits(strip for scene in scenes.values() for strip in scene.strip)
             for cell, scene in scenes.items():
-                self.graphs[cell] = [DrawnStrip(s, self.span, shared[s.label], self.small) for s in scene.strip]
+                drawn = [DRAWN_BELOW[layer](s, self.span, shared[s.label], self.small) for s in scene.strip]
+                self.graphs[cell] += drawn
         self.deepest = max(map(len, self.graphs.values()))  # strips of a setting
         labels = max((graph.room for several in self.graphs.values() for graph in several), default=0)
         self.gap = max(12 if len(self.views) == 1 else 24, labels + 6)  # between settings
@@ -243,8 +245,7 @@ class Sheet:
         across, up = self._labels(cell)
         for view, (x, _) in zip(self.views, self.at[cell], strict=True):
             if self.named and view:
-                name = LAYERS[view].view
-                word = text_pixels(name, fitting_size([name], self.small + 1, side, bold=True), bold=True)
+                word = text_pixels(VIEWS[view], fitting_size([VIEWS[view]], self.small + 1, side, bold=True), bold=True)
                 stamp(canvas, x, y - 4 - len(word), word)
             canvas[y - 1 : end + 1, x - 1 : x + side + 1] = EDGE
             for place, word in across if lowest else ():

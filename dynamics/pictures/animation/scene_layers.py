@@ -1,7 +1,4 @@
-"""The layers that an animation's panel is made of, and what of a setting they show.
-
-Each layer that fills the plane is a view of its own; the others are drawn over every view, or below.
-"""
+"""What of a setting an animation's panel shows, and which layers it is made of; `catalogue.layers` has their facts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ import numpy as np
 from dynamics.pictures.animation.curve_strips import Strip
 from dynamics.pictures.density_maps import Cell, Plane
 from dynamics.pictures.figure_style import Array
-from dynamics.settings.catalogue.layers import LAYERS, VIEWS
+from dynamics.settings.catalogue.layers import BELOW, PLAIN, VIEWS, needs_of
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,18 @@ def views_of(layers: Sequence[str]) -> list[str]:
 def layers_drawn(layers: Sequence[str] | None, scenes: Mapping[Cell, Scene]) -> list[str]:
     """The layers to draw, or those drawn without a choice. Raises ``ValueError`` as `animate` does."""
     if layers is None:
-        strip = ["strip"] if len(scenes) == 1 and all(scene.strip for scene in scenes.values()) else []
-        return ["density", "contours", "samples", *strip]
+        alone = list(scenes.values()) if len(scenes) == 1 else []
+        below = [layer for scene in alone for layer in BELOW if all(_has(scene, name) for name in needs_of([layer]))]
+        return [*PLAIN, "samples", *below]
     for layer in layers:
-        if layer not in LAYERS:
-            raise ValueError(f"there is no layer {layer!r}; there are: {', '.join(LAYERS)}")
-        for name in LAYERS[layer].needs:
+        for name in needs_of([layer]):
             for cell, scene in scenes.items():
-                value = getattr(scene, name)
-                if value is None or len(value) == 0:
+                if not _has(scene, name):
                     raise ValueError(f"layer {layer!r} needs Scene.{name}, which {cell} does not have")
     return list(dict.fromkeys(layers))
+
+
+def _has(scene: Scene, name: str) -> bool:
+    """Whether there is anything of what a layer needs."""
+    value = getattr(scene, name)
+    return value is not None and len(value) > 0

@@ -27,6 +27,7 @@ from dynamics.pictures.animation.palette_indices import (
 from dynamics.pictures.animation.pull_arrows import CORE_OF, EDGE_OF, arrow_length, draw_arrows
 from dynamics.pictures.animation.scene_layers import Scene, views_of
 from dynamics.pictures.figure_style import Array
+from dynamics.settings.catalogue.layers import HEAT, LAYERS, OVER, VIEWS, functions_for
 
 LARGE = 300  # side from which a plane has room for samples, and from which its heat can do with half the pixels
 POINTS = 200  # that are drawn over a heat map; without one, five times as many
@@ -35,6 +36,8 @@ FULL_ERROR = 0.5  # |D − D*| of full colour
 # Parts of interpolation's weights. Products with them are whole numbers below 2^24, so that float32 has them exactly,
 # in whatever order a library for products adds them, on however many threads.
 WHOLE = 128
+
+Paint = Callable[[Pixels], None]  # changes a view's pixels (size, size) in place
 
 
 class ScenePanel:
@@ -55,11 +58,11 @@ class ScenePanel:
     ) -> None:
         self.scene, self.half_width, self.size, self.reach = scene, half_width, size, reach
         plane = scene.plane
-        self.views = [VIEW_DRAWINGS[layer] for layer in views_of(layers)]
-        points = POINTS if {"density", "map"} & set(layers) else 5 * POINTS
-        self.points = plane.samples[:, : points if "samples" in layers else 0]
+        self.views = [DRAWN_VIEWS[layer] if layer else ScenePanel._nothing for layer in views_of(layers)]
+        self.over = [draw for layer, draw in DRAWN_OVER.items() if layer in layers]
+        heated = any(LAYERS[layer].colours == HEAT for layer in layers)
+        self.points = plane.samples[:, : POINTS if heated else 5 * POINTS]
         self.dot = max(2, round(size / 300))
-        self.arrows = "arrows" in layers
         self.block = 2 if size > LARGE and size % 2 == 0 else 1
         # Cells of one bandwidth carry what the smoothing leaves; what lies between them is interpolated. Counting on
         # cells smooths too, with the variance of a cell: the Gaussian gives that much less.
@@ -76,20 +79,11 @@ class ScenePanel:
 
     def draw(self, moment: int) -> list[Pixels]:
         """The views, in the layers' order."""
-        dots = self._dots(moment)
-        marks = self._arrows(moment) if self.arrows else None
-        drawn = []
-        for view in self.views:
-            pixels = view(self, moment)
-            flat = pixels.ravel()
-            flat[dots] = POINT
-            pixels += self.contours
-            if marks is not None:
-                at, edge, core = marks
-                under = flat[at]
-                level, cover = under % LEVELS, under // LEVELS
-                flat[at] = np.where(core, ARROW - 1 + core, level + LEVELS * np.maximum(cover, edge))
-            drawn.append(pixels)
+        over = [draw(self, moment) for draw in self.over]
+        drawn = [view(self, moment) for view in self.views]
+        for pixels in drawn:
+            for paint in over:
+                paint(pixels)
         return drawn
 
     def _density(self, moment: int) -> Pixels:
@@ -171,8 +165,8 @@ class ScenePanel:
         x, y = np.moveaxis(points.clip(-reach, reach), -1, 0)
         return np.stack([(x + self.half_width) * scale - 0.5, (self.half_width - y) * scale - 0.5], axis=-1)
 
-    def _dots(self, moment: int) -> Array:
-        """Flat indices of the pixels of generated samples; nan, inf and what lies outside is left out."""
+    def _samples(self, moment: int) -> Paint:
+        """Generated samples as dots; nan, inf and what lies outside is left out."""
         points = self.points[moment]
         points = points[(np.abs(points) < self.half_width).all(axis=1)]
         at = (
@@ -180,10 +174,23 @@ class ScenePanel:
         )
         offsets = np.arange(self.dot)
         rows, columns = self.size - 1 - at[:, 1, None] - offsets, at[:, 0, None] + offsets
-        return (rows[:, :, None] * self.size + columns[:, None, :]).ravel()
+        dots = (rows[:, :, None] * self.size + columns[:, None, :]).ravel()
 
-    def _arrows(self, moment: int) -> tuple[Array, Array, Array]:
-        """Arrows as flat indices of pixels, the cover (0 to COVERS - 1) of their edge and (0 to 4) of their own."""
+        def paint(pixels: Pixels) -> None:
+            pixels.reshape(-1)[dots] = POINT
+
+        return paint
+
+    def _contours(self, moment: int) -> Paint:
+        """The real density's lines, over whatever level a pixel has."""
+
+        def paint(pixels: Pixels) -> None:
+            pixels += self.contours
+
+        return paint
+
+    def _arrows(self, moment: int) -> Paint:
+        """D's pull on samples."""
         assert self.scene.pull is not None
         pull = self.scene.pull[moment].astype(float)
         where = self.scene.plane.samples[moment, : len(pull)].astype(float)
@@ -198,7 +205,30 @@ class ScenePanel:
         step = pull / np.maximum(length, self.reach) * (2 * arrow_length(self.size))
         drawn = draw_arrows(tail, step * (1, -1), self.size, self.size, self.size)
         at = np.flatnonzero(drawn > 0)
-        return at, EDGE_OF[drawn.ravel()[at]], CORE_OF[drawn.ravel()[at]]
+        edge, core = EDGE_OF[drawn.ravel()[at]], CORE_OF[drawn.ravel()[at]]  # covers: 0 to COVERS - 1, 0 to 4
+
+        def paint(pixels: Pixels) -> None:
+            flat = pixels.reshape(-1)
+            level, cover = flat[at] % LEVELS, flat[at] // LEVELS
+            flat[at] = np.where(core, ARROW - 1 + core, level + LEVELS * np.maximum(cover, edge))
+
+        return paint
+
+
+# how a view is drawn, as pixels at a moment, and what is painted over every view, from the lowest to the uppermost
+DRAWN_VIEWS = functions_for(
+    VIEWS,
+    {
+        "density": ScenePanel._density,
+        "map": ScenePanel._map,
+        "d": ScenePanel._d,
+        "optimal": ScenePanel._optimal,
+        "difference": ScenePanel._difference,
+    },
+)
+DRAWN_OVER = functions_for(
+    OVER, {"samples": ScenePanel._samples, "contours": ScenePanel._contours, "arrows": ScenePanel._arrows}
+)
 
 
 def contour_cover(density: Array, half_width: float, size: int) -> Pixels:
