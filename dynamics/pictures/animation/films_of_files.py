@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -84,5 +85,5 @@ def _write_colours(path: Path, frames: list[NDArray[np.uint8]], fps: float) -> N
     # A frame of a GIF stands a whole number of 1/100 s, of the others 1/1000 s: round the ends, and no error adds up.
     unit = 10 if path.suffix.lower() == ".gif" else 1
     ends = [unit * round(1000 * k / fps / unit) for k in range(len(frames) + 1)]
-    how = {".gif": {"bits": 8}, ".webp": {"lossless": True}}.get(path.suffix.lower(), {})
+    how: Any = {".gif": {"bits": 8}, ".webp": {"lossless": True}}.get(path.suffix.lower(), {})
     imageio.imwrite(path, frames, plugin="pillow", duration=np.diff(ends).tolist(), loop=0, **how)
