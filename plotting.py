@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as imageio
 import numpy as np
 import torch
 from torch import nn
 
+from dynamics.pictures.animation.films_of_files import write_film
+from dynamics.pictures.animation.frame_writer import MissingLibrary
 from dynamics.pictures.animation.stills import Still, page_figure
 from dynamics.pictures.figure_files import save
 from dynamics.pictures.losses_over_training import losses_figure
@@ -57,8 +58,7 @@ def _still(sample: Callable[..., torch.Tensor], mode: str, **width: Any) -> Stil
 
 def plot_losses(
     losses: Mapping[str, Sequence[float]], plot_every: int = 1000, show: bool = False,
-    output_file: str | Path = "losses.png",
-) -> Path:  # fmt: skip
+    output_file: str | Path = "losses.png") -> Path:  # fmt: skip
     """Draw the curves of `train_gan`: losses above, D's mean answers below. A .png, .pdf or .svg; returns its path."""
     curves = {key: np.array([[float(v) for v in losses.get(key, [])]]) for key in ("D", "G", "D(x)", "D(G(z))")}
     count = curves["D"].shape[1]
@@ -79,41 +79,22 @@ def plot_losses(
 def make_video(frame_dir: str | Path = "frames", output_file: str | Path = "gan_training.mp4", fps: float = 10) -> Path:
     """Make a film of all frames in a folder: .mp4, .gif, .webp or .apng; returns its path.
 
+    The files may be of any program, if their sizes are the same; they are read one by one, as the film is written.
     MP4 needs PyAV (pip install av); without it the film becomes a GIF, and a line says so.
     """
-    path = Path(output_file)
-    if path.suffix.lower() not in (".mp4", ".gif", ".webp", ".apng"):
-        raise ValueError(f"{path}: a film's name ends in .mp4, .gif, .webp or .apng")
-    if not 0 < fps <= 50:
-        raise ValueError(f"fps must be above 0 and at most 50, not {fps}")
-    frames = [imageio.imread(file) for _, file in _frames(frame_dir, FRAME)]
-    if len(shapes := {frame.shape[:2] for frame in frames}) > 1:
-        raise ValueError(f"{frame_dir}: the frames have different sizes: {sorted(shapes)}")
-    height, width = (size - size % 2 for size in frames[0].shape[:2])  # MP4 takes even sizes only
-    frames = [(frame if frame.ndim == 3 else np.stack([frame] * 3, 2))[:height, :width, :3] for frame in frames]
-    if path.suffix.lower() == ".mp4":
-        try:
-            import av  # noqa: F401
-
-            imageio.imwrite(path, frames, plugin="pyav", codec="libx264", fps=fps, out_pixel_format="yuv420p")
-            return path
-        except ImportError:
-            path = path.with_suffix(".gif")
-            print(f"MP4 needs PyAV (pip install av): {path} is written instead of {output_file}", file=sys.stderr)
-    # A frame of a GIF stands a whole number of 1/100 s, of the others 1/1000 s: round the ends, and no error adds up.
-    kind = path.suffix.lower()
-    unit = 10 if kind == ".gif" else 1
-    ends = [unit * round(1000 * k / fps / unit) for k in range(len(frames) + 1)]
-    how: Any = {".gif": {"bits": 8}, ".webp": {"lossless": True}}.get(kind, {})
-    imageio.imwrite(path, frames, plugin="pillow", duration=np.diff(ends).tolist(), loop=0, **how)
-    return path
+    path, files = Path(output_file), [file for _, file in _frames(frame_dir, FRAME)]
+    try:
+        return write_film(path, files, fps)
+    except MissingLibrary as missing:
+        path = path.with_suffix(".gif")
+        print(f"{missing}: {path} is written instead of {output_file}", file=sys.stderr)
+        return write_film(path, files, fps)
 
 
 def show_gan_training_grid(
     folder: str | Path = "frames", grid_rows: int = 3, grid_cols: int = 4, filename_pattern: str = FRAME,
     figsize: tuple[float, float] = (12, 8), max_step: int | None = None,
-    output_file: str | Path = "2d_gan_frame_by_frame.png",
-) -> Path:  # fmt: skip
+    output_file: str | Path = "2d_gan_frame_by_frame.png") -> Path:  # fmt: skip
     """Draw frames of a folder side by side, evenly chosen from the first to the last (or to `max_step`).
 
     `filename_pattern` is a regular expression for the names, with one group: the step. Returns the picture's path.

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
 from GAN import Discriminator, Generator
@@ -21,40 +20,33 @@ from sample import sample_real_data
 
 def train_discriminator(
     D: nn.Module, G: nn.Module, d_optimizer: Optimizer, batch_size: int, device: torch.device | str,
-    mode: str = "gaussian", *, from_logits: bool = False, **width: Any,
-) -> tuple[Tensor, ...]:  # fmt: skip
+    mode: str = "gaussian", *, from_logits: bool = False, **width: Any) -> tuple[Tensor, ...]:  # fmt: skip
     """One step of D; G stays as it is. Returns D's loss and its answers D(x), D(G(z)), (B, 1), from before the step.
 
-    D gives probabilities, (B, 2) -> (B, 1); with `from_logits`, what comes before a sigmoid. `width` is std or variance
-    of the real data. Raises ``ValueError`` if D's answers are no probabilities.
+    D's answers are probabilities, or else there is a ``ValueError``; with `from_logits`, what comes before a sigmoid.
+    `width` is std or variance of the real data.
     """
     real = sample_real_data(batch_size, mode, **width).to(device)
-    fake = G(_latents(G, batch_size).to(device)).detach()  # detach: no gradient goes from D's loss back into G
-
-    def loss() -> tuple[Tensor, ...]:
-        loss_real, d_real = _judge(D, real, 1.0, from_logits)
-        loss_fake, d_fake = _judge(D, fake, 0.0, from_logits)
-        return loss_real + loss_fake, d_real, d_fake
-
-    return _descend(loss, D, G, d_optimizer)
+    z = torch.randn(batch_size, getattr(G, "latent_dim", 2)).to(device)  # 2 numbers, if G names no other latent_dim
+    fake = G(z).detach()  # detach: no gradient goes from D's loss back into G
+    # The labels are 1, "real", for real points, and 0 for G's: D's loss is the sum of what both say.
+    return _descend(lambda: [_judge(D, real, 1.0, from_logits), _judge(D, fake, 0.0, from_logits)], D, G, d_optimizer)
 
 
 def train_generator(
     G: nn.Module, D: nn.Module, g_optimizer: Optimizer, batch_size: int, device: torch.device | str,
-    *, from_logits: bool = False,
-) -> tuple[Tensor, ...]:  # fmt: skip
+    *, from_logits: bool = False) -> tuple[Tensor, ...]:  # fmt: skip
     """One step of G; D stays as it is. Returns G's loss and D's answers D(G(z)), (B, 1), from before the step."""
-    z = _latents(G, batch_size).to(device)
+    z = torch.randn(batch_size, getattr(G, "latent_dim", 2)).to(device)
     # The label is 1, "real": G does well where D is wrong. (+E log(1 − D(G(z))) has the same goal, but it is flat where
     # D is sure, and G would learn nothing at the start.)
-    return _descend(lambda: _judge(D, G(z), 1.0, from_logits), G, D, g_optimizer)
+    return _descend(lambda: [_judge(D, G(z), 1.0, from_logits)], G, D, g_optimizer)
 
 
 def train_gan(
     device: torch.device | str = "cpu", num_steps: int = 10000, batch_size: int = 128, plot_every: int = 1000,
     mode: str = "gaussian", *, d_steps: int = 2, save_dir: str | None = "frames", return_networks: bool = False,
-    **width: Any,
-) -> Any:  # fmt: skip
+    **width: Any) -> Any:  # fmt: skip
     """Train a new G and a new D: `num_steps` steps of G, before each of them `d_steps` steps of D.
 
     Returns the curves, {"D": losses, "G": losses, "D(x)": mean answers, "D(G(z))": mean answers}: one entry every
@@ -88,46 +80,40 @@ def train_gan(
     return (curves, G, D) if return_networks else curves
 
 
-def _latents(G: nn.Module, batch_size: int) -> Tensor:
-    """Noise z (B, latent_dim), standard normal; a G that does not name its latent_dim takes 2 numbers."""
-    return torch.randn(batch_size, getattr(G, "latent_dim", 2))
-
-
 def _judge(D: nn.Module, x: Tensor, label: float, from_logits: bool) -> tuple[Tensor, Tensor]:
     """The loss of D's answers on x if `label` is right (1 real, 0 generated): −E log p or −E log(1 − p). And p."""
-    # Better than probabilities, which round to 0 and 1, are logits: log 0 is −∞, and its slope is lost. D.logits gives
-    # them if the class that says what D(x) is says that too; a subclass with a forward of its own may not.
-    owner = next(kind for kind in type(D).__mro__ if "forward" in vars(kind) or "logits" in vars(kind))
-    known = callable(vars(owner).get("logits"))
+    # Probabilities round to 0 and 1, where log is −∞ and its slope lost; logits do not. D.logits gives them, if not
+    # older than D's forward: a subclass with a forward of its own may have left its parent's logits behind.
+    newest = next(vars(kind) for kind in type(D).__mro__ if {"forward", "logits"} & vars(kind).keys())
+    known = callable(newest.get("logits"))
     answers = D.logits(x) if known else D(x)  # type: ignore[operator]
     if answers.numel() != len(x):
         raise ValueError(f"D(x) must be one number for each point, ({len(x)}, 1), not {tuple(answers.shape)}")
-    answers = answers.reshape(-1, 1)
-    labels = torch.full_like(answers, label)
+    answers, labels = answers.reshape(-1, 1), torch.full((len(x), 1), label).to(answers)
     if known or from_logits:
-        return functional.binary_cross_entropy_with_logits(answers, labels), torch.sigmoid(answers).detach()
+        return nn.functional.binary_cross_entropy_with_logits(answers, labels), torch.sigmoid(answers).detach()
     if not ((answers >= 0) & (answers <= 1)).all():
         hint = "training has diverged" if answers.isnan().any() else "end D in a sigmoid, or pass from_logits=True"
         raise ValueError(f"D(x) must be in [0, 1], not from {answers.min():g} to {answers.max():g}: {hint}")
-    return functional.binary_cross_entropy(answers, labels), answers.detach().clone()  # log 0 is −100, as in nn.BCELoss
+    return nn.functional.binary_cross_entropy(answers, labels), answers.detach().clone()  # log 0 counts as −100
 
 
-def _descend(loss: Callable[[], tuple[Tensor, ...]], network: nn.Module, other: nn.Module, how: Optimizer) -> Any:
-    """One step of `network` alone by the optimiser `how`. Returns what `loss` gave first: the loss and D's answers."""
+def _descend(terms: Callable[[], list[tuple[Tensor, Tensor]]], net: nn.Module, other: nn.Module, how: Optimizer) -> Any:
+    """One step of `net` alone, downhill on the sum of the terms' losses. Returns this first sum, and D's answers."""
     seen: list[tuple[Tensor, ...]] = []
 
     def closure() -> Any:
         how.zero_grad()
-        value, *answers = loss()
-        mine = dict.fromkeys([*network.parameters(), *(p for group in how.param_groups for p in group["params"])])
-        theirs = set(other.parameters()) - set(network.parameters())
-        value.backward(inputs=[p for p in mine if p.requires_grad and p not in theirs])  # no gradients for the other
-        seen.append((value.detach(), *answers))
-        return value
+        losses, answers = zip(*terms(), strict=True)
+        loss, others = sum(losses), {*other.parameters()} - {*net.parameters()}
+        mine = {*net.parameters(), *(p for group in how.param_groups for p in group["params"])} - others
+        loss.backward(inputs=[p for p in mine if p.requires_grad])  # these alone: no gradients for the other player
+        seen.append((loss.detach(), *answers))
+        return loss
 
     asked = inspect.signature(how.step).parameters.get("closure")
-    if asked is not None and asked.default is asked.empty:
-        how.step(closure)  # LBFGS, for one: it computes the loss several times in a step
+    if asked and asked.default is asked.empty:  # LBFGS, for one: it computes the loss several times in a step
+        how.step(closure)
     else:
         closure()
         how.step()
