@@ -174,7 +174,7 @@ def test_a_file_that_may_not_be_read(config: Callable[[str | bytes], str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "beginning"),
     [
         ("moed = 1", "moed: no such option (did you mean mode?)"),
         ("lr = 1\n[setting]\nstd = 1", "setting: no such option"),
@@ -255,7 +255,7 @@ def test_every_option_refuses_values_of_a_wrong_type(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "beginning"),
     [
         ("workers = 0", "workers = 0: must be auto or a whole number from 1 to 1024"),
         ("workers = 1025", "workers = 1025: must be auto or"),
@@ -362,7 +362,7 @@ def test_the_program_answers_with_that_line_and_status_2(
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "beginning"),
     [
         ({"n_critic": "0"}, "--n-critic 0: must be a whole number of at least 1 and at most 1000"),
         ({"d_steps": "0"}, "--d-steps 0: must be a whole number of at least 1 and at most 1000"),

@@ -40,13 +40,13 @@ def snapshot(settings, seeds):
 
 
 @pytest.fixture(scope="module")
-def measured():
+def scored():
     last = snapshot(SETTINGS, range(4))
     return last, Scorer(SETTINGS, range(4), tuple(SCORE_GROUPS), mode_count(SETTINGS))(last)
 
 
-def test_every_score_of_the_catalogue_is_measured_and_no_other(measured, monkeypatch):
-    last, scores = measured
+def test_every_score_of_the_catalogue_is_measured_and_no_other(scored, monkeypatch):
+    last, scores = scored
     others = {"sample_mean", "on_data", "far_off", "mode_mass", "mode_shape"}
     assert set(scores) - others == set(score_names(tuple(SCORE_GROUPS)))
     one = GROUPS["transport"].scores
@@ -60,8 +60,8 @@ def test_every_score_of_the_catalogue_is_measured_and_no_other(measured, monkeyp
         scorer(last)
 
 
-def test_scores_are_those_of_their_parts(measured):
-    last, scores = measured
+def test_scores_are_those_of_their_parts(scored):
+    last, scores = scored
     for m, setting in enumerate(SETTINGS):
         target = make_target(setting.mode, setting.std)
         samples = last.samples[m : m + 1]
@@ -94,8 +94,8 @@ def test_scores_are_those_of_their_parts(measured):
     assert np.isfinite(scores["w1"]).all()
 
 
-def test_a_members_scores_do_not_depend_on_its_company(measured):
-    _, among = measured
+def test_a_members_scores_do_not_depend_on_its_company(scored):
+    _, among = scored
     last = snapshot(SETTINGS[2:3], [2])
     alone = Scorer(SETTINGS[2:3], [2], tuple(SCORE_GROUPS), 8)(last)
     for name, values in alone.items():

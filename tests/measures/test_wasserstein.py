@@ -98,7 +98,7 @@ def test_the_study_has_all_parts_and_each_its_picture():
 
 
 @pytest.mark.parametrize(
-    ("change", "there"),
+    ("change", "numbers"),
     [
         ({"mode": ["ring_8"], "std": [None]}, "1 2 3 4 5a 5b"),
         ({"hidden": [16], "optimizer": ["rmsprop"]}, "1 2 3 4 5a 5b"),
@@ -173,7 +173,7 @@ def test_part_3_turns_about_the_setting_that_most_others_are_next_to():
 
 
 @pytest.mark.parametrize(
-    ("power", "said"),
+    ("power", "words"),
     [(2.5, "it is less (p 0.008)"), (3.0, "no difference from that is shown"), (3.5, "it is more (p 0.008)")],
 )
 def test_part_1_finds_the_power_of_the_bound(power, words):
@@ -271,7 +271,7 @@ def test_seeds_that_scatter_show_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("factor", "said"),
+    ("factor", "words"),
     [
         (50.0, "the samples end farther away (p 0.008)"),
         (0.5, "they end nearer (p 0.008)"),

@@ -430,7 +430,7 @@ def test_an_inverted_picture_is_the_negative_s(png: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dark", "said"),
+    ("dark", "words"),
     [
         (0.0, "dark is dense: 0.08 % of the picture, on"),
         (0.2, "dark is dense: 20 % of the picture, on"),
