@@ -50,6 +50,8 @@ VERDICTS: dict[str, VerdictFacts] = {
     "still learning": VerdictFacts("none of the others", ("is still learning", "are still learning")),
 }
 FAILED = "failed"  # in place of the verdict of a member that could not be trained
+INTERRUPTED, NOT_BEGUN = "interrupted", "not begun"  # the same, of a run that was interrupted
+UNJUDGED = (FAILED, INTERRUPTED, NOT_BEGUN)
 BECAME = {word: facts.became for word, facts in VERDICTS.items()} | {FAILED: (FAILED, FAILED)}
 GONE = tuple(word for word, facts in VERDICTS.items() if facts.gone)
 REASONED = tuple(word for word, facts in VERDICTS.items() if facts.reasoned)
