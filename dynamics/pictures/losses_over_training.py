@@ -25,6 +25,7 @@ def losses_figure(
     ylabel: str = "loss (nats)",
     chance: float | None = 0.5,
     counts: Array | None = None,
+    mark: str = "",
 ) -> Figure:
     """Losses of both players above, D's mean probabilities below: steps (L,), everything else (S seeds, L).
 
@@ -32,7 +33,7 @@ def losses_figure(
     the losses at the game's equilibrium, {"D": 1.386, "G": 0.693}: thin dashed lines; `chance` is what both of D's
     means are there, where that is one value: a thin line. Wild values do not set the loss axis; how many lie off it,
     and how many seeds stop being finite, is said under the title. `counts` (S,) is how many of the L entries each seed
-    has come to, where that is not all.
+    has come to, where that is not all; `mark` says so under the title.
     """
     figure = new_figure(8, 5.55, title)
     losses, chances = axes_at(figure, 0.75, 0.95, 6.7, 2.2), axes_at(figure, 0.75, 3.5, 6.7, 1.5)
@@ -74,5 +75,5 @@ def losses_figure(
     if not whole.all():
         first = np.flatnonzero(~finite.all(axis=(0, 1)))[0]
         remarks.append(f"{np.sum(~whole)} of {len(d_loss)} seeds diverged, from step {int(steps[first])} on")
-    write_remarks(figure, [" · ".join(remarks)])
+    write_remarks(figure, [" · ".join(filter(None, [mark, *remarks]))])
     return figure

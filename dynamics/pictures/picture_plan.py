@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dynamics.pictures.interrupted_runs import begun_members, counts_of, has_begun, has_frames, mark_of, so_far
 from dynamics.pictures.member_scenes import FROM_WEIGHTS, plane, sketch
 from dynamics.pictures.picture_drawing import PictureTask
 from dynamics.pictures.target_densities import target_of
@@ -113,18 +114,6 @@ def _in_formats(pictures: Sequence[PictureTask], look: Look) -> list[PictureTask
     return sorted(made, key=lambda picture: -len(picture.arguments.get("scenes", ())))
 
 
-def has_begun(results: Results, index: int) -> bool:
-    """Whether a setting has anything to show: all have, unless the run was interrupted."""
-    extent = results.extent_of(index)
-    return max(extent.looks, extent.frames) > 0
-
-
-def _at(results: Results, index: int) -> str:
-    """What stands beside the name of a setting that has not ended: ' · interrupted at step 1200 of 3000'; else ''."""
-    reached = results.reached
-    return "" if reached is None or results.has_ended(index) else f" · {reached.words(results.of_setting(index))}"
-
-
 def _fps(results: Results, look: Look) -> float:
     return look.fps or float(np.clip((results.frame_steps.shape[1] - 1) / SECONDS, 4, 20))
 
@@ -137,7 +126,7 @@ def _shown(results: Results, index: int, look: Look) -> int:
     """The member of a setting that is shown; of an interrupted run one that has begun, if any has."""
     of_setting = results.of_setting(index)
     chosen = next((m for m in of_setting if results.members[m].seed == look.member), None)
-    return results.median_member(index) if chosen is None or not _has_frames(results, chosen) else chosen
+    return results.median_member(index) if chosen is None or not has_frames(results, chosen) else chosen
 
 
 def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
@@ -145,57 +134,46 @@ def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     from dynamics.games.best_answer import equilibrium
     from dynamics.games.losses import LOSSES
 
-    setting, members = results.study.settings[index], results.of_setting(index)
-    label, shown = " · ".join(results.labels[index]) + _at(results, index), _shown(results, index, look)
-    extent, counts = results.extent_of(index), _counts(results, index)
+    setting, members, mark = results.study.settings[index], results.of_setting(index), mark_of(results, index)
+    name, shown, begun = " · ".join(results.labels[index]), _shown(results, index, look), begun_members(results, index)
+    label = name + mark
+    extent, counts = results.extent_of(index), counts_of(results, index)
     loss, half_width = LOSSES[setting.loss], target_of(setting).half_width
     steps, pictures = results.frame_steps[index, : max(extent.frames, 1)], []
-    if len(steps) > 1 and _has_frames(results, shown):
+    if len(steps) > 1 and has_frames(results, shown):
         frames = np.arange(len(steps))
         animated = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
         _check_weights(results, shown, look)
         one = {(0, 0): sketch(results, shown, frames, half_width, label, strip=True)}
         pictures.append(PictureTask("density.gif", "animate", {**animated, **_grid(one), "layers": look.layers}))
-    if len(steps) > 1 and len(members) > 1 and any(_has_frames(results, m) for m in members[:MULTIPLES]):
+    if len(steps) > 1 and len(members) > 1 and any(has_frames(results, m) for m in members[:MULTIPLES]):
         animated = {"half_width": half_width, "size": look.size, "title": label}
         pictures.append(PictureTask("seeds.gif", "animate", {**animated, **_seeds(results, index, look)}))
     few = _moments(len(steps), look)
     moments: dict[str, Any] = {
-        "plane": plane(results, shown, few, half_width, label),
+        "plane": plane(results, shown, few, half_width, name),
         "half_width": half_width,
         "steps": steps[few],
     }
-    if _has_frames(results, shown):
-        pictures.append(PictureTask("frames.png", "frames_figure", moments))
+    if has_frames(results, shown):
+        pictures.append(PictureTask("frames.png", "frames_figure", moments | ({"mark": mark} if mark else {})))
     balance = equilibrium(setting)
     losses = {
-        "title": label,
+        "title": name,
         "steps": results.curve_steps[index, : max(extent.entries, 1)],
-        **{curve: values[members, : max(extent.entries, 1)] for curve, values in results.curves.items()},
+        **{curve: values[begun, : max(extent.entries, 1)] for curve, values in results.curves.items()},
         "equilibrium": {n: v for n, v in (("D", balance.d), ("G", balance.g)) if v is not None},
         "chance": balance.chance,
         "ylabel": f"loss ({loss.unit})",
-        **({} if counts is None else {"counts": counts[0]}),
+        **({} if counts is None else {"counts": counts[0], "mark": mark.removeprefix(" · ")}),
     }
     pictures.append(PictureTask("losses.png", "losses_figure", losses))
     looks = max(extent.looks, 1)
-    if panels := _panels({n: v[members, :looks] for n, v in results.scores.items()}, loss.unit):
+    if panels := _panels({n: v[begun, :looks] for n, v in results.scores.items()}, loss.unit):
         scores: dict[str, Any] = {"title": label, "steps": results.snapshot_steps[index, :looks], "panels": panels}
         scores |= {} if counts is None else {"counts": counts[1]}
         pictures.append(PictureTask("scores.png", "scores_figure", scores))
     return pictures
-
-
-def _has_frames(results: Results, member: int) -> bool:
-    return results.reached is None or bool(results.reached.frames[member])
-
-
-def _counts(results: Results, index: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Of a setting that has not ended, how many entries of curves and how many looks each of its seeds has."""
-    if results.reached is None or results.has_ended(index):
-        return None
-    members = results.of_setting(index)
-    return results.reached.entries[members], results.reached.looks[members]
 
 
 def _grid(scenes: Mapping[tuple[int, int], Any]) -> dict[str, Any]:
@@ -214,9 +192,9 @@ def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
     scenes = {
         divmod(place, columns): sketch(results, m, at, half_width, f"seed {results.members[m].seed}")
         for place, m in enumerate(members)
-        if _has_frames(results, m)
+        if has_frames(results, m)
     }
-    available = all(m in results.weights for m in members if _has_frames(results, m))
+    available = all(m in results.weights for m in members if has_frames(results, m))
     layers = [n for n in look.layers or () if n != "strip" and (available or n not in FROM_WEIGHTS)]
     if not available and set(VIEWS) & set(look.layers or ()) and not set(VIEWS) & set(layers):
         layers = ["density", *layers]  # something must stand for what cannot be shown
@@ -270,12 +248,13 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
     from dynamics.runner.setting_names import target_name
 
     pictures = []
-    for target, indices in results.targets.items():
+    for target, every in results.targets.items():
+        indices = [i for i in every if begun_members(results, i)]
         settings = [results.study.settings[i] for i in indices]
-        of_each = [[sources[m] for m in results.of_setting(i)] for i in indices]
+        of_each = [[sources[m] for m in begun_members(results, i)] for i in indices]
         first = [(run, run.members[m].setting) for (run, m), *_ in of_each]  # all of a setting have its steps
         steps = [run.snapshot_steps[index] for run, index in first]
-        if min(map(len, steps)) < 2:
+        if not indices or min(map(len, steps)) < 2:
             continue
         seconds = [results.seconds[i] for i in indices]
         device = {run.study.device for each in of_each for run, _ in each}
@@ -290,8 +269,11 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
                 [x / x[-1] * whole for x, whole in zip(steps, seconds, strict=True)],
             ),
         ]
+        if results.reached is not None:
+            reached = [[so_far(results, *x) for x in zip(indices, c.at, strict=True)] for c in clocks]
+            clocks = [dataclasses.replace(clock, at=at) for clock, at in zip(clocks, reached, strict=True)]
         tracks = []
-        known = [None if results.reached is None else _counts(results, i) for i in indices]
+        known = [None if results.reached is None else counts_of(results, i) for i in indices]
         counts = None if not any(known) else [None if both is None else both[1] for both in known]
         for name in PICTURED:
             values = [np.stack([run.scores[name][m] for run, m in each]) for each in of_each]
@@ -301,7 +283,7 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
                 tracks.append(Track(_title(name), values, null, counts))
         labels = [results.labels[i][1] for i in indices]
         if results.reached is not None:
-            labels = [label + _at(results, i) for label, i in zip(labels, indices, strict=True)]
+            labels = [label + mark_of(results, i) for label, i in zip(labels, indices, strict=True)]
         arguments = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
         stds = [setting.std for setting in results.study.settings]
         pictures.append(PictureTask(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", arguments))
@@ -318,7 +300,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
     shared = {"rows": rows, "columns": columns, "half_width": half_width}
     planes = {}
     for index, cell in cells.items():
-        if not _has_frames(results, shown[index]):
+        if not has_frames(results, shown[index]):
             continue  # its place stays empty
         run, member = sources[shown[index]] if sources else (results, shown[index])
         last = np.array([run.frame_steps.shape[1] - 1])
@@ -351,7 +333,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
     if _moves(results):
         frames = np.arange(results.frame_steps.shape[1])
         for member in shown:
-            if _has_frames(results, member):
+            if has_frames(results, member):
                 _check_weights(results, member, look)
         clock, at = _clock(results)
         turned = len(rows) > len(columns) if look.across == "auto" else look.across == "targets"
@@ -364,7 +346,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
                     results, shown[index], frames, half_width, " · ".join(labels[index])
                 )
                 for index, cell in cells.items()
-                if _has_frames(results, shown[index])
+                if has_frames(results, shown[index])
             },
             "steps": at,
             "clock": clock,

@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from dynamics.base.program import command_line
 from dynamics.pictures.animation.png_sequence import animate_line
-from dynamics.pictures.picture_plan import MANY, SEQUENCE, grid, has_begun
+from dynamics.pictures.interrupted_runs import has_begun
+from dynamics.pictures.picture_plan import MANY, SEQUENCE, grid
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.embedding import MOST, PageImage, embed_images
 from dynamics.reports.markdown import Markdown, escaped, fenced

@@ -33,8 +33,11 @@ class Reached:
         """'at step 1200 of 3000' for one that has begun and not ended, else ''."""
         return _at(self.steps[[member]], self.of[[member]]) if self.verdict(member) == INTERRUPTED else ""
 
-    def words(self, members: Sequence[int] | None = None) -> str:
-        """Of some members, or all: 'interrupted at step 1200 of 3000', 'not begun', both and how many; '' for ended."""
+    def words(self, members: Sequence[int] | None = None, *, brief: bool = False) -> str:
+        """Of some members, or all: 'interrupted at step 1200 of 3000', 'not begun', both and how many; '' for ended.
+
+        `brief`: not how many.
+        """
         chosen = np.arange(len(self.steps)) if members is None else np.asarray(members)
         ended, begun = self.ended[chosen], self.steps[chosen] > 0
         under_way = chosen[~ended & begun]
@@ -44,6 +47,8 @@ class Reached:
         if waiting == len(chosen):
             return NOT_BEGUN
         first = f"{INTERRUPTED} {_at(self.steps[under_way], self.of[under_way])}" if under_way.size else INTERRUPTED
+        if brief:
+            return first
         rest = [f"{n} of {len(chosen)} {words}" for n, words in ((done, "ended"), (waiting, NOT_BEGUN)) if n]
         return ", ".join([first, *rest])
 
