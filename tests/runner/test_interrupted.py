@@ -16,9 +16,9 @@ from dynamics.runner.interrupted import load_so_far
 from dynamics.store import checkpoints
 from dynamics.store.folder import RunFolder
 
-# two stacks of two members; a checkpoint whenever there can be one
-ASKED = ["--mode=mixture_4", "--d-steps=1,2", "--seeds=2", "--steps=40", "--snapshots=4", "--frames=2"]
-ASKED += ["--hidden=8", "--batch-size=8", "--checkpoint=1e-9", "--weights=all", "--workers=1", "--quiet"]
+# two stacks of two members, each saved after steps 10, 20, 30, 40 and at its end
+ASKED = ["--mode=mixture_4", "--d-steps=1,2", "--seeds=2", "--steps=40", "--snapshots=4", "--frames=4"]
+ASKED += ["--hidden=8", "--batch-size=8", "--weights=all", "--workers=1", "--quiet"]
 NUMBERS = ["summary.csv", "events.csv", "comparison.csv", "differences.csv", "history.npz", "frames.npz", "weights.npz"]
 save = checkpoints.Saver.save
 
@@ -59,6 +59,7 @@ def interrupted_after(saves, run, monkeypatch, *more):
 
     with monkeypatch.context() as patch:
         patch.setattr(tasks.Saver, "save", saved)
+        patch.setattr(tasks.Saver, "due", lambda saver: True)
         assert carry_out(*ASKED, "--out", run, *more) == 130
     return run
 
@@ -75,26 +76,6 @@ def progress_of(run):
         if key not in newest or step is None or (newest[key] is not None and step > newest[key]):
             newest[key] = step
     return newest
-
-
-def how_many(run, monkeypatch):
-    """How many checkpoints the whole run writes."""
-    count = [0]
-
-    def counted(saver, moment, arrays):
-        count[0] += 1
-        save(saver, moment, arrays)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks.Saver, "save", counted)
-        assert carry_out(*ASKED, "--out", run, "--no-figures") == 0
-    return count[0]
-
-
-@pytest.fixture(scope="module")
-def saves(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        return how_many(tmp_path_factory.mktemp("counted") / "run", patch)
 
 
 def check_against(results, whole):
@@ -123,23 +104,23 @@ def check_against(results, whole):
         assert word == wanted
 
 
-@pytest.mark.parametrize("share", [0.3, 0.7])
-def test_what_is_shown_is_what_there_is(share, saves, whole, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("count", "step"), [(3, 30), (7, 20)])
+def test_what_is_shown_is_what_there_is(count, step, whole, tmp_path, monkeypatch, capsys):
     """In the first stack, and in the second when the first has ended; then all of it, as if nobody had looked."""
-    run = interrupted_after(round(share * saves), tmp_path / "run", monkeypatch)
+    run = interrupted_after(count, tmp_path / "run", monkeypatch)
     came = progress_of(run)
-    assert len(came) == (1 if share < 0.5 else 2)
+    assert len(came) == (1 if count < 5 else 2)
     before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
     results = load_so_far(RunFolder.open(run), manifest(run))
-    for members, step in came.items():
-        assert results.reached.steps[list(members)].tolist() == [step or 40] * 2
-        assert results.reached.ended[list(members)].tolist() == [step is None] * 2
+    for members, at in came.items():
+        assert results.reached.steps[list(members)].tolist() == [at or 40] * 2
+        assert results.reached.ended[list(members)].tolist() == [at is None] * 2
     check_against(results, whole)
     capsys.readouterr()
 
     # --- looked at
-    step = next(step for step in came.values() if step is not None)
-    rest = "2 of 4 not begun" if share < 0.5 else "2 of 4 ended"
+    assert step in came.values()
+    rest = "2 of 4 not begun" if count < 5 else "2 of 4 ended"
     words = f"interrupted at step {step} of 40, {rest}"
     note = f"note: {run}: {words}; to go on: python main.py resume {run}\n"
     assert carry_out("report", run) == 0
@@ -199,9 +180,9 @@ def test_what_is_shown_is_what_there_is(share, saves, whole, tmp_path, monkeypat
     assert "**Interrupted" not in (run / "report.md").read_text(encoding="utf-8")
 
 
-def test_what_was_killed_is_looked_at_too(saves, tmp_path, monkeypatch, capsys):
+def test_what_was_killed_is_looked_at_too(tmp_path, monkeypatch, capsys):
     """Nobody wrote into run.json that it had ended: it says that it is running, and nobody holds the folder."""
-    run = interrupted_after(round(0.3 * saves), tmp_path / "run", monkeypatch)
+    run = interrupted_after(3, tmp_path / "run", monkeypatch)
     facts = manifest(run)
     (run / "run.json").write_text(json.dumps({**facts, "status": "running"}), encoding="utf-8")
     assert carry_out("report", run) == 0
@@ -215,9 +196,9 @@ def test_what_was_killed_is_looked_at_too(saves, tmp_path, monkeypatch, capsys):
         assert "in use by" in said
 
 
-def test_all_trained_and_nothing_drawn(saves, whole, tmp_path, monkeypatch, capsys):
+def test_all_trained_and_nothing_drawn(whole, tmp_path, monkeypatch, capsys):
     """Killed after the last GAN: all that the whole run says is said."""
-    run = interrupted_after(saves, tmp_path / "run", monkeypatch)
+    run = interrupted_after(10, tmp_path / "run", monkeypatch)
     facts = {n: v for n, v in manifest(run).items() if n not in ("null", "modes", "rarest", "failures")}
     (run / "run.json").write_text(json.dumps({**facts, "status": "running"}), encoding="utf-8")
     capsys.readouterr()
@@ -230,15 +211,15 @@ def test_all_trained_and_nothing_drawn(saves, whole, tmp_path, monkeypatch, caps
     assert names(run) == names(whole)
 
 
-def test_layers_of_the_networks_are_drawn_of_what_there_is(saves, tmp_path, monkeypatch, capsys):
-    run = interrupted_after(round(0.3 * saves), tmp_path / "run", monkeypatch)
+def test_layers_of_the_networks_are_drawn_of_what_there_is(tmp_path, monkeypatch, capsys):
+    run = interrupted_after(3, tmp_path / "run", monkeypatch)
     assert carry_out("render", run, "--workers=1", "--layers=density,d", "--quiet") == 0
     assert (run / "comparison.gif").is_file()
 
 
-def test_a_seed_that_has_not_begun_is_not_shown(saves, tmp_path, monkeypatch, capsys):
+def test_a_seed_that_has_not_begun_is_not_shown(tmp_path, monkeypatch, capsys):
     """Of one that was asked for, those that there are stand in."""
-    run = interrupted_after(round(0.3 * saves), tmp_path / "run", monkeypatch, "--member=1")
+    run = interrupted_after(3, tmp_path / "run", monkeypatch, "--member=1")
     assert carry_out("render", run, "--workers=1", "--quiet") == 0
 
 
@@ -256,8 +237,8 @@ def test_nothing_measured_is_one_line(tmp_path, monkeypatch, capsys):
         assert names(run) == before
 
 
-def test_several_runs_of_which_one_is_interrupted(saves, whole, tmp_path, monkeypatch, capsys):
-    run = interrupted_after(round(0.3 * saves), tmp_path / "run", monkeypatch)
+def test_several_runs_of_which_one_is_interrupted(whole, tmp_path, monkeypatch, capsys):
+    run = interrupted_after(3, tmp_path / "run", monkeypatch)
     capsys.readouterr()
     assert carry_out("report", whole, run, "--out", tmp_path / "both") == 2
     said = capsys.readouterr().err
@@ -295,10 +276,12 @@ ELSE = {
 
 
 @pytest.mark.parametrize("what", [*HOSTILE, *ELSE, "flipped"])
-def test_what_a_checkpoint_says_is_not_believed(what, saves, tmp_path, monkeypatch, capsys):
+def test_what_a_checkpoint_says_is_not_believed(what, tmp_path, monkeypatch, capsys):
     """The one before it is used, or none; of something else, it is refused. One line each, and no file is changed."""
-    run = interrupted_after(round(0.4 * saves), tmp_path / "run", monkeypatch)
+    run = interrupted_after(2, tmp_path / "run", monkeypatch)
     last = sorted((run / "checkpoints").iterdir())[-1]
+    assert len(list((run / "checkpoints").iterdir())) == 2
+    assert "done" not in last.name
     if what == "flipped":
         data = bytearray(last.read_bytes())
         data[len(data) // 2] ^= 1
@@ -319,17 +302,17 @@ def test_what_a_checkpoint_says_is_not_believed(what, saves, tmp_path, monkeypat
     assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
 
 
-def test_it_does_not_matter_where_it_was_trained(saves, tmp_path, monkeypatch, capsys):
+def test_it_does_not_matter_where_it_was_trained(tmp_path, monkeypatch, capsys):
     """By another version, on another processor: `resume` refuses, as numbers would differ; looking does not."""
-    run = interrupted_after(round(0.3 * saves), tmp_path / "run", monkeypatch)
+    run = interrupted_after(3, tmp_path / "run", monkeypatch)
     for path in (run / "checkpoints").iterdir():
         resigned(path, lambda a, s: (a, s | {"torch": "1.0", "arithmetic": "abacus"}))
     assert carry_out("report", run) == 0
     assert carry_out("resume", run, "--quiet") == 2
 
 
-def test_two_checkpoints_of_one_member_are_refused(saves, tmp_path, monkeypatch, capsys):
-    run = interrupted_after(round(0.3 * saves), tmp_path / "run", monkeypatch)
+def test_two_checkpoints_of_one_member_are_refused(tmp_path, monkeypatch, capsys):
+    run = interrupted_after(3, tmp_path / "run", monkeypatch)
     last = sorted((run / "checkpoints").iterdir())[-1]
     shutil.copy(last, last.with_name(last.name.replace("0000-", "0001-")))
     capsys.readouterr()
