@@ -15,6 +15,7 @@ from typing import Any
 
 from dynamics.base.executors import choose
 from dynamics.base.files import NotARun, held
+from dynamics.base.program import command_line
 from dynamics.base.progress import Progress, silent
 from dynamics.base.workers import usable_cores
 from dynamics.pictures.picture_drawing import render
@@ -23,6 +24,7 @@ from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import differences as score_differences
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
+from dynamics.runner.interrupted import load_so_far
 from dynamics.runner.joint import join
 from dynamics.runner.loading import load as load_folder
 from dynamics.runner.loading import study_of
@@ -30,7 +32,7 @@ from dynamics.runner.planning import beginnings
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import Results, thinned
 from dynamics.runner.running import run_study
-from dynamics.runner.saving import manifest, save
+from dynamics.runner.saving import manifest, save, save_rows
 from dynamics.runner.setting_names import setting_names
 from dynamics.runner.tasks import circumstances
 from dynamics.runner.users_files import check_targets, keep_targets
@@ -48,6 +50,7 @@ OUTCOME = (
     "status",
     "error",
     "files",
+    "interim",
     "null",
     "modes",
     "failures",
@@ -56,10 +59,11 @@ OUTCOME = (
     "settings",
     "targets",
 )
-RECORD = (
-    *("summary.csv", "events.csv", "history.npz", "frames.npz", "weights.npz"),
-    *("comparison.csv", "comparison.tex", "differences.csv", "report.html", "report.md"),
+TABLES = (
+    *("summary.csv", "events.csv", "comparison.csv", "comparison.tex", "differences.csv"),
+    *("report.html", "report.md"),
 )
+RECORD = (*TABLES, "history.npz", "frames.npz", "weights.npz")
 BEGUN = "beginnings.npz"  # the players of another run that this one begins with
 Tell = Callable[[str], None]
 AnyPath = str | os.PathLike[str]
@@ -136,6 +140,7 @@ def resume(path: AnyPath, progress: Progress = silent, tell: Tell = _nobody) -> 
             return load_folder(folder), folder
         if different := differences(facts.get("circumstances"), circumstances(study.device), "circumstances"):
             raise NotARun(f"{path}: begun otherwise, so its numbers would not be the same: {'; '.join(different)}")
+        folder.remove(facts.get("interim", []))
         facts = {name: facts[name] for name in facts if name not in OUTCOME}
         facts |= {"status": "running", "resumed": [*facts.get("resumed", []), _now()]}
         return _carry_out(study, folder, facts, look if facts.get("figures", True) else None, progress, tell), folder
@@ -199,42 +204,48 @@ def redraw(
     progress: Progress = silent,
     tell: Tell = _nobody,
 ) -> None:
-    """Draw a finished run's pictures again, and its report, as it was drawn but for `changes` of its look.
+    """Draw a run's pictures again, and its report, as it was drawn but for `changes` of its look.
 
-    `frames` is how many of the animations' kept ones, beside the first, are shown. Raises `files.NotARun`,
-    `files.FolderInUse`, and `settings.OptionError` for what cannot be drawn of it.
+    Of an interrupted run what there is is drawn, and `changes` hold for this time alone. `frames` is how many of the
+    animations' kept ones, beside the first, are shown. Raises `files.NotARun`, `files.FolderInUse`, and
+    `settings.OptionError` for what cannot be drawn of it.
     """
     folder = RunFolder.open(path)
     with held(path):
-        results, facts = load_folder(folder), folder.read_json(MANIFEST)
+        facts = folder.read_json(MANIFEST)
+        results = _measured(folder, facts, tell)
         look = _look(folder, facts, changes or {})
         dataclasses.replace(results.study, workers=workers)  # checked
         parts = _parts(results)  # of all frames
         pictures = plan(results if frames is None else thinned(results, frames), look, parts)
         for words in remarks(look):
             tell(words)
-        folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
+        if _is_over(facts):
+            facts = {**facts, "look": dataclasses.asdict(look)}
+        else:
+            facts = _with_interim(folder, facts, [name for picture in pictures for name in picture.files])
+        folder.write_json(MANIFEST, facts)
         try:
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, choose(_processes(workers)), advance)
         finally:
             folder.sweep()
-        _rewrite(folder)
+        _rewrite(folder, results, facts, look)
 
 
-def rewrite_report(path: AnyPath, changes: Mapping[str, Any] | None = None) -> None:
-    """Write a finished run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
+def rewrite_report(path: AnyPath, changes: Mapping[str, Any] | None = None, tell: Tell = _nobody) -> None:
+    """Write a run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
 
-    Raises `files.NotARun`, `files.FolderInUse`.
+    Of an interrupted run it shows what there is, and `changes` hold for this time alone. Raises `files.NotARun`,
+    `files.FolderInUse`.
     """
     folder = RunFolder.open(path)
     with held(path):
-        if changes:
-            facts = folder.read_json(MANIFEST)
-            look = _look(folder, facts, changes)
-            load_folder(folder)  # whole, before anything is written
-            folder.write_json(MANIFEST, {**facts, "look": dataclasses.asdict(look)})
-        _rewrite(folder)
+        facts = folder.read_json(MANIFEST)
+        results, look = _measured(folder, facts, tell), _look(folder, facts, changes or {})
+        if changes and _is_over(facts):
+            facts = {**facts, "look": dataclasses.asdict(look)}
+        _rewrite(folder, results, facts, look)
 
 
 def latex_lines(path: Path) -> list[str]:
@@ -244,17 +255,44 @@ def latex_lines(path: Path) -> list[str]:
     return animate_lines(folder, setting_names(study_of(folder, facts).settings), facts)
 
 
-def _rewrite(folder: RunFolder) -> None:
-    results, facts = load_folder(folder), folder.read_json(MANIFEST)
-    embed = _look(folder, facts, {}).embed
-    write_report(results, folder, [ReportedRun(folder.path.name, folder, results, facts, _parts(results))], embed)
+def _rewrite(folder: RunFolder, results: Results, facts: dict[str, Any], look: Look) -> None:
+    """The report of a run whose pictures are there, and of an interrupted one its tables."""
+    if not _is_over(facts):
+        facts = _with_interim(folder, facts, TABLES)
+        folder.write_json(MANIFEST, facts)
+        save_rows(results, folder)
+        write_tables(results, folder)
+    shown = {**facts, "look": dataclasses.asdict(look)}
+    write_report(results, folder, [ReportedRun(folder.path.name, folder, results, shown, _parts(results))], look.embed)
     folder.write_json(MANIFEST, {**facts, "files": _made(folder)})
 
 
+def _is_over(facts: Mapping[str, Any]) -> bool:
+    """Whether a run's training has come to its end, by its run.json."""
+    return isinstance(facts, Mapping) and "null" in facts
+
+
+def _measured(folder: RunFolder, facts: Mapping[str, Any], tell: Tell) -> Results:
+    """What a run has measured: all of it, or what there is of an interrupted one, which `tell` is told."""
+    if _is_over(facts):
+        return load_folder(folder)
+    results = load_so_far(folder, facts, tell)
+    how = "trained, but not drawn" if results.reached is None else results.reached.words()
+    tell(f"{folder.path}: {how}; to go on: {command_line('resume', str(folder.path))}")
+    return results
+
+
+def _with_interim(folder: RunFolder, facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The facts of an interrupted run, with files that are made for looking at it, and that `resume` removes."""
+    made = _made(folder)
+    interim = {*facts.get("interim", []), *(name for name in names if name not in made)}
+    return {**facts, "interim": sorted(interim), "files": sorted({*made, *names})}
+
+
 def _parts(results: Results) -> list[StudyPart]:
-    """What the run's study, if it is a named one, makes of the results for the report."""
+    """What the run's study, if it is a named one, makes of the results for the report; nothing of unfinished ones."""
     make = get_parts(results.study.name)
-    return make(results) if make else []
+    return make(results) if make and results.reached is None else []
 
 
 def joint_report(

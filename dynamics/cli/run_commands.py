@@ -77,7 +77,7 @@ def report_runs(
     if len(runs) == 1:
         if out is not None:
             raise OptionError(f"--out {out}: one run's report is written into its folder; --out is for several")
-        rewrite_report(Path(runs[0]), changes)
+        rewrite_report(Path(runs[0]), changes, print_note)
         print(Path(runs[0]) / "report.html")
         return
     embedded, progress = changes.get("embed", default_of(Look, "embed")), progress_on(sys.stderr, quiet)

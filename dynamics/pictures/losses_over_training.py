@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from dynamics.pictures.colours import FAINT, GENERATED, REAL, D, G
 from dynamics.pictures.figure_style import STYLE, Array, axes_at, limits, new_figure
 from dynamics.pictures.fitted_words import write_remarks
-from dynamics.pictures.median_lines import draw_median, seed_quartiles
+from dynamics.pictures.median_lines import come_to, draw_median, seed_quartiles
 
 
 @matplotlib.rc_context(STYLE)
@@ -24,18 +24,22 @@ def losses_figure(
     equilibrium: Mapping[str, float] | None = None,
     ylabel: str = "loss (nats)",
     chance: float | None = 0.5,
+    counts: Array | None = None,
+    mark: str = "",
 ) -> Figure:
     """Losses of both players above, D's mean probabilities below: steps (L,), everything else (S seeds, L).
 
     Lines are medians over the seeds, bands reach from the first to the third quartile. `equilibrium` holds
     the losses at the game's equilibrium, {"D": 1.386, "G": 0.693}: thin dashed lines; `chance` is what both of D's
     means are there, where that is one value: a thin line. Wild values do not set the loss axis; how many lie off it,
-    and how many seeds stop being finite, is said under the title.
+    and how many seeds stop being finite, is said under the title. `counts` (S,) is how many of the L entries each seed
+    has come to, where that is not all; `mark` says so under the title.
     """
     figure = new_figure(8, 5.55, title)
     losses, chances = axes_at(figure, 0.75, 0.95, 6.7, 2.2), axes_at(figure, 0.75, 3.5, 6.7, 1.5)
     both = np.stack([d_loss, g_loss])
-    whole = np.isfinite(both).all(axis=(0, 2))  # (S,) seeds that never diverge: if any, they alone set the axis
+    finite = np.isfinite(both) | ~come_to(d_loss, counts)
+    whole = finite.all(axis=(0, 2))  # (S,) seeds that never diverge: if any, they alone set the axis
     marks = dict(equilibrium or {})
     bottom, top = limits(both[:, whole] if whole.any() else both, marks.values(), trim=0.5)
     losses.set(ylim=(bottom, top), ylabel=ylabel)
@@ -69,7 +73,7 @@ def losses_figure(
     if (off := np.mean((both < bottom) | (both > top))) > 0:
         remarks.append(f"{max(100 * off, 0.1):.1f} % of all losses off the axis")
     if not whole.all():
-        first = np.flatnonzero(~np.isfinite(both).all(axis=(0, 1)))[0]
+        first = np.flatnonzero(~finite.all(axis=(0, 1)))[0]
         remarks.append(f"{np.sum(~whole)} of {len(d_loss)} seeds diverged, from step {int(steps[first])} on")
-    write_remarks(figure, [" · ".join(remarks)])
+    write_remarks(figure, [" · ".join(filter(None, [mark, *remarks]))])
     return figure

@@ -44,12 +44,23 @@ def not_yet_defined(values: Array) -> Array:
     return np.asarray(empty & np.logical_or.accumulate(finite[::-1])[::-1])
 
 
+def come_to(values: Array, counts: Array | None) -> Array:
+    """Which of values (seeds, S) there are yet, if each seed has the first `counts` (seeds,) of them; all if None."""
+    if counts is None:
+        return np.ones(values.shape, bool)
+    return np.asarray(np.arange(values.shape[1]) < counts[:, None])
+
+
 def curve_remarks(
-    values: Sequence[Array], middles: Sequence[Sequence[Array]], limits: Sequence[Sequence[float]]
+    values: Sequence[Array],
+    middles: Sequence[Sequence[Array]],
+    limits: Sequence[Sequence[float]],
+    counts: Sequence[Array | None] | None = None,
 ) -> list[str]:
     """What is said under the title: seeds of `values` (seeds, S), and how much of them the axes do not show.
 
-    `middles` holds the quartiles (3, S) of every line by axis, `limits` each axis' ends.
+    `middles` holds the quartiles (3, S) of every line by axis, `limits` each axis' ends. `counts` are how many of its
+    values each seed (seeds,) of each of `values` has come to; what it has not is not lost.
     """
     seeds = sorted({len(v) for v in values}) or [0]
     if seeds[-1] <= 1:
@@ -58,8 +69,9 @@ def curve_remarks(
         count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
         remarks = [f"median of {count} seeds, band: middle half"]
     # a line without any value, among others, is of a score that there is not
-    measured = [v for v in values if not np.isnan(v).all()] or values
-    lost = np.concatenate([[], *((~np.isfinite(v) & ~not_yet_defined(v)).ravel() for v in measured)])
+    known = [(v, come_to(v, n)) for v, n in zip(values, counts or [None] * len(values), strict=True)]
+    measured = [pair for pair in known if not np.isnan(pair[0]).all()] or known
+    lost = np.concatenate([[], *((~np.isfinite(v) & ~not_yet_defined(v))[there] for v, there in measured)])
     medians = [np.concatenate([[], *(quartiles[1] for quartiles in lines)]) for lines in middles]
     off = [(m < low) | (m > high) for m, (low, high) in zip(medians, limits, strict=True)]
     for share, what in (

@@ -174,13 +174,18 @@ def _notes(results: Results, member: int, frames: np.ndarray, kept: np.ndarray, 
     if results.verdicts[member].word == FAILED:
         return [FAILED] * len(frames)
     index, diverged_at = results.members[member].setting, results.verdicts[member].diverged_at
-    steps, modes = results.frame_steps[index], results.modes[index]
+    steps, modes, reached = results.frame_steps[index], results.modes[index], results.reached
+    have = len(steps) if reached is None else int(reached.frames[member])  # frames that it has come to
+    if reached is not None and not have:
+        return [reached.words([member])] * len(frames)
     # the last snapshot at or before a frame has its scores
     at = np.searchsorted(results.snapshot_steps[index], steps[frames], side="right") - 1
     covered, jsd = (results.scores[name][member, at] for name in ("modes_covered", "jsd"))
     notes = []
     for moment, (frame, drawn) in enumerate(zip(frames, kept, strict=True)):
-        if diverged_at is not None and steps[frame] >= diverged_at:
+        if frame >= have and reached is not None:
+            words = [reached.words([member])]
+        elif diverged_at is not None and steps[frame] >= diverged_at:
             words = [f"diverged at step {diverged_at}"]
         elif not np.isfinite(jsd[moment]):
             words = ["not finite"]

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 from dynamics.pictures.density_axes import density_legend, draw_plane, note_lines
 from dynamics.pictures.density_maps import Plane, contour_lines, smoothed_peak
 from dynamics.pictures.figure_style import STYLE, Array, axes_at, new_figure
+from dynamics.pictures.fitted_words import text_width
 from dynamics.pictures.plane_ticks import label_overhang, set_ticks
 
 
 @matplotlib.rc_context(STYLE)
-def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array) -> Figure:
-    """A plate of a plane's F moments in two rows, at generator steps (F,)."""
+def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array, mark: str = "") -> Figure:
+    """A plate of a plane's F moments in two rows, at generator steps (F,). `mark` follows the title."""
     if len(steps) != len(plane.samples):
         raise ValueError(f"{len(steps)} steps for {len(plane.samples)} moments")
     across = -(-len(steps) // 2) if len(steps) > 3 else len(steps)
@@ -23,7 +24,8 @@ def frames_figure(plane: Plane, half_width: float, steps: Sequence[int] | Array)
     lines = max(map(len, notes))
     head = 0.31 + 0.15 * lines if lines else 0.28
     left, top = 0.65 + label_overhang([plane], half_width), 0.45
-    figure = new_figure(max(left + across * (side + gap), 6.2), top + down * (side + head) + 0.85, plane.title)
+    width = max(left + across * (side + gap), 6.2, text_width(plane.title + mark, 13, "bold") + 0.3 if mark else 0)
+    figure = new_figure(width, top + down * (side + head) + 0.85, plane.title + mark)
     peak, contours = smoothed_peak(plane, half_width), contour_lines(plane.outlined, half_width)
     for moment, step in enumerate(steps):
         row, column = divmod(moment, across)

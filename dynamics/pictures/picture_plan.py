@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dynamics.pictures.interrupted_runs import begun_members, counts_of, has_begun, has_frames, mark_of, so_far
 from dynamics.pictures.member_scenes import plane, sketch
 from dynamics.pictures.picture_drawing import PictureTask
 from dynamics.pictures.target_densities import target_of
@@ -83,6 +84,8 @@ def plan(results: Results, look: Look, parts: Sequence[StudyPart] = ()) -> list[
     check(results.study, look)
     pictures = _comparison(results, look)
     for index, name in enumerate(results.names):
+        if not has_begun(results, index):
+            continue
         pictures += [p._replace(path=f"{name}/{p.path}") for p in _of_setting(results, index, look)]
     pictures += _curves(results, [(results, m) for m in range(len(results.members))])
     pictures += [PictureTask(part.picture, part.function, part.arguments) for part in parts]
@@ -121,45 +124,54 @@ def _moves(results: Results) -> bool:
 
 
 def _shown(results: Results, index: int, look: Look) -> int:
-    """The member of a setting that is shown."""
-    if look.member is None:
-        return results.median_member(index)
-    return next(m for m in results.of_setting(index) if results.members[m].seed == look.member)
+    """The member of a setting that is shown; of an interrupted run one that has begun, if any has."""
+    of_setting = results.of_setting(index)
+    chosen = next((m for m in of_setting if results.members[m].seed == look.member), None)
+    return results.median_member(index) if chosen is None or not has_frames(results, chosen) else chosen
 
 
 def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     """The pictures in a setting's own folder."""
     from dynamics.games.best_answer import equilibrium
 
-    setting, members = results.study.settings[index], results.of_setting(index)
-    label, shown = " · ".join(results.labels[index]), _shown(results, index, look)
+    setting, members, mark = results.study.settings[index], results.of_setting(index), mark_of(results, index)
+    name, shown, begun = " · ".join(results.labels[index]), _shown(results, index, look), begun_members(results, index)
+    label = name + mark
+    extent, counts = results.extent_of(index), counts_of(results, index)
     unit, half_width = LOSSES[setting.loss].unit, target_of(setting).half_width
-    steps, pictures = results.frame_steps[index], []
-    if _moves(results):
+    steps, pictures = results.frame_steps[index, : max(extent.frames, 1)], []
+    if len(steps) > 1 and has_frames(results, shown):
         frames = np.arange(len(steps))
         animated = {"half_width": half_width, "steps": steps, "fps": _fps(results, look), "size": look.size}
         _check_weights(results, shown, look)
         one = {(0, 0): sketch(results, shown, frames, half_width, label, strip=True)}
         pictures.append(PictureTask("density.gif", "animate", {**animated, **_grid(one), "layers": look.layers}))
-        if len(members) > 1:
-            pictures.append(
-                PictureTask("seeds.gif", "animate", {**animated, **_seeds(results, index, look), "title": label})
-            )
+    if len(steps) > 1 and len(members) > 1 and any(has_frames(results, m) for m in members[:MULTIPLES]):
+        animated = {"half_width": half_width, "size": look.size, "title": label}
+        pictures.append(PictureTask("seeds.gif", "animate", {**animated, **_seeds(results, index, look)}))
     few = _moments(len(steps), look)
-    moments = {"plane": plane(results, shown, few, half_width, label), "half_width": half_width, "steps": steps[few]}
-    pictures.append(PictureTask("frames.png", "frames_figure", moments))
+    moments: dict[str, Any] = {
+        "plane": plane(results, shown, few, half_width, name),
+        "half_width": half_width,
+        "steps": steps[few],
+    }
+    if has_frames(results, shown):
+        pictures.append(PictureTask("frames.png", "frames_figure", moments | ({"mark": mark} if mark else {})))
     balance = equilibrium(setting)
     losses = {
-        "title": label,
-        "steps": results.curve_steps[index],
-        **{curve: values[members] for curve, values in results.curves.items()},
+        "title": name,
+        "steps": results.curve_steps[index, : max(extent.entries, 1)],
+        **{curve: values[begun, : max(extent.entries, 1)] for curve, values in results.curves.items()},
         "equilibrium": {n: v for n, v in (("D", balance.d), ("G", balance.g)) if v is not None},
         "chance": balance.chance,
         "ylabel": f"loss ({unit})",
+        **({} if counts is None else {"counts": counts[0], "mark": mark.removeprefix(" · ")}),
     }
     pictures.append(PictureTask("losses.png", "losses_figure", losses))
-    if panels := _panels({n: v[members] for n, v in results.scores.items()}, unit):
-        scores = {"title": label, "steps": results.snapshot_steps[index], "panels": panels}
+    looks = max(extent.looks, 1)
+    if panels := _panels({n: v[begun, :looks] for n, v in results.scores.items()}, unit):
+        scores: dict[str, Any] = {"title": label, "steps": results.snapshot_steps[index, :looks], "panels": panels}
+        scores |= {} if counts is None else {"counts": counts[1]}
         pictures.append(PictureTask("scores.png", "scores_figure", scores))
     return pictures
 
@@ -175,13 +187,14 @@ def _seeds(results: Results, index: int, look: Look) -> dict[str, Any]:
 
     members = results.of_setting(index)[:MULTIPLES]
     rows, columns = small_multiples(len(members))
-    kept, half_width = results.frame_steps.shape[1], target_of(results.study.settings[index]).half_width
+    kept, half_width = results.extent_of(index).frames, target_of(results.study.settings[index]).half_width
     at = np.unique(np.round(np.linspace(0, kept - 1, min(kept, MULTIPLES_FRAMES + 1))).astype(int))
     scenes = {
         divmod(place, columns): sketch(results, m, at, half_width, f"seed {results.members[m].seed}")
         for place, m in enumerate(members)
+        if has_frames(results, m)
     }
-    available = all(m in results.weights for m in members)
+    available = all(m in results.weights for m in members if has_frames(results, m))
     layers = [n for n in look.layers or () if n not in BELOW and (available or n not in FROM_WEIGHTS)]
     if not available and set(VIEWS) & set(look.layers or ()) and not set(VIEWS) & set(layers):
         layers = [PLAIN[0], *layers]  # something must stand for what cannot be shown
@@ -235,12 +248,13 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
     from dynamics.runner.setting_names import target_name
 
     pictures = []
-    for target, indices in results.targets.items():
+    for target, every in results.targets.items():
+        indices = [i for i in every if begun_members(results, i)]
         settings = [results.study.settings[i] for i in indices]
-        of_each = [[sources[m] for m in results.of_setting(i)] for i in indices]
+        of_each = [[sources[m] for m in begun_members(results, i)] for i in indices]
         first = [(run, run.members[m].setting) for (run, m), *_ in of_each]  # all of a setting have its steps
         steps = [run.snapshot_steps[index] for run, index in first]
-        if min(map(len, steps)) < 2:
+        if not indices or min(map(len, steps)) < 2:
             continue
         seconds = [results.seconds[i] for i in indices]
         device = {run.study.device for each in of_each for run, _ in each}
@@ -255,14 +269,21 @@ def _curves(results: Results, sources: Sequence[tuple[Results, int]]) -> list[Pi
                 [x / x[-1] * whole for x, whole in zip(steps, seconds, strict=True)],
             ),
         ]
+        if results.reached is not None:
+            reached = [[so_far(results, *x) for x in zip(indices, c.at, strict=True)] for c in clocks]
+            clocks = [dataclasses.replace(clock, at=at) for clock, at in zip(clocks, reached, strict=True)]
         tracks = []
+        known = [None if results.reached is None else counts_of(results, i) for i in indices]
+        counts = None if not any(known) else [None if both is None else both[1] for both in known]
         for name in PICTURED:
             values = [np.stack([run.scores[name][m] for run, m in each]) for each in of_each]
             if np.isfinite(null := results.null[indices[0]][name]).all() and not (
                 SCORES[name].ends == MODES and results.modes[indices[0]] == 1
             ):
-                tracks.append(Track(_title(name), values, null))
+                tracks.append(Track(_title(name), values, null, counts))
         labels = [results.labels[i][1] for i in indices]
+        if results.reached is not None:
+            labels = [label + mark_of(results, i) for label, i in zip(labels, indices, strict=True)]
         arguments = {"title": target, "names": labels, "clocks": clocks, "tracks": tracks}
         stds = [setting.std for setting in results.study.settings]
         pictures.append(PictureTask(f"curves-{target_name(settings[0], stds)}.png", "curves_figure", arguments))
@@ -279,16 +300,20 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
     shared = {"rows": rows, "columns": columns, "half_width": half_width}
     planes = {}
     for index, cell in cells.items():
+        if not has_frames(results, shown[index]):
+            continue  # its place stays empty
         run, member = sources[shown[index]] if sources else (results, shown[index])
         last = np.array([run.frame_steps.shape[1] - 1])
         made = plane(run, member, last, half_width, " · ".join(labels[index]))
         # scores stand beside the planes; in them only what those do not tell: that it diverged, or is out of view
         remarks = [part for part in made.notes[0].split(", ") if not part.endswith(("modes", "nats"))]
+        if run.reached is not None and (words := run.reached.words([member])):
+            remarks = [words, *(remark for remark in remarks if remark != words)]
         planes[cell] = dataclasses.replace(made, notes=[", ".join(remarks)])
     scores = []
     for name in PICTURED:
         # a score that a setting's target cannot have is left out, and one that no seed has altogether
-        has = {cell: i for i, cell in cells.items() if np.isfinite(results.null[i][name][0])}
+        has = {c: i for i, c in cells.items() if np.isfinite(results.null[i][name][0]) and has_begun(results, i)}
         estimates = {cell: e for cell, i in has.items() if (e := results.estimate(name, i)).n}
         if estimates:
             scores.append(
@@ -308,7 +333,8 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
     if _moves(results):
         frames = np.arange(results.frame_steps.shape[1])
         for member in shown:
-            _check_weights(results, member, look)
+            if has_frames(results, member):
+                _check_weights(results, member, look)
         clock, at = _clock(results)
         turned = len(rows) > len(columns) if look.across == "auto" else look.across == "targets"
         arguments = {
@@ -320,6 +346,7 @@ def _comparison(results: Results, look: Look, sources: Sequence[tuple[Results, i
                     results, shown[index], frames, half_width, " · ".join(labels[index])
                 )
                 for index, cell in cells.items()
+                if has_frames(results, shown[index])
             },
             "steps": at,
             "clock": clock,

@@ -40,8 +40,10 @@ class ScorePanel:
 
 
 @matplotlib.rc_context(STYLE)
-def scores_figure(title: str, steps: Array, panels: Sequence[ScorePanel]) -> Figure:
+def scores_figure(title: str, steps: Array, panels: Sequence[ScorePanel], counts: Array | None = None) -> Figure:
     """Scores of one setting over training, panels below one another: steps (S,), generator steps.
+
+    `counts` (seeds,) is how many of the steps each seed has come to, where that is not all.
 
     Lines are medians over the seeds, bands reach from the first to the third quartile. An axis is logarithmic where
     nothing drawn on it is negative and half of it is less than a tenth of the largest; zeros lie below such an axis.
@@ -55,7 +57,8 @@ def scores_figure(title: str, steps: Array, panels: Sequence[ScorePanel]) -> Fig
                 raise ValueError(f"{line.name or panel.label}: {line.values.shape} does not fit {len(steps)} steps")
     middles = [[seed_quartiles(line.values) for line in panel.lines] for panel in panels]
     scales = [_scale(np.concatenate([np.empty((3, 0)), *middle], axis=1)) for middle in middles]
-    remarks = curve_remarks([line.values for panel in panels for line in panel.lines], middles, [s[1:] for s in scales])
+    values = [line.values for panel in panels for line in panel.lines]
+    remarks = curve_remarks(values, middles, [s[1:] for s in scales], [counts] * len(values))
 
     left, wide = 1.15, 6.55
     abreast = [entries_abreast([line.name for line in panel.lines], wide) for panel in panels]

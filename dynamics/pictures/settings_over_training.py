@@ -45,6 +45,8 @@ class Track:
     label: str  # of the y axis, with its unit: "JSD, nats"
     values: Sequence[Array]  # per setting (seeds, S)
     null: tuple[float, float]  # mean and standard deviation of a perfect generator's, nan where it has none
+    # per setting (seeds,) how many of its values each seed has come to, of a run that was interrupted; None: all
+    counts: Sequence[Array | None] | None = None
 
 
 @matplotlib.rc_context(STYLE)
@@ -75,7 +77,8 @@ def curves_figure(title: str, names: Sequence[str], clocks: Sequence[Clock], tra
     ]
     if any(np.isfinite(track.null[0]) for track in tracks):
         entries.append(((Rectangle((0, 0), 1, 1, **band), Line2D([], [], **dashed)), "perfect generator"))
-    remarks = curve_remarks([values for track in tracks for values in track.values], middles, limits)
+    counts = [n for track in tracks for n in track.counts or [None] * len(track.values)]
+    remarks = curve_remarks([values for track in tracks for values in track.values], middles, limits, counts)
     for clock in clocks:
         if lost := sum(not np.isfinite(at).any() for at in clock.at):
             remarks.append(f"{clock.label} not known for {lost} of {len(names)} settings")

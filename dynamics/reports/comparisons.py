@@ -37,14 +37,14 @@ def comparison_rows(results: Results) -> list[dict[str, Any]]:
     """
     rows = []
     for index, (folder, setting) in enumerate(zip(results.names, results.study.settings, strict=True)):
-        steps = int(results.snapshot_steps[index, -1])
+        steps = results.last_step(index)
         row: dict[str, Any] = {
             "setting": folder,
             **table_options(setting),
             "seeds": len(results.of_setting(index)),
             "steps": steps,
-            "updates": updates(setting, steps),
-            "samples_seen": samples_seen(setting, steps),
+            "updates": None if steps is None else updates(setting, steps),
+            "samples_seen": None if steps is None else samples_seen(setting, steps),
         }
         for score in results.scores:
             e = results.estimate(score, index)
@@ -129,10 +129,12 @@ def setting_pairs(settings: Sequence[Setting], apart: Sequence[Mapping[str, Any]
 
 
 def differences(results: Results) -> list[Compared]:
-    """Every pair of settings in every score of `COMPARED` that both can have, corrected for together."""
+    """Every pair of ended settings in every score of `COMPARED` that both can have, corrected for together."""
     compared, by_seed = [], []
     places = {seed: place for place, seed in enumerate(sorted({m.seed for m in results.members}))}
     for pair in setting_pairs(results.study.settings, results.apart):
+        if not all(results.has_ended(i) for i in pair[:2]):
+            continue
         first, second = ({results.members[m].seed: m for m in results.of_setting(i)} for i in pair[:2])
         seeds = [s for s in places if s in first and s in second]
         for score in COMPARED:

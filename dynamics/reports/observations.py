@@ -44,7 +44,7 @@ def observe(results: Results, compared: Sequence[Compared] | None = None) -> lis
     headings = {"": "How each target is captured", **results.study.headings}
     entries = []
     for target, indices in results.targets.items():
-        for i in indices:
+        for i in filter(results.has_ended, indices):
             words = f"{_capture(results, i)} {_judged(results, i)}".strip()
             entries.append((f"{target}: {results.labels[i][1]}", words))
     parts = [Answer(headings[""], _captures(results), entries)]
@@ -73,7 +73,13 @@ def observations(results: Results) -> list[tuple[str, str]]:
 def _captures(results: Results) -> str:
     """How the GANs on each target ended."""
     sentences = []
-    for target, indices in results.targets.items():
+    if results.reached is not None:
+        waiting = [" · ".join(results.labels[i]) for i in range(len(results.labels)) if not results.has_ended(i)]
+        sentences.append(f"Nothing is said of what has not ended, as its course may still turn: {', '.join(waiting)}.")
+    for target, of_target in results.targets.items():
+        indices = [i for i in of_target if results.has_ended(i)]
+        if not indices:
+            continue
         counts: dict[str, int] = {}
         for word in (results.words[m] for i in indices for m in results.of_setting(i)):
             counts[word] = counts.get(word, 0) + 1

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from dynamics.base.program import command_line
 from dynamics.pictures.animation.png_sequence import animate_line
+from dynamics.pictures.interrupted_runs import has_begun
 from dynamics.pictures.picture_plan import MANY, SEQUENCE, grid
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import Compared
@@ -52,6 +53,8 @@ class SettingFolder(NamedTuple):
     run: ReportedRun
     name: str
     seeds: str  # in words
+    frames: int  # of its animations
+    begun: bool  # else it has no pictures
 
     @property
     def path(self) -> Path:
@@ -166,7 +169,8 @@ def _page(
     for run in runs:
         for place, (index, name) in enumerate(zip(run.places or range(len(labels)), run.results.names, strict=True)):
             seeds = [run.results.members[m].seed for m in run.results.of_setting(place)]
-            shelves[index].append(SettingFolder(run, name, _seed_words(seeds)))
+            frames = run.results.extent_of(place).frames
+            shelves[index].append(SettingFolder(run, name, _seed_words(seeds), frames, has_begun(run.results, place)))
     missing: list[bool] = []
 
     def picture(home: RunFolder, path: str, alt: str, needed: bool = True) -> PageImage | None:
@@ -213,15 +217,16 @@ def _page(
         for file, (heading, alt, caption) in KINDS.items():
             shown = []
             for i, shelf in shelved:
-                if file.endswith(".gif") and shelf.run.results.frame_steps.shape[1] == 1:
+                if not shelf.begun or (file.endswith(".gif") and shelf.frames <= 1):
                     continue
                 # a setting's pictures are those of its runs, each with its own seeds
                 where = f"{shelf.run.name}, {shelf.seeds}" if len(shelves[i]) > 1 else ""
                 words = " · ".join(filter(None, (*labels[i], where)))
                 image = picture(shelf.run.folder, f"{shelf.name}/{file}", f"{alt}: {words}", file != REQUESTED)
                 if image:
-                    shown.append((" · ".join(filter(None, (labels[i][1], where))), image))
-            if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for _, shelf in shelved):
+                    shown.append((" · ".join(filter(None, (labels[i][1], where, _how_far(results, i)))), image))
+            begun = [shelf for _, shelf in shelved if shelf.begun]
+            if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for shelf in begun):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
             ended = {results.words[m] for i in indices for m in results.of_setting(i)}
             if "diverged" in ended and file in ("density.gif", "frames.png"):
@@ -242,6 +247,8 @@ def _page(
     return {
         "study": study,
         "joint": joint,
+        "interrupted": _interrupted(results),
+        "going_on": command_line("resume", folder.path.as_posix()),
         "size": _size_words(results),
         "columns": [title_of(name) for name in columns_of(results)],
         "legend": legend(results, "perfect generator"),
@@ -259,7 +266,8 @@ def _page(
         "renders": [command_line("render", run.folder.path.as_posix()) for run in runs],
         "scores": [(title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings)],
         "samples": results.samples.shape[2],
-        "snapshots": " or ".join(dict.fromkeys(str(run.results.snapshot_steps.shape[1]) for run in runs)),
+        "snapshots": ("" if results.reached is None else "up to ")
+        + " or ".join(dict.fromkeys(str(run.results.snapshot_steps.shape[1]) for run in runs)),
         "budget": budget_words(results),
         "spent": study.budget,
         "differing": [n.replace("_", " ") for n in (*differing, *apart)],
@@ -280,6 +288,17 @@ def _page(
             for run in runs
         ],
     }
+
+
+def _interrupted(results: Results) -> str:
+    """'Interrupted at step 1200 of 3000' for a run that was, else ''."""
+    words = "" if results.reached is None else results.reached.words()
+    return words[:1].upper() + words[1:]
+
+
+def _how_far(results: Results, index: int) -> str:
+    """The same of a setting."""
+    return "" if results.reached is None else results.reached.words(results.of_setting(index))
 
 
 def _many(results: Results) -> bool:

@@ -107,7 +107,7 @@ def legend(results: Results, perfect: str) -> str:
 
 def budget_words(results: Results) -> str:
     """What the settings spend alike, and how many generator steps that is."""
-    steps, budget = results.snapshot_steps[:, -1].tolist(), results.study.budget
+    steps, budget = results.steps, results.study.budget
     if min(steps) == max(steps):
         return f"{counted(steps[0], 'generator step')} each"
     between = f"{min(steps)} to {max(steps)} generator steps"
@@ -148,13 +148,23 @@ def rows_of(
             fewer = f"({e.n}/{seeds})" if 0 < e.n < scored else ""
             scores.append((number(e.value, places[name]), f"{interval(e, places[name])} {fewer}".strip()))
         verdicts = [f"{count} {verdict}" for verdict, count in verdict_counts(results, index).items()]
-        label = results.labels[index][1]
+        label = " · ".join(filter(None, (results.labels[index][1], came_to(results, index))))
         rows.append(Row(label, str(seeds) if scored == seeds else f"{scored}/{seeds}", scores, verdicts))
     null = []
     for name in columns:
         value = results.null[indices[0]][name][0]
         null.append((number(value, 0 if name in MODE_COUNTS and value % 1 == 0 else places[name]), ""))
     return [*rows, Row(perfect, "", null, [])]
+
+
+def came_to(results: Results, index: int) -> str:
+    """Of a setting that has not ended, which step its scores are of: 'at step 1200 of 3000', 'not begun'; else ''."""
+    if results.reached is None or results.has_ended(index):
+        return ""
+    step = results.last_step(index)
+    if step is None:
+        return results.reached.words(results.of_setting(index))
+    return f"at step {step} of {results.steps[index]}"
 
 
 def has_score(results: Results, name: str, index: int) -> bool:

@@ -17,10 +17,11 @@ from dynamics.targets.registry import target_for
 from dynamics.targets.user_files import placing_for
 
 
-def empty_results(study: Study, members: list[Member]) -> Results:
+def empty_results(study: Study, members: list[Member], most: tuple[int, int, int] | None = None) -> Results:
+    """Results of which nothing is known yet; `most` are how many entries of curves, looks and frames, if not all."""
     curves, snapshots, frames = (
-        np.array(of(study), np.int64).reshape(len(study.settings), -1)
-        for of in (curve_steps, snapshot_steps, frame_steps)
+        np.array(of(study), np.int64).reshape(len(study.settings), -1)[:, : most[k] if most else None]
+        for k, of in enumerate((curve_steps, snapshot_steps, frame_steps))
     )
     targets = [target_for(s) for s in study.settings]
     extent = Extent(
@@ -45,11 +46,13 @@ def empty_results(study: Study, members: list[Member]) -> Results:
 
 
 def judge_members(results: Results) -> None:
-    """Every member's verdict, why, and the ledger of its modes."""
+    """Every member's verdict, why, and the ledger of its modes; of one that has not ended, that it has not."""
     failed = {m for failure in results.failures for m in failure["members"]}
     for m, member in enumerate(results.members):
-        if m in failed:
-            results.verdicts.append(Verdict(FAILED))
+        reached = results.reached
+        unjudged = FAILED if m in failed else None if reached is None else reached.verdict(m)
+        if unjudged is not None:
+            results.verdicts.append(Verdict(unjudged, "" if reached is None else reached.member_words(m)))
             continue
         setting = results.study.settings[member.setting]
         target = target_for(setting)

@@ -49,12 +49,12 @@ class History:
         return self.scores | self.measures
 
     def enter(self, members: Sequence[int], part: History) -> None:
-        """Put in what was measured of some members, `part`, where `members` says."""
+        """Put in what was measured of some members, `part`, where `members` says; it may be only the beginning."""
         rows = list(members)
         for ours, theirs in ((self.curves, part.curves), (self.scores, part.scores), (self.measures, part.measures)):
             for name, values in theirs.items():
-                ours[name][rows] = values
-        self.samples[rows] = part.samples
+                ours[name][rows, : values.shape[1]] = values
+        self.samples[rows, : part.samples.shape[1]] = part.samples
         self.weights |= {rows[k]: pair for k, pair in part.weights.items()}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from dynamics.base.arrays import fits
 from dynamics.base.curves import CURVES
 from dynamics.base.files import NotARun
+from dynamics.base.program import command_line
 from dynamics.measures.measured import MEASURES
 from dynamics.runner.history import Extent, frames_first, like, members_first, specification
 from dynamics.runner.member_rows import EVENT_COLUMNS, EVENTS
@@ -82,6 +83,12 @@ def load(folder: RunFolder) -> Results:
     """Read a run back. Raises `NotARun` for a folder that is none, is unfinished, or has another format."""
     run = folder.read_json(MANIFEST)
     study = study_of(folder, run)
+    if "null" not in run:  # told when training is over
+        how = {"interrupted": "was interrupted", "failed": "failed", "running": "is running or was killed"}
+        words = how.get(str(run.get("status")), "has not ended")
+        raise NotARun(
+            f"{folder.path}: not a finished run: it {words}; to go on: {command_line('resume', str(folder.path))}"
+        )
     with _sound(folder):
         null = [_null(scores, study) for scores in run["null"]]
         rows = folder.read_csv("summary.csv", ("setting", "seed", "verdict", "why", "diverged_at"))
@@ -215,7 +222,7 @@ def _check_facts(run: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {
         **dict.fromkeys(("status", "command", "started", "error", "device"), str),
         **dict.fromkeys(("versions", "circumstances", "look"), Mapping),
-        **dict.fromkeys(("files", "resumed"), list),
+        **dict.fromkeys(("files", "resumed", "interim"), list),
         "threads": int,
         "figures": bool,
     }
@@ -225,7 +232,7 @@ def _check_facts(run: Mapping[str, Any]) -> None:
     seconds = run.get("seconds", {})
     for value in [*(seconds.values() if isinstance(seconds, Mapping) else [seconds]), run.get("spent", 0.0)]:
         _number(value)
-    for file in run.get("files") or []:
+    for file in [*(run.get("files") or []), *(run.get("interim") or [])]:
         expect(isinstance(file, str) and is_inside(file), f"files names {file!r:.60}, which is not in the folder")
 
 

@@ -14,31 +14,39 @@ EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
 
 
 def summary_rows(results: Results) -> list[dict[str, Any]]:
-    """A row per member: its setting, its seed, final scores, verdict."""
-    names = results.names
-    return [
-        {
-            "setting": names[member.setting],
-            **table_options(results.study.settings[member.setting]),
-            "seed": member.seed,
-            "steps": int(results.snapshot_steps[member.setting, -1]),
-            **{name: float(values[m, -1]) for name, values in results.scores.items()},
-            **{name: float(values[m]) for name, values in results.swings.items()},
-            **{
-                f"{name}_z": z_score(values[m, -1], results.null[member.setting][name])
-                for name, values in _sampled(results)
-            },
-            "verdict": results.verdicts[m].word,
-            "why": results.verdicts[m].detail,
-            "diverged_at": results.verdicts[m].diverged_at,
-        }
-        for m, member in enumerate(results.members)
-    ]
+    """A row per member: its setting, its seed, scores at the end (so far, if it has not ended), verdict."""
+    names, rows, sampled = results.names, [], _sampled(results)
+    for m, member in enumerate(results.members):
+        end = _end(results, m)
+        last = {name: np.nan if end is None else float(values[m, end]) for name, values in results.scores.items()}
+        rows.append(
+            {
+                "setting": names[member.setting],
+                **table_options(results.study.settings[member.setting]),
+                "seed": member.seed,
+                "steps": None if end is None else int(results.snapshot_steps[member.setting, end]),
+                **last,
+                **{name: float(values[m]) for name, values in results.swings.items()},
+                **{f"{name}_z": z_score(last[name], results.null[member.setting][name]) for name in sampled},
+                "verdict": results.verdicts[m].word,
+                "why": results.verdicts[m].detail,
+                "diverged_at": results.verdicts[m].diverged_at,
+            }
+        )
+    return rows
 
 
-def _sampled(results: Results) -> list[tuple[str, np.ndarray]]:
+def _end(results: Results, m: int) -> int | None:
+    """Which of its snapshots is member m's last; None where it has none."""
+    if results.reached is None:
+        return -1
+    looks = int(results.reached.looks[m])
+    return looks - 1 if looks else None
+
+
+def _sampled(results: Results) -> list[str]:
     """The scores that a perfect generator's samples have as well, for some target."""
-    return [(n, v) for n, v in results.scores.items() if any(np.isfinite(null[n][0]) for null in results.null)]
+    return [name for name in results.scores if any(np.isfinite(null[name][0]) for null in results.null)]
 
 
 def z_score(value: float, null: tuple[float, float]) -> float:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dynamics.base.intervals import POSITIVE, REAL, Estimate, Range, mean_interval, share_interval
 from dynamics.runner.history import History
+from dynamics.runner.reached import Reached
 from dynamics.runner.setting_names import setting_labels, setting_names
+from dynamics.settings.budget import steps_of
 from dynamics.settings.catalogue.games import LOSSES
 from dynamics.settings.catalogue.scores import AGAINST_BEST, MODES, SCORES, SWINGS, TO_RAREST
-from dynamics.settings.catalogue.verdicts import FAILED, VERDICTS, Verdict
+from dynamics.settings.catalogue.verdicts import FAILED, UNJUDGED, VERDICTS, Verdict
 from dynamics.settings.study import Study
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
@@ -49,6 +51,14 @@ class Member:
     seed: int
 
 
+class SettingExtent(NamedTuple):
+    """How much a setting has of what is measured over training."""
+
+    entries: int  # of the curves
+    looks: int
+    frames: int
+
+
 @dataclass(kw_only=True)
 class Results(History):
     """The `History` of a study's members, in the order of `members`, and how each of them ended.
@@ -67,7 +77,9 @@ class Results(History):
     NaN throughout and named in `failures`.
 
     `apart[i]` is what tells setting i from those of other runs that stand beside it, as option -> value; empty within
-    one run. `known_swings` are the `swings` where there are no courses to take them from: of runs that were joined.
+    one run. `reached` says how far the members of an interrupted run have come: what they have not is NaN, and steps
+    end with the latest of them; None where all have ended. `known_swings` are the `swings` where there are no courses
+    to take them from: of runs that were joined.
     """
 
     study: Study
@@ -84,6 +96,7 @@ class Results(History):
     seconds: list[float] = field(default_factory=list)
     apart: list[dict[str, Any]] = field(default_factory=list)
     known_swings: dict[str, np.ndarray] | None = None
+    reached: Reached | None = None
 
     @property
     def names(self) -> list[str]:
@@ -127,13 +140,42 @@ class Results(History):
             swings[name] = (
                 swing(np.asarray(values[of], float), of_member) if of in values else np.full(len(self.members), np.nan)
             )
+            if self.reached is not None:
+                swings[name][~self.reached.ended] = np.nan
         return swings
 
     def last(self, name: str) -> np.ndarray:
-        """Of every member (M,): a score at the last snapshot, a swing, or whether it has a verdict, 1 or 0."""
+        """Of every member (M,): a score at its setting's last snapshot, a swing, whether it has a verdict (1 or 0)."""
         if name in VERDICTS:
-            return np.array([np.nan if word == FAILED else float(word == name) for word in self.words])
-        return self.swings[name] if name in SWINGS else self.scores[name][:, -1]
+            return np.array([np.nan if word in UNJUDGED else float(word == name) for word in self.words])
+        if name in SWINGS or self.reached is None:
+            return self.swings[name] if name in SWINGS else self.scores[name][:, -1]
+        at = [max(self.extent_of(m.setting).looks, 1) - 1 for m in self.members]
+        return self.scores[name][np.arange(len(at)), at]
+
+    def extent_of(self, index: int) -> SettingExtent:
+        """How much the furthest of a setting's members has: all that there is, unless the run was interrupted."""
+        all_of = SettingExtent(self.curve_steps.shape[1], self.snapshot_steps.shape[1], self.frame_steps.shape[1])
+        if self.reached is None:
+            return all_of
+        of = self.of_setting(index)
+        return SettingExtent(
+            *(int(n[of].max()) for n in (self.reached.entries, self.reached.looks, self.reached.frames))
+        )
+
+    def has_ended(self, index: int) -> bool:
+        """Whether all of a setting's members have been trained to their end."""
+        return self.reached is None or bool(self.reached.ended[self.of_setting(index)].all())
+
+    def last_step(self, index: int) -> int | None:
+        """The generator step of a setting's last snapshot; None where it has none."""
+        looks = self.extent_of(index).looks
+        return int(self.snapshot_steps[index, looks - 1]) if looks else None
+
+    @property
+    def steps(self) -> list[int]:
+        """Generator steps that each setting is trained for, whether or not they are done."""
+        return self.snapshot_steps[:, -1].tolist() if self.reached is None else list(steps_of(self.study))
 
     def of_setting(self, index: int) -> list[int]:
         """Members of one setting, in the order of their seeds."""
@@ -156,8 +198,8 @@ class Results(History):
         return mean_interval(self.final(name, index), self.range(name, index))
 
     def share(self, verdict: str, index: int) -> Estimate:
-        """Share of a setting's seeds with a verdict: of all, however they ended, but those that failed to run."""
-        words = [self.words[m] for m in self.of_setting(index) if self.words[m] != FAILED]
+        """Share of a setting's seeds with a verdict: of all that have one, which those that failed to run have not."""
+        words = [self.words[m] for m in self.of_setting(index) if self.words[m] not in UNJUDGED]
         return share_interval(words.count(verdict), len(words))
 
     def median_member(self, index: int) -> int:
@@ -198,8 +240,12 @@ def thinned(results: Results, frames: int) -> Results:
     if frames >= last:
         return results
     at = np.round(np.linspace(0, last, frames + 1)).astype(int)
+    reached = results.reached
+    if reached is not None:
+        reached = dataclasses.replace(reached, frames=np.searchsorted(at, reached.frames))
     return dataclasses.replace(
         results,
+        reached=reached,
         frame_steps=results.frame_steps[:, at],
         samples=results.samples[:, at],
         weights={m: (g[at], d[at]) for m, (g, d) in results.weights.items()},

@@ -44,14 +44,19 @@ def _targets(study: Study) -> dict[str, dict[str, Any]]:
     return {name: {"note": note, **placings[name]._asdict()} for name, note in notes.items()}
 
 
+def save_rows(results: Results, folder: RunFolder) -> None:
+    """Write every member's record: summary.csv and events.csv."""
+    folder.write_csv("summary.csv", summary_rows(results))
+    folder.write_csv("events.csv", event_rows(results), EVENT_COLUMNS)
+
+
 def save(results: Results, folder: RunFolder) -> None:
     """Write every member's record and the arrays; run.json, which makes them a run, is the caller's to write.
 
     Arrays with a row per setting are written with a row per member, so that row m of everything is member m's.
     """
     setting = [m.setting for m in results.members]
-    folder.write_csv("summary.csv", summary_rows(results))
-    folder.write_csv("events.csv", event_rows(results), EVENT_COLUMNS)
+    save_rows(results, folder)
     folder.write_npz(
         "history.npz",
         {

@@ -75,10 +75,15 @@ def circumstances(device: str) -> dict[str, Any]:
 
 def about(task: Task) -> str:
     """What a stack's checkpoints are of, as JSON: everything that its numbers depend on."""
+    return json.dumps({**circumstances(task.device), **of_what(task)})
+
+
+def of_what(task: Task) -> dict[str, Any]:
+    """What a stack's checkpoints are of, wherever it is trained."""
     parts = {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name not in ("settings", "place")}
     parts["start"] = [None if flat is None else hashlib.sha256(flat.tobytes()).hexdigest() for flat in task.start]
     settings = [dataclasses.asdict(s) | {"mode": _named(s.mode)} for s in task.settings]
-    return json.dumps({**circumstances(task.device), **parts, "settings": settings})
+    return {**parts, "settings": settings}
 
 
 def _named(mode: str) -> str:
@@ -167,9 +172,8 @@ def check_checkpoint(task: Task, arrays: Mapping[str, np.ndarray], done: bool) -
     if done:
         Record(task).check(arrays, np.inf)
         return
-    step, state, record_arrays = _parts(arrays)
-    if not 0 < step <= task.steps:
-        raise ValueError(f"step {step} of {task.steps}")
+    step = step_of(arrays, task.steps)
+    _, state, record_arrays = _parts(arrays)
     Record(task).check(record_arrays, step)
     more: dict[str, Any] = {"log_every": task.curve_steps, "device": task.device}
     check_state(task.settings, task.seeds, task.steps, state, **more)
@@ -241,10 +245,18 @@ def _parts(arrays: Mapping[str, np.ndarray]) -> tuple[int, dict[str, np.ndarray]
     """A checkpoint's step, the stack's state, and the record's arrays."""
     states = {name.removeprefix("state."): values for name, values in arrays.items() if name.startswith("state.")}
     rest = {name: values for name, values in arrays.items() if not name.startswith("state.")}
-    step = rest.pop("step", None)
+    rest.pop("step", None)
+    return step_of(arrays), states, rest
+
+
+def step_of(arrays: Mapping[str, np.ndarray], most: float = np.inf) -> int:
+    """After how many generator steps, of at most so many, a checkpoint was made. Raises ``ValueError``."""
+    step = arrays.get("step")
     if step is None or step.shape != () or step.dtype != np.int64:
         raise ValueError("a checkpoint without its step")
-    return int(step), states, rest
+    if not 0 < step <= most:
+        raise ValueError(f"step {step} of {most}")
+    return int(step)
 
 
 def _tensor(values: np.ndarray | None) -> torch.Tensor | None:

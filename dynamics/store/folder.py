@@ -82,13 +82,19 @@ class RunFolder:
             listed = self._listed(self.read_json(MANIFEST))
         except NotARun:
             return
-        for name in (*listed, MANIFEST):
+        self.remove([*listed, MANIFEST])
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files of the folder, and the folders within it that are empty then; what is no file of it stays."""
+        for name in names:
             with contextlib.suppress(NotARun):
                 path = self.inside(name)
                 if path.is_file() and not path.is_symlink():
                     path.unlink()
-                    if path.parent != self.path and not any(path.parent.iterdir()):
-                        path.parent.rmdir()
+                    for above in path.parents:
+                        if above == self.path or any(above.iterdir()):
+                            break
+                        above.rmdir()
 
     @staticmethod
     def _listed(manifest: Any) -> list[str]:

@@ -178,7 +178,9 @@ def test_what_is_brought_is_what_python_imports():
 
 
 # what may bring torch, of packages that are else free of it
-OF_TORCH = {f"dynamics.runner.{name}" for name in ("resolving", "planning", "tasks", "gathering", "running")}
+OF_TORCH = {
+    f"dynamics.runner.{name}" for name in ("resolving", "planning", "tasks", "gathering", "running", "interrupted")
+}
 FREE = ("base", "settings", "store", "runner", "pictures", "reports", "experiments", "cli")
 
 

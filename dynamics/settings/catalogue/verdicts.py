@@ -51,6 +51,8 @@ VERDICTS: dict[str, VerdictFacts] = {
     "still learning": VerdictFacts("none of the others", ("is still learning", "are still learning")),
 }
 FAILED = "failed"  # in place of the verdict of a member that could not be trained
+INTERRUPTED, NOT_BEGUN = "interrupted", "not begun"  # the same, of a run that was interrupted
+UNJUDGED = (FAILED, INTERRUPTED, NOT_BEGUN)
 BECAME = {word: facts.became for word, facts in VERDICTS.items()} | {FAILED: (FAILED, FAILED)}
 GONE = tuple(word for word, facts in VERDICTS.items() if facts.gone)
 REASONED = tuple(word for word, facts in VERDICTS.items() if facts.reasoned)
@@ -63,7 +65,7 @@ class Verdict:
     Modes count from 1 in the order of `Modes.centres`. Raises ``ValueError`` for a word that the catalogue lacks.
     """
 
-    word: str  # one of `VERDICTS`, or `FAILED`
+    word: str  # one of `VERDICTS`, or of `UNJUDGED`
     detail: str = ""
     missing: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
     shrunk: tuple[int, ...] = ()  # modes, of a collapsed or oscillating member
@@ -72,7 +74,7 @@ class Verdict:
     step: int | None = None  # at which a diverged or lost member was first seen to be, for good
 
     def __post_init__(self) -> None:
-        if self.word not in VERDICTS and self.word != FAILED:
+        if self.word not in (*VERDICTS, *UNJUDGED):
             raise ValueError(f"{self.word!r} is no verdict: settings/catalogue/verdicts.py has {', '.join(VERDICTS)}")
 
     @property
