@@ -130,7 +130,7 @@ def test_it_would_show_if_a_moment_or_a_stream_began_anew(penalty):
     setting = dataclasses.replace(SMALL, ema=0.9, penalty=penalty, d_steps=2)
     states = []
     whole = record(setting, states=states)
-    step, state = states[2]
+    step, state = next(pair for pair in states if pair[0] == 3)
     for name, values in state.items():
         if not values.any():
             continue  # a stream that this setting does not draw from

@@ -149,7 +149,9 @@ def test_it_would_show_if_a_watcher_touched_a_bit(method, monkeypatch, tmp_path)
 def test_a_setting_and_the_same_with_an_average_are_trained_alike():
     """In one study, as `--ema 0,0.9,0.99` asks for."""
     for changes in ({}, {"penalty": "gp"}):
-        settings = tuple(dataclasses.replace(SMALL, ema=ema, **changes) for ema in (0.0, 0.9, 0.99))
+        settings = tuple(
+            Setting(mode="gaussian", hidden=7, batch_size=13, ema=ema, **changes) for ema in (0.0, 0.9, 0.99)
+        )
         results = run_study(
             resolve(Study("s", "?", settings, steps=STEPS, seeds=2, snapshots=4, frames=4, workers="1"))
         )
