@@ -134,8 +134,7 @@ class CapturedStack(AutogradStack):
 
     def _capture(self) -> None:
         """Both kinds of step as graphs. A capture needs trial runs first, whose effects are taken back."""
-        state = [tensor for tensors in self.game.state.values() for tensor in tensors]
-        state += [self.row, self.device_choice.taken, self.device_noise.taken, self.device_latent.taken]
+        state = [*self.tensors().values(), self.row]
         before = [tensor.clone() for tensor in state]
         steps = dict(self.play)
         aside = torch.cuda.Stream(self.device)

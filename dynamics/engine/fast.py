@@ -19,6 +19,7 @@ the sigmoid and their kind) is written row by row into parts of buffers, never i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
 from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.stack import Flat, Resumable
+from dynamics.games.average import Average
 from dynamics.games.losses import make_loss
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.optimizers import make_optimizer
@@ -155,6 +157,13 @@ def _ones(members: int, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
     return torch.ones(members, room, dtype=dtype)[:, : rows * columns].unflatten(1, (rows, columns))
 
 
+def _whole(rows: int, columns: int) -> int:
+    """So many rows, or the fewest more that fill whole vector registers: what is left over is computed by other
+    instructions, which may round otherwise, and how much is left over depends on where training is cut."""
+    step = 64 // math.gcd(columns, 64)
+    return -(-rows // step) * step
+
+
 def _products(left: Sequence[Tensor], right: Sequence[Tensor], into: Sequence[Tensor]) -> None:
     """A product for each member."""
     for a, b, out in zip(left, right, into, strict=True):
@@ -207,13 +216,18 @@ class FastStack(Resumable):
         for network, flat in zip((self.G, self.D), start, strict=True):
             if flat is not None:
                 network.flat.copy_(flat)
+        for group in self.groups:
+            if group.average:
+                group.average.begin()
 
     def networks(self) -> tuple[MLP, MLP]:
         """G and D as they are."""
         return self.G, self.D
 
-    def averaged(self) -> None:
-        """No average is kept of a plain game."""
+    def averaged(self) -> MLP | None:
+        """G with the average of its weights, where one is kept."""
+        flats = [group.average.flat for group in self.groups if group.average]
+        return MLP.like(self.G, torch.cat(flats)) if flats else None
 
     def rates(self) -> tuple[Tensor, Tensor]:
         """What the optimisers of G and D multiply gradients by now, (M, P) or (M, 1) each."""
@@ -227,7 +241,7 @@ class FastStack(Resumable):
                 for step in range(start, stop, _BLOCK):
                     group.train(step, min(_BLOCK, stop - step))
 
-    block = _BLOCK  # generator steps, counted from a look, that are not to be cut: their losses are computed together
+    block = _BLOCK  # generator steps between two occasions to stop; no number depends on it
 
     def changing(self) -> dict[str, Tensor | Streams]:
         """See `Resumable.changing`."""
@@ -236,14 +250,15 @@ class FastStack(Resumable):
             for player, optimizer in (("g", group.g_optimizer), ("d", group.d_optimizer)):
                 named |= {f"optimizer_{player}.{k}.{i}": tensor for i, tensor in enumerate(optimizer.state)}
         for k, group in enumerate(self.groups):
+            if group.average:
+                named[f"average.{k}"] = group.average.flat
             for purpose, stream in (("choice", group.choice), ("noise", group.noise), ("latent", group.latent)):
                 named[f"stream.{purpose}.{k}"] = stream
         return named
 
     def samples(self, G: MLP) -> np.ndarray:
-        """(M, N, 2): every member's G at its evaluation latents."""
-        assert G is self.G
-        return np.concatenate([group.samples() for group in self.groups])
+        """(M, N, 2): every member's G, as `networks` or `averaged` gives it, at its evaluation latents."""
+        return np.concatenate([group.samples(Weights(G, G.flat[group.members])) for group in self.groups])
 
 
 class _Group:
@@ -265,6 +280,7 @@ class _Group:
         self.g, self.d = Weights(G, G.flat[members]), Weights(D, D.flat[members])
         self.g_optimizer = make_optimizer("g", G.flat[members], settings)
         self.d_optimizer = make_optimizer("d", D.flat[members], settings)
+        self.average = Average(G.flat[members], settings) if self.setting.ema else None
         self.flat_g, self.flat_d = torch.zeros_like(G.flat[members]), torch.zeros_like(D.flat[members])
         self.gradient_g, self.gradient_d = Weights(G, self.flat_g), Weights(D, self.flat_d)
         self.targets = [target_for(s) for s in settings]
@@ -300,7 +316,8 @@ class _Group:
         batch, d_steps = self.setting.batch_size, self.setting.d_steps
         z, real = self.draw(steps)
         fakes = self.g_tape.end.unflatten(2, (d_steps + 1, batch)).unbind(2)
-        kept = _ones(len(self.targets), 3 * steps, batch, self.dtype).unflatten(1, (3, steps))
+        rows = _whole(steps, batch)
+        kept = _ones(len(self.targets), 3 * rows, batch, self.dtype).unflatten(1, (3, rows))
         kept_real, kept_fake, kept_g = (logits.unbind(1) for logits in kept.unbind(1))
 
         for k in range(steps):
@@ -326,14 +343,16 @@ class _Group:
             self.d_fake.backward(self.d, None, into=self.g_last.each_output_delta)
             self.g_last.backward(self.g, self.gradient_g)
             self.g_optimizer.step(self.flat_g)
+            if self.average:
+                self.average.add()
 
         means = []
-        # (steps, B): all steps at once, one member, for its own rounding
+        # (rows, B): all steps at once, one member, for its own rounding
         for loss, (on_real, on_fake, on_g) in zip(self.losses, kept, strict=True):
             losses = (loss.discriminator(on_real, on_fake), loss.generator(on_g))
             chances = (torch.sigmoid(on_real).mean(-1), torch.sigmoid(on_fake).mean(-1))
             means.append(torch.stack([*losses, *chances]))
-        self.curves.add(start, torch.stack(means, 1).numpy(), self.members)
+        self.curves.add(start, torch.stack(means, 1)[:, :, :steps].numpy(), self.members)
 
     def draw(self, steps: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """What `steps` rounds need, in a loop's order of drawing and with ones below: z (K, latent_dim + 1,
@@ -344,10 +363,10 @@ class _Group:
         points = _with_ones(real.reshape(len(real), steps * d_steps, batch, 2), self.dtype)
         return _with_ones(z, self.dtype).unbind(1), points.unbind(1)
 
-    def samples(self) -> np.ndarray:
-        """(K, N, 2): G at the evaluation latents."""
+    def samples(self, g: Weights) -> np.ndarray:
+        """(K, N, 2): a G at the evaluation latents."""
         self.look.x[:, :-1] = torch.from_numpy(self.fixed_z).transpose(1, 2)
-        return self.look.forward(self.g).transpose(1, 2).contiguous().numpy()
+        return self.look.forward(g).transpose(1, 2).contiguous().numpy()
 
 
 def _with_ones(points: np.ndarray, dtype: torch.dtype) -> Tensor:

@@ -12,6 +12,7 @@ from dynamics.base.curves import Curves
 from dynamics.base.streams import TRAINING, Streams
 from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.stack import Flat, Resumable
+from dynamics.games.average import Average
 from dynamics.games.game import Game
 from dynamics.games.networks import MLP, make_pair
 from dynamics.settings.setting import Setting
@@ -40,8 +41,7 @@ class AutogradStack(Resumable):
         self.streams: dict[str, Streams] = {}
         self.G, self.D = make_pair(settings, seeds, device, dtype)
         self.game = Game(self.G, self.D, settings, self)
-        self.decay = torch.tensor([s.ema for s in settings], dtype=torch.float64).to(device, dtype).unsqueeze(1)
-        self.average = self.G.flat.clone()  # of G's weights
+        self.average = Average(self.G.flat, settings)
         self.fixed_z = self.normal("evaluation", evaluation, self.setting.latent_dim)
         self.data = self._data_set() if self.setting.data_size else None
 
@@ -93,7 +93,7 @@ class AutogradStack(Resumable):
             if flat is not None:
                 network.flat.copy_(flat)
         self.game.begin(self.setting.warmup)
-        self.average.copy_(self.G.flat)
+        self.average.begin()
 
     def advance(self, start: int, stop: int) -> None:
         """Train from generator step `start` to `stop`."""
@@ -116,7 +116,7 @@ class AutogradStack(Resumable):
         """A G step of this phase of the update rule: the same operations whatever the numbers are."""
         self.game.rule.step_in(phase)
         if self.setting.ema:
-            self.average.lerp_(self.G.flat, 1 - self.decay)
+            self.average.add()
         d_loss, d_real, d_fake = self.game.d_means
         return torch.stack([d_loss, self.game.g_mean, d_real, d_fake])
 
@@ -130,7 +130,7 @@ class AutogradStack(Resumable):
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors that training writes to."""
-        named = {"average": self.average}
+        named = {"average": self.average.flat}
         for name, tensors in self.game.state.items():
             named |= {f"{name}.{i}": tensor for i, tensor in enumerate(tensors)}
         return named
@@ -143,7 +143,7 @@ class AutogradStack(Resumable):
 
     def averaged(self) -> MLP | None:
         """G with the average of its weights, where one is kept."""
-        return self.G.plain(self.fixed_z, self.average) if self.setting.ema else None
+        return self.G.plain(self.fixed_z, self.average.flat) if self.setting.ema else None
 
     def rates(self) -> tuple[Tensor, Tensor]:
         """What the optimisers of G and D multiply gradients by now, (M, P) or (M, 1) each."""

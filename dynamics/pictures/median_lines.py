@@ -71,7 +71,7 @@ def curve_remarks(
     # a line without any value, among others, is of a score that there is not
     known = [(v, come_to(v, n)) for v, n in zip(values, counts or [None] * len(values), strict=True)]
     measured = [pair for pair in known if not np.isnan(pair[0]).all()] or known
-    lost = np.concatenate([[], *((~np.isfinite(v) & ~not_yet_defined(v))[there] for v, there in measured)])
+    lost = np.concatenate([[], *((~np.isfinite(v) & ~not_yet_defined(v))[known_at] for v, known_at in measured)])
     medians = [np.concatenate([[], *(quartiles[1] for quartiles in lines)]) for lines in middles]
     off = [(m < low) | (m > high) for m, (low, high) in zip(medians, limits, strict=True)]
     for share, what in (

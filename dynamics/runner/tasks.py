@@ -38,7 +38,7 @@ from dynamics.settings.version import VERSION
 from dynamics.store import checkpoints
 from dynamics.store.checkpoints import DONE, CheckpointPlace, Saver
 
-FORMAT = 2  # of checkpoints, and of what a stack computes, bit for bit
+FORMAT = 3  # of checkpoints, and of what a stack computes, bit for bit
 
 
 @dataclass(frozen=True)

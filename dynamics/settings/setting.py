@@ -186,11 +186,13 @@ class Setting:
 
     @property
     def plain(self) -> bool:
-        """Whether this is the textbook's game: two MLPs that take turns, nothing but their losses, fresh data."""
+        """Whether this is the textbook's game: two MLPs that take turns, nothing but their losses, fresh data.
+
+        What only watches, an average of weights, is no part of it."""
         return (
             not self.penalties
             and (self.rule, self.train, self.norm) == ("alternating", "both", "none")
-            and (self.packing, self.minibatch_std, self.data_size, self.warmup, self.ema) == (1, 0, 0, 0, 0)
+            and (self.packing, self.minibatch_std, self.data_size, self.warmup) == (1, 0, 0, 0)
             and not LOSSES[self.loss].paired
         )
 

@@ -35,7 +35,7 @@ def make(kind, settings, seeds, steps, device="cpu", dtype=torch.float64):
 def test_it_is_the_reference_with_other_numbers(device):
     """The reference, given the captured path's numbers, ends where it ends, on every target and past a block."""
     steps = _BLOCK + 6
-    settings = [dataclasses.replace(SMALL, mode=mode, std=None, g_steps=2, lr_d=2e-3) for mode in TARGETS]
+    settings = [dataclasses.replace(SMALL, mode=mode, std=None, g_steps=2, lr_d=2e-3, ema=0.9) for mode in TARGETS]
     settings += [dataclasses.replace(settings[0], std=0.5, lr=3e-3)]
     seeds = range(len(settings))
     ours = make(CapturedStack, settings, seeds, steps, device)
@@ -45,6 +45,8 @@ def test_it_is_the_reference_with_other_numbers(device):
         ours.advance(start, stop)
         reference.advance(start, stop)
     np.testing.assert_allclose(ours.samples(ours.G), reference.samples(reference.G), rtol=1e-9, atol=1e-9)
+    averaged, expected = (stack.samples(stack.averaged()) for stack in (ours, reference))
+    np.testing.assert_allclose(averaged, expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(ours.curves.until(steps), reference.curves.until(steps), rtol=1e-6)
 
 

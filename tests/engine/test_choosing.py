@@ -15,14 +15,16 @@ PLAIN = Setting(hidden=8, batch_size=16)
 PENALISED = dataclasses.replace(PLAIN, penalty="gp")
 UNEQUAL = dataclasses.replace(PLAIN, activation_d="tanh")  # activations that differ
 ROUNDS = dataclasses.replace(PLAIN, g_steps=2)
+AVERAGED = dataclasses.replace(PLAIN, ema=0.9)
 
 
 @pytest.mark.parametrize(
     ("device", "setting", "kind"),
     [
-        *(("cpu", PLAIN, "fast"), ("cpu", PENALISED, "recorded")),
+        *(("cpu", PLAIN, "fast"), ("cpu", AVERAGED, "fast"), ("cpu", PENALISED, "recorded")),
         *(("cpu", UNEQUAL, "recorded"), ("cpu", ROUNDS, "recorded")),
         *(("cuda", PLAIN, "captured"), ("cuda:1", ROUNDS, "captured"), ("cuda", PENALISED, "reference")),
+        ("cuda", AVERAGED, "captured"),
         *(("mps", PLAIN, "reference"), ("mps", PENALISED, "reference")),
     ],
 )
@@ -53,7 +55,7 @@ def test_every_stack_is_called_as_the_protocol_says(kind):
 @pytest.mark.parametrize("kind", STACKS)
 def test_a_state_is_whole(kind):
     """A fresh stack with the state of one that was trained does all that the trained one does next."""
-    setting = PLAIN if kind in ("fast", "captured") else dataclasses.replace(PENALISED, ema=0.9, update="lookahead")
+    setting = AVERAGED if kind in ("fast", "captured") else dataclasses.replace(PENALISED, ema=0.9, update="lookahead")
     first, second = (
         STACKS[kind]([setting] * 2, [3, 4], Curves(2, range(1, 41)), 5, torch.device("cpu"), torch.float32)
         for _ in range(2)

@@ -363,7 +363,7 @@ def test_what_a_rule_remembers_begins_where_the_game_does():
     stack.advance(0, 2)  # --lookahead-k rounds
     torch.testing.assert_close(stack.G.flat, given, rtol=0, atol=1e-11)
     torch.testing.assert_close(stack.D.flat, begun, rtol=0, atol=1e-11)
-    torch.testing.assert_close(stack.average, given, rtol=0, atol=1e-11)
+    torch.testing.assert_close(stack.average.flat, given, rtol=0, atol=1e-11)
     stack.advance(2, 3)
     assert (stack.G.flat - given).abs().max() > 1e-4
 
@@ -394,7 +394,7 @@ def test_the_average_of_weights_is_exponential():
         stack.advance(step, step + 1)
         weights.append(stack.G.flat.clone())
     expected = 0.75**4 * start + sum(0.25 * 0.75 ** (3 - k) * w for k, w in enumerate(weights))
-    torch.testing.assert_close(stack.average, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(stack.average.flat, expected, rtol=1e-12, atol=1e-14)
     averaged = stack.samples(stack.averaged())
     np.testing.assert_allclose(
         averaged[0], sequential(MLP.of(expected, stack.G.sizes, "tanh"))(stack.fixed_z[0]).detach()

@@ -19,6 +19,7 @@ RULES = [(loss, rule, optimizer) for loss in LOSSES for rule in UPDATES for opti
 EVERYTHING = {
     "several steps of each": {"d_steps": 3, "g_steps": 2, "update": "simultaneous"},
     "an average": {"ema": 0.9},
+    "an average of a method": {"ema": 0.9, "penalty": "gp"},
     "a fixed data set": {"data_size": 50, "warmup": 2},
     "spectral": {"penalty": "spectral"},
     "noise that falls": {"penalty": "gp+instance_noise", "anneal": 5},
@@ -99,7 +100,7 @@ def test_whatever_else_a_setting_carries_goes_on_too(name, fast):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_fast_path_goes_on_between_its_blocks(loss, optimizer):
     """Past blocks, groups and curve entries; nine members are two groups."""
-    setting = dataclasses.replace(SMALL, loss=loss, optimizer=optimizer, lr=1e-3)
+    setting = dataclasses.replace(SMALL, loss=loss, optimizer=optimizer, lr=1e-3, ema=0.9)
     check(setting, fast=True, members=9, looks=(0, 40, 70), steps=70)
 
 
@@ -123,12 +124,13 @@ def test_a_state_that_lacks_anything_is_refused_and_changes_nothing(fast):
         record(SMALL, fast=not fast, resume=(step, state))
 
 
-def test_it_would_show_if_a_moment_or_a_stream_began_anew():
+@pytest.mark.parametrize("penalty", ["none", "gp"])
+def test_it_would_show_if_a_moment_or_a_stream_began_anew(penalty):
     """The comparison itself is sharp: each array of the state matters."""
-    setting = dataclasses.replace(SMALL, ema=0.9, penalty="gp", d_steps=2)
+    setting = dataclasses.replace(SMALL, ema=0.9, penalty=penalty, d_steps=2)
     states = []
     whole = record(setting, states=states)
-    step, state = states[2]
+    step, state = next(pair for pair in states if pair[0] == 3)
     for name, values in state.items():
         if not values.any():
             continue  # a stream that this setting does not draw from

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from dynamics.cli import app as command_line
+from dynamics.engine.fast import FastStack
 from dynamics.engine.reference import AutogradStack
 from dynamics.games import game, losses, optimizers, penalties, update_rules
 from dynamics.games.losses import LOSSES
@@ -363,12 +364,25 @@ def test_optimisers_and_averages_that_are_broken_fail(monkeypatch):
 
     def newest(self):
         seen = step(self)
-        self.average.lerp_(self.G.flat, float(self.decay))
+        self.average.flat.lerp_(self.G.flat, 1 - float(self.average.share))
         return seen
 
     monkeypatch.setattr(optimizers.Momentum, "ahead", broken_momentum)
     monkeypatch.setattr(AutogradStack, "generator_step", newest)
     assert failed(optimizer_predictions.optimisers()) == {"momentum", "ema"}
+
+
+@pytest.mark.parametrize("kind", [AutogradStack, FastStack])
+def test_an_average_that_one_path_forgets_fails(kind, monkeypatch):
+    advance = kind.advance
+
+    def forgetful(self, start, stop):
+        advance(self, start, stop)
+        for part in getattr(self, "groups", [self]):
+            part.average.begin()
+
+    monkeypatch.setattr(kind, "advance", forgetful)
+    assert failed(optimizer_predictions.optimisers()) == {"ema"}
 
 
 # --- losses and penalties broken on purpose --------------------------------------------------------------------------
