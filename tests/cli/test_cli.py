@@ -1068,12 +1068,15 @@ def test_an_interrupted_run_says_so_and_leaves_nothing_behind(number, to, worker
     assert manifest(run)["status"] == "interrupted"
     assert {name.partition("/")[0] for name in files(run)} <= {"run.json", "checkpoints"}
     shown = in_process("report", run)  # what there is; or, where it had not been looked at yet, one line
-    said = capsys.readouterr().err
-    assert (shown, "interrupted at step" in said) == (0, True) or (shown, "before anything was measured" in said) == (
+    printed = capsys.readouterr().err
+    assert (shown, "interrupted at step" in printed) == (0, True) or (
+        shown,
+        "before anything was measured" in printed,
+    ) == (
         2,
         True,
     )
-    assert "to go on: python main.py resume" in said
+    assert "to go on: python main.py resume" in printed
 
 
 @posix

@@ -135,12 +135,12 @@ def test_what_is_shown_is_what_there_is(count, step, whole, tmp_path, monkeypatc
     assert capsys.readouterr() == ("", note)
     page = (run / "report.md").read_text(encoding="utf-8")
     assert "pictures" not in page.partition("## Observations")[0].partition("perfect generator:")[2]
-    told = page.partition("## Observations")[2].partition("## mixture")[0]
+    messages = page.partition("## Observations")[2].partition("## mixture")[0]
     assert "Nothing is said of what has not ended" in told
     # no sentence but that one is made of the settings that have not ended, nor of a difference
     ended = {results.members[m].setting for m in range(4) if results.reached.ended[m]}
-    assert told.count("**mixture_4") == len(ended)
-    assert "against" not in told.replace(", against", "")
+    assert messages.count("**mixture_4") == len(ended)
+    assert "against" not in messages.replace(", against", "")
     drawn = {name for name in names(run) if name.endswith((".png", ".gif", ".svg"))}
     begun = {results.names[results.members[m].setting] for m in range(4) if results.reached.steps[m]}
     assert {name.partition("/")[0] for name in drawn if "/" in name} == begun
@@ -191,13 +191,13 @@ def test_what_was_killed_is_looked_at_too(tmp_path, monkeypatch, capsys):
     for command in ("report", "render"):
         with held(run):
             assert carry_out(command, run) == 2
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1
         assert "in use by" in said
 
 
 def test_all_trained_and_nothing_drawn(whole, tmp_path, monkeypatch, capsys):
-    """Killed after the last GAN: all that the whole run says is said."""
+    """Killed after the last GAN: all that the whole run says is printed."""
     run = interrupted_after(10, tmp_path / "run", monkeypatch)
     facts = {n: v for n, v in manifest(run).items() if n not in ("null", "modes", "rarest", "failures")}
     (run / "run.json").write_text(json.dumps({**facts, "status": "running"}), encoding="utf-8")
@@ -230,9 +230,10 @@ def test_nothing_measured_is_one_line(tmp_path, monkeypatch, capsys):
     for command in ("report", "render"):
         before = names(run)
         assert carry_out(command, run) == 2
-        said = capsys.readouterr().err
+        printed = capsys.readouterr().err
         assert (
-            said == f"error: {run}: interrupted before anything was measured; to go on: python main.py resume {run}\n"
+            printed
+            == f"error: {run}: interrupted before anything was measured; to go on: python main.py resume {run}\n"
         )
         assert names(run) == before
 
@@ -241,8 +242,8 @@ def test_several_runs_of_which_one_is_interrupted(whole, tmp_path, monkeypatch, 
     run = interrupted_after(3, tmp_path / "run", monkeypatch)
     capsys.readouterr()
     assert carry_out("report", whole, run, "--out", tmp_path / "both") == 2
-    said = capsys.readouterr().err
-    assert said == f"error: {run}: not a finished run: it was interrupted; to go on: python main.py resume {run}\n"
+    printed = capsys.readouterr().err
+    assert printed == f"error: {run}: not a finished run: it was interrupted; to go on: python main.py resume {run}\n"
     assert not (tmp_path / "both").exists()
     with pytest.raises(NotARun, match="not a finished run"):
         workflow.load(run)
@@ -290,15 +291,15 @@ def test_what_a_checkpoint_says_is_not_believed(what, tmp_path, monkeypatch, cap
         resigned(last, (HOSTILE | ELSE)[what])
     before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
     capsys.readouterr()
-    status, (_, said) = carry_out("report", run), capsys.readouterr()
+    status, (_, printed) = carry_out("report", run), capsys.readouterr()
     if what in ELSE:
         assert status == 2
-        assert said.startswith(f"error: {last}: is of something else: ")
-        assert said.count("\n") == 1
+        assert printed.startswith(f"error: {last}: is of something else: ")
+        assert printed.count("\n") == 1
     else:
         assert status == 0
-        assert said.startswith(f"note: {last}: not used, ")
-        assert said.count("\n") == 2
+        assert printed.startswith(f"note: {last}: not used, ")
+        assert printed.count("\n") == 2
     assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
 
 
