@@ -136,7 +136,7 @@ def test_what_is_shown_is_what_there_is(count, step, whole, tmp_path, monkeypatc
     page = (run / "report.md").read_text(encoding="utf-8")
     assert "pictures" not in page.partition("## Observations")[0].partition("perfect generator:")[2]
     messages = page.partition("## Observations")[2].partition("## mixture")[0]
-    assert "Nothing is said of what has not ended" in told
+    assert "Nothing is said of what has not ended" in messages
     # no sentence but that one is made of the settings that have not ended, nor of a difference
     ended = {results.members[m].setting for m in range(4) if results.reached.ended[m]}
     assert messages.count("**mixture_4") == len(ended)
@@ -193,11 +193,11 @@ def test_what_was_killed_is_looked_at_too(tmp_path, monkeypatch, capsys):
             assert carry_out(command, run) == 2
         printed = capsys.readouterr().err
         assert printed.count("\n") == 1
-        assert "in use by" in said
+        assert "in use by" in printed
 
 
 def test_all_trained_and_nothing_drawn(whole, tmp_path, monkeypatch, capsys):
-    """Killed after the last GAN: all that the whole run says is printed."""
+    """Killed after the last GAN: all that the whole run says is said."""
     run = interrupted_after(10, tmp_path / "run", monkeypatch)
     facts = {n: v for n, v in manifest(run).items() if n not in ("null", "modes", "rarest", "failures")}
     (run / "run.json").write_text(json.dumps({**facts, "status": "running"}), encoding="utf-8")
