@@ -362,3 +362,13 @@ def test_scores_say_what_does_not_fit():
         scores_over_training.scores_figure("", STEPS, [])
     with pytest.raises(ValueError, match=r"of D: \(8, 25\) does not fit 26 steps"):
         scale_of(np.ones((8, 25)))
+
+
+def test_what_a_seed_has_not_come_to_is_not_lost():
+    """Of an interrupted run: the same gap is a loss where the seed was there, and none where it was not."""
+    nan = np.nan
+    values = np.array([[1.0, nan, nan], [1.0, 2.0, nan], [1.0, 2.0, 3.0]])
+    assert not any("not finite" in w for w in median_lines.curve_remarks([values], [], [], [np.array([1, 2, 3])]))
+    lost = median_lines.curve_remarks([values], [], [], [np.array([1, 3, 3])])
+    assert any(w == f"{100 / 7:.1f} % of values not finite and left out" for w in lost)
+    assert median_lines.curve_remarks([values], [], [], [None]) == median_lines.curve_remarks([values], [], [])

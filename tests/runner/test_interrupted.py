@@ -319,3 +319,34 @@ def test_two_checkpoints_of_one_member_are_refused(tmp_path, monkeypatch, capsys
     capsys.readouterr()
     assert carry_out("report", run) == 2
     assert "is of members that another checkpoint is of" in capsys.readouterr().err
+
+
+def test_seeds_of_one_setting_at_different_steps(tmp_path, monkeypatch):
+    """Trained apart, eight have ended and one is under way: no curve says that any diverged."""
+    from dynamics.pictures import losses_over_training
+
+    run, shown = tmp_path / "run", []
+    asked = ["--mode=gaussian", "--d-steps=1", "--seeds=9", "--penalty=gp"]  # stacks of eight and one
+    left = [8]
+
+    def saved(saver, moment, arrays):
+        save(saver, moment, arrays)
+        left[0] -= 1
+        if left[0] == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(tasks.Saver, "save", saved)
+    monkeypatch.setattr(tasks.Saver, "due", lambda saver: True)
+    rest = [word for word in ASKED if not word.startswith(("--mode", "--d-steps", "--seeds"))]
+    assert carry_out(*asked, *rest, "--out", run) == 130
+    results = load_so_far(RunFolder.open(run), manifest(run))
+    assert sorted(set(results.reached.steps.tolist())) != [40]
+    assert results.reached.ended.any()
+    assert not results.reached.ended.all()
+    write = losses_over_training.write_remarks
+    monkeypatch.setattr(losses_over_training, "write_remarks", lambda f, words: (shown.extend(words), write(f, words)))
+    assert carry_out("render", run, "--workers=1", "--quiet") == 0
+    (words,) = shown
+    assert words.startswith("interrupted at step ")
+    assert "of 9 seeds, band" in words
+    assert "diverged" not in words
