@@ -190,7 +190,7 @@ def check_looks(setting, steps=70):
 
 
 @pytest.mark.parametrize("batch", [1, 3, 13, 50, 64])
-@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if not loss.paired])
+@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if not loss.facts.paired])
 def test_looks_change_no_bit_of_any_loss_and_batch(loss, batch):
     check_looks(dataclasses.replace(SMALL, loss=loss, batch_size=batch, d_steps=1))
 

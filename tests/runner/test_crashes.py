@@ -72,7 +72,8 @@ def begin(tmp_path, capsys):
 
     def carry(*more):
         run = tmp_path / "run"
-        status = carry_out(*ASKED, "--workers=1", "--out", run, "--quiet", *more)
+        workers = [] if any(word.startswith("--workers") for word in more) else ["--workers=1"]
+        status = carry_out(*ASKED, *workers, "--out", run, "--quiet", *more)
         return run, status, capsys.readouterr().err
 
     return carry
@@ -126,7 +127,15 @@ def test_a_signal_while_a_checkpoint_is_written(number, status, word, call, begi
 def test_what_began_with_another_run_goes_on_without_it(whole, tmp_path, monkeypatch):
     other, run, again = tmp_path / "other", tmp_path / "run", tmp_path / "again"
     shutil.copytree(whole, other)
-    asked = [*ASKED[:6], "--hidden=8", "--batch-size=8", "--d-steps=1", "--no-figures", "--workers=1", "--quiet"]
+    asked = [
+        *(word for word in ASKED[:6] if not word.startswith("--d-steps")),
+        "--hidden=8",
+        "--batch-size=8",
+        "--d-steps=1",
+        "--no-figures",
+        "--workers=1",
+        "--quiet",
+    ]
     asked += ["--train=g", "--from", other, "--checkpoint=1e-9"]
     assert carry_out(*asked, "--out", run) == 0
     with monkeypatch.context() as patch:

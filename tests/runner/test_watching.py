@@ -53,6 +53,7 @@ OTHERS = {
     "question",
     "settings",
     "headings",
+    "notes",
     "steps",
     "budget",
     "seeds",
