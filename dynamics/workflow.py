@@ -26,8 +26,8 @@ from dynamics.reports.comparisons import write_tables
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.interrupted import load_so_far
 from dynamics.runner.joint import join
+from dynamics.runner.loading import is_over, study_of
 from dynamics.runner.loading import load as load_folder
-from dynamics.runner.loading import study_of
 from dynamics.runner.planning import beginnings
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import Results, thinned
@@ -220,7 +220,7 @@ def redraw(
         pictures = plan(results if frames is None else thinned(results, frames), look, parts)
         for words in remarks(look):
             tell(words)
-        if _is_over(facts):
+        if is_over(facts):
             facts = {**facts, "look": dataclasses.asdict(look)}
         else:
             facts = _with_interim(folder, facts, [name for picture in pictures for name in picture.files])
@@ -243,7 +243,7 @@ def rewrite_report(path: AnyPath, changes: Mapping[str, Any] | None = None, tell
     with held(path):
         facts = folder.read_json(MANIFEST)
         results, look = _measured(folder, facts, tell), _look(folder, facts, changes or {})
-        if changes and _is_over(facts):
+        if changes and is_over(facts):
             facts = {**facts, "look": dataclasses.asdict(look)}
         _rewrite(folder, results, facts, look)
 
@@ -257,7 +257,7 @@ def latex_lines(path: Path) -> list[str]:
 
 def _rewrite(folder: RunFolder, results: Results, facts: dict[str, Any], look: Look) -> None:
     """The report of a run whose pictures are there, and of an interrupted one its tables."""
-    if not _is_over(facts):
+    if not is_over(facts):
         facts = _with_interim(folder, facts, TABLES)
         folder.write_json(MANIFEST, facts)
         save_rows(results, folder)
@@ -267,14 +267,9 @@ def _rewrite(folder: RunFolder, results: Results, facts: dict[str, Any], look: L
     folder.write_json(MANIFEST, {**facts, "files": _made(folder)})
 
 
-def _is_over(facts: Mapping[str, Any]) -> bool:
-    """Whether a run's training has come to its end, by its run.json."""
-    return isinstance(facts, Mapping) and "null" in facts
-
-
 def _measured(folder: RunFolder, facts: Mapping[str, Any], tell: Tell) -> Results:
     """What a run has measured: all of it, or what there is of an interrupted one, which `tell` is told."""
-    if _is_over(facts):
+    if is_over(facts):
         return load_folder(folder)
     results = load_so_far(folder, facts, tell)
     how = "trained, but not drawn" if results.reached is None else results.reached.words()

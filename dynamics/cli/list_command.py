@@ -27,7 +27,7 @@ def list_names(
         },
         "updates": _helps(RULES),
         "optimizers": _helps(OPTIMIZERS),
-        "activations": dict.fromkeys(ACTIVATIONS, ""),
+        "activations": _helps(ACTIVATIONS),
         "inits": _helps(INITS),
         "presets": _helps(PRESETS),
         "scores": SCORE_GROUPS,

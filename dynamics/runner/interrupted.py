@@ -20,12 +20,13 @@ from dynamics.measures.metrics import EVALUATION
 from dynamics.measures.scoring import mode_count
 from dynamics.runner.gathering import empty_results, judge_members
 from dynamics.runner.history import Extent, History, from_arrays, specification
-from dynamics.runner.loading import parameters, study_of
+from dynamics.runner.loading import study_of
 from dynamics.runner.reached import Reached
 from dynamics.runner.results import Member, Results
 from dynamics.runner.tasks import FORMAT, Record, Task, of_what, step_of
 from dynamics.settings.budget import curve_steps, frame_steps, snapshot_steps, steps_of
 from dynamics.settings.catalogue.scores import score_names
+from dynamics.settings.network_sizes import parameters
 from dynamics.settings.study import Study
 from dynamics.store.checkpoints import FOLDER, Arrays, differences, each_newest
 from dynamics.store.folder import RunFolder

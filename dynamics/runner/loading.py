@@ -79,11 +79,16 @@ def expect(holds: bool, words: str) -> None:
         raise ValueError(words)
 
 
+def is_over(run: Any) -> bool:
+    """Whether a run's training has come to its end, by its run.json."""
+    return isinstance(run, Mapping) and ("null" in run or run.get("status") == "done")
+
+
 def load(folder: RunFolder) -> Results:
     """Read a run back. Raises `NotARun` for a folder that is none, is unfinished, or has another format."""
     run = folder.read_json(MANIFEST)
     study = study_of(folder, run)
-    if "null" not in run:  # told when training is over
+    if not is_over(run):
         how = {"interrupted": "was interrupted", "failed": "failed", "running": "is running or was killed"}
         words = how.get(str(run.get("status")), "has not ended")
         raise NotARun(

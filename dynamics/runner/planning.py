@@ -13,7 +13,7 @@ from dynamics.base.files import NotARun
 from dynamics.engine.choosing import stack_for
 from dynamics.engine.fast import FastStack, lanes
 from dynamics.measures.scoring import mode_count
-from dynamics.runner.loading import load
+from dynamics.runner.loading import load, study_of
 from dynamics.runner.results import Member
 from dynamics.runner.setting_names import table_options
 from dynamics.runner.tasks import Task
@@ -24,7 +24,7 @@ from dynamics.settings.network_sizes import parameters, players
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
-from dynamics.store.folder import RunFolder
+from dynamics.store.folder import MANIFEST, RunFolder
 
 STACK = 8  # members a task on the general path of a CPU
 CUDA_STACK = 4096  # and on a GPU, where its memory allows
@@ -110,7 +110,8 @@ def beginning_notes(study: Study) -> list[str]:
     """What is said of settings whose mode the run that they begin with has not trained on."""
     if study.from_run is None:
         return []
-    trained = {s.mode for s in load(RunFolder.open(study.from_run)).study.settings}
+    folder = RunFolder.open(study.from_run)
+    trained = {s.mode for s in study_of(folder, folder.read_json(MANIFEST)).settings}
     others = dict.fromkeys(s.mode for s in study.settings if s.mode not in trained)
     return [
         f"--from {study.from_run}: its players were trained on {', '.join(sorted(trained))}, not on {mode}"

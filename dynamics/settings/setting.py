@@ -154,7 +154,7 @@ class Setting:
     @property
     def learners(self) -> tuple[str, ...]:
         """Players, of "g" and "d", that an optimiser ever moves: D in its warm-up, and ahead of an unrolled G, too."""
-        d_moves = self.train != "g" or self.warmup > 0 or self.rule == "unrolled"
+        d_moves = self.train != "g" or self.warmup > 0 or RULES[self.rule].ahead
         return ("g",) * (self.train != "d") + ("d",) * d_moves
 
     @property

@@ -113,6 +113,15 @@ class Saver:
         self.cost = self.last - started
 
 
+def _read_stated(path: Path) -> tuple[dict[str, np.ndarray], str, dict[str, Any]]:
+    """A checkpoint's arrays, and what it says that it is of, as it stands there and read. Raises ``ValueError``."""
+    arrays, about = read(path)
+    stated = json.loads(about)
+    if not isinstance(stated, dict):
+        raise ValueError("it does not say what it is of")
+    return arrays, about, stated
+
+
 def newest(
     place: CheckpointPlace, check: Callable[[Arrays, bool], None], tell: Callable[[str], None]
 ) -> tuple[Path | None, dict[str, np.ndarray]]:
@@ -124,10 +133,7 @@ def newest(
     unsound = 0
     for path in place.files():
         try:
-            arrays, about = read(path)
-            stated = json.loads(about)
-            if not isinstance(stated, dict):
-                raise ValueError("it does not say what it is of")
+            arrays, about, stated = _read_stated(path)
             if about == place.about:
                 check(arrays, path == place.path(DONE))
         except (ValueError, RecursionError) as error:
@@ -157,10 +163,7 @@ def each_newest(
         place = CheckpointPlace(folder, task, 0, "")
         for path in place.files():
             try:
-                arrays, about = read(path)
-                stated = json.loads(about)
-                if not isinstance(stated, dict):
-                    raise ValueError("it does not say what it is of")
+                arrays, _, stated = _read_stated(path)
                 take(path, arrays, stated, path == place.path(DONE))
             except (ValueError, RecursionError) as error:
                 tell(f"{path}: not used, {error}")

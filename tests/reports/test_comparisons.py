@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -80,6 +81,23 @@ def test_differences_are_those_of_the_final_scores(measured):
         assert row["p"] in (0.25, 0.5, 0.75, 1.0)  # quarters of the patterns of 3 signs
     by_seed = [measured.last(row["score"])[3:] - measured.last(row["score"])[:3] for row in rows]
     assert [row["p_corrected"] for row in rows] == list(max_t(np.array(by_seed)))
+
+
+def test_an_option_counts_between_two_settings_where_it_has_an_effect_in_both():
+    """Without a penalty its weight is nothing: that setting is a pair with each weight, and these are one another's."""
+    none, light, heavy = (
+        Setting(penalty=penalty, penalty_weight=weight)
+        for penalty, weight in (("none", 1.0), ("gp", 1.0), ("gp", 10.0))
+    )
+    pairs = [(none, light, "penalty"), (none, heavy, "penalty"), (light, heavy, "penalty_weight")]
+    for settings in itertools.permutations([none, light, heavy]):
+        made = {(frozenset((settings[p.first], settings[p.second])), p.option) for p in setting_pairs(settings)}
+        assert made == {(frozenset((one, other)), option) for one, other, option in pairs}
+        assert len(setting_pairs(settings)) == 3
+    adam, slow, sgd = Setting(beta1=0.9), Setting(beta1=0.5), Setting(optimizer="sgd", beta1=0.5)
+    assert {pair.option for pair in setting_pairs([adam, slow, sgd])} == {"beta1", "optimizer"}
+    both = Setting(optimizer="sgd", beta1=0.5, lr=0.1)  # and two options that count are one too many
+    assert setting_pairs([adam, both]) == []
 
 
 def test_differences_pair_by_seed_not_by_place(measured):

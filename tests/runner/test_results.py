@@ -24,7 +24,7 @@ from dynamics.runner import results as results_module
 from dynamics.runner.joint import join
 from dynamics.runner.loading import load, study_of
 from dynamics.runner.member_rows import summary_rows
-from dynamics.runner.planning import plan
+from dynamics.runner.planning import beginning_notes, plan
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import Member, swing, swing_range
 from dynamics.runner.running import run_study
@@ -204,6 +204,26 @@ def test_names_tell_settings_apart():
     assert setting_names(settings)[0] == "gaussian-std0.2-d2-losshinge-lr0.001"
     assert len(set(setting_names(settings))) == len(set(setting_labels(settings))) == 4
     assert setting_labels([Setting(std=0.2)]) == [("gaussian · std 0.2", "2 D steps")]
+
+
+def test_a_label_names_no_option_without_effect():
+    one = Setting(std=0.2, unroll=1)
+    unrolled = [dataclasses.replace(one, update="unrolled", unroll=k) for k in (1, 5)]
+    words = ["update alternating", "update unrolled · unroll 1", "update unrolled · unroll 5"]
+    assert [label for _, label in setting_labels([one, *unrolled])] == [f"2 D steps · {word}" for word in words]
+    # where nothing else tells two settings apart, as in runs of before, it is named
+    twins = [one, dataclasses.replace(one, unroll=5)]
+    assert [label for _, label in setting_labels(twins)] == ["2 D steps · unroll 1", "2 D steps · unroll 5"]
+
+
+def test_players_of_another_mode_are_mentioned(tmp_path):
+    study = Study("n", "q", (Setting(mode="gaussian", **TINY),), from_run=str(tmp_path / "run"))
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_json("run.json", manifest(resolve(Study("n", "q", (Setting(mode="mixture_4", **TINY),)))))
+    (words,) = beginning_notes(study)
+    assert words == f"--from {tmp_path / 'run'}: its players were trained on mixture_4, not on gaussian"
+    same = Study("n", "q", (Setting(mode="mixture_4", **TINY),), from_run=study.from_run)
+    assert beginning_notes(same) == beginning_notes(dataclasses.replace(same, from_run=None)) == []
 
 
 def test_names_that_would_be_too_long_are_cut_and_stay_apart():

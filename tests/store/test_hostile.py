@@ -318,7 +318,7 @@ MANIFESTS = {
     "other scores": (put("study", "scores", "critic"), "null is not that"),
     "an unknown key of the study": (put("study", "settings", []), "not a finished run"),
     "no study": (without("study"), "KeyError"),
-    "no null": (without("null"), "to go on: python main.py resume"),
+    "no null": (without("null"), "KeyError"),
     "a null of one setting": (lambda w: put("null", w["null"][:1])(w), "null is not told"),
     "a null without a score": (scores(lambda null: null.pop("jsd")), "null is not that"),
     "a null of a foreign score": (scores(lambda null: null.update(setting=[1, 2])), "null is not that"),
