@@ -68,8 +68,11 @@ def merged(settings: Sequence[Setting]) -> tuple[tuple[Setting, ...], list[str]]
         if same is not setting:
             differ = [flag(name) for name in FIELDS[Setting] if getattr(same, name) != getattr(setting, name)]
             left_out[" and ".join(differ)] = left_out.get(" and ".join(differ), 0) + 1
-    return tuple(kept.values()), [
-        f"left out, {n} setting{'s' if n > 1 else ''}: the same game as another setting, where {options} "
-        f"make{'' if ' and ' in options else 's'} no difference"
-        for options, n in left_out.items()
-    ]
+    return tuple(kept.values()), [_left_out(options, n) for options, n in left_out.items()]
+
+
+def _left_out(options: str, n: int) -> str:
+    """'left out, 2 settings: --unroll makes no difference there, so they are the same games as others'."""
+    makes = "make" if " and " in options else "makes"
+    same = "it is the same game as another" if n == 1 else "they are the same games as others"
+    return f"left out, {n} setting{'s' if n > 1 else ''}: {options} {makes} no difference there, so {same}"

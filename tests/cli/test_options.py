@@ -475,7 +475,7 @@ def test_an_option_without_effect_is_refused_where_it_was_typed(config: Callable
 def test_settings_of_one_game_are_trained_once_and_counted() -> None:
     study = read_options(None, {"optimizer": "adam,sgd", "beta1": "0.5,0.9"}).study
     assert [(s.optimizer, s.beta1) for s in study.settings] == [("adam", 0.5), ("adam", 0.9), ("sgd", 0.5)]
-    assert study.notes == ("left out, 1 setting: the same game as another setting, where --beta1 makes no difference",)
+    assert study.notes == ("left out, 1 setting: --beta1 makes no difference there, so it is the same game as another",)
     assert read_options(None, {"optimizer": "adam,sgd"}).study.notes == ()
 
 

@@ -143,7 +143,7 @@ def test_settings_of_one_game_are_merged_and_counted():
     study = Study("n", "q", (SMALL,)).with_settings({"update": ["alternating", "unrolled"], "unroll": [1, 5]})
     kept, notes = merged(study.settings)
     assert [(s.update, s.unroll) for s in kept] == [("alternating", 1), ("unrolled", 1), ("unrolled", 5)]
-    assert notes == ["left out, 1 setting: the same game as another setting, where --unroll makes no difference"]
+    assert notes == ["left out, 1 setting: --unroll makes no difference there, so it is the same game as another"]
 
 
 def test_impossible_settings_are_left_out_and_listed_on_request():
