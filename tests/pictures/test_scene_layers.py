@@ -381,6 +381,24 @@ def test_overlays_are_drawn_over_every_view():
         assert changed.mean() < 0.2
 
 
+def test_lines_are_painted_over_samples_and_arrows_over_lines():
+    """A cloud of samples would hide the density that it is compared with."""
+    side = np.linspace(-HALF, HALF, 201)
+    bump = np.exp(-(side**2 + side[:, None] ** 2) / 2)
+    x, y = np.meshgrid(side[50:151], side[50:151])
+    samples = np.stack([x.ravel(), y.ravel()], axis=1)[None]  # everywhere about the lines
+    scene = Scene(plane(samples, bump, bandwidth=1.0), pull=np.tile([[[1.0, 0.0]]], (1, samples.shape[1], 1)))
+    lines = scene_panel.ScenePanel(scene, ["contours"], HALF, 200).draw(0)[0] // LEVELS
+    assert lines.any()
+    covered = scene_panel.ScenePanel(scene, ["contours", "samples"], HALF, 200).draw(0)[0]
+    assert (covered % LEVELS == POINT)[lines > 0].any()
+    np.testing.assert_array_equal(covered // LEVELS, lines)
+    arrows_alone = scene_panel.ScenePanel(scene, ["arrows"], HALF, 200).draw(0)[0]
+    all_three = scene_panel.ScenePanel(scene, ["arrows", "samples", "contours"], HALF, 200).draw(0)[0]
+    assert ((arrows_alone >= ARROW) & (lines > 0)).any()
+    np.testing.assert_array_equal(all_three >= ARROW, arrows_alone >= ARROW)
+
+
 def test_views_stand_side_by_side_in_the_layers_order_each_under_its_name():
     field = np.full((1, 8, 8), 0.5, np.float32)
     scene = Scene(plane(), d=field, optimal=field, lattice=(np.zeros((1, 3, 3, 2)), np.full((2, 2), 0.25)))

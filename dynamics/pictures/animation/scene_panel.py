@@ -273,13 +273,3 @@ def _carried_on(values: Array, known: Array) -> Array:
     total, count = (a[:-2] + a[1:-1] + a[2:] for a in (total, count))
     total, count = (a[:, :-2] + a[:, 1:-1] + a[:, 2:] for a in (total, count))
     return np.where(known, values, total / np.maximum(count, 1))
-
-
-VIEW_DRAWINGS: dict[str, Callable[[ScenePanel, int], Pixels]] = {  # layers that fill a plane -> what draws them
-    "density": ScenePanel._density,
-    "map": ScenePanel._map,
-    "d": ScenePanel._d,
-    "optimal": ScenePanel._optimal,
-    "difference": ScenePanel._difference,
-    "": ScenePanel._nothing,
-}

@@ -98,6 +98,9 @@ def needs_of(layers: Iterable[str]) -> tuple[str, ...]:
 
 
 def functions_for(names: Collection[str], functions: Mapping[str, F]) -> Mapping[str, F]:
-    """The functions, one for each name. Raises ``ValueError`` for a name without a function, and the other way."""
-    pairs = matching("layer", dict.fromkeys(names), functions, "dynamics/pictures")
-    return {name: function for name, (_, function) in pairs.items()}
+    """The functions in their order, one for each name: what is painted later covers what is there before.
+
+    Raises ``ValueError`` for a name without a function, and the other way.
+    """
+    matching("layer", dict.fromkeys(names), functions, "dynamics/pictures")
+    return dict(functions)
