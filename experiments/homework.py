@@ -11,8 +11,8 @@ STUDY = Study(
     settings=tuple(Setting(mode=mode, std=std, d_steps=d_steps) for mode, std in TARGETS for d_steps in (2, 1)),
     seeds=8,
     headings={
-        "": "Each mode (1.3)",
-        "std": "Tight against wide (1.4)",
-        "d_steps": "One against two discriminator steps (1.5)",
+        "": "Each mode",
+        "std": "Tight against wide",
+        "d_steps": "One against two discriminator steps",
     },
 )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+FEWEST_SEEDS_FOR_A_TEST = 6  # n paired seeds give no p-value below 2 / 2^n, and 2 / 2^5 is above 0.05
 _EXACT = 20  # pairs up to which all sign flips are taken
 _FLIPS = 2**20 - 1  # random ones beyond that
 _RESAMPLES = 999_999  # (resamples + 1) · 2.5 % is whole: the quantiles are order statistics

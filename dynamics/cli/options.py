@@ -94,7 +94,8 @@ def _resolved(study_name: str | None, values: Mapping[str, Any], flags: Iterable
         study = get_study(study_name)
     elif settings:
         varied = [flag(name) for name, several in settings.items() if len(several) > 1]
-        question = f"What do {' and '.join(varied)} change?" if varied else "What becomes of this setting?"
+        do = "do" if len(varied) > 1 else "does"
+        question = f"What {do} {' and '.join(varied)} change?" if varied else "What becomes of this setting?"
         study = Study(name="custom", question=question, settings=(Setting(),))
     else:
         study = get_study("homework")

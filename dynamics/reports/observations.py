@@ -1,4 +1,4 @@
-"""What a run's numbers say to each of its questions, in sentences.
+"""What a run's numbers say to each of its questions: in a plain sentence for each target, and in full.
 
 Sentences are composed from the numbers that the tables show: a difference between settings is named only where its
 p-value, corrected for every comparison of the report (`intervals.max_t`), is below 5 %; a score is called above or
@@ -7,14 +7,23 @@ below a perfect generator's only where its interval leaves that out; and what wa
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dynamics.base.intervals import Estimate, smallest_p
+from dynamics.base.intervals import FEWEST_SEEDS_FOR_A_TEST, Estimate
 from dynamics.reports.comparisons import Compared, Pair, differences
+from dynamics.reports.plain_sentences import (
+    LEVEL,
+    is_tested,
+    level,
+    listed,
+    names_of,
+    p_words,
+    question_sentences,
+    target_sentence,
+)
 from dynamics.reports.tables import COLUMNS, SCORES, counted, has_score, mean_words, number, places, verdict_counts
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import mode_name
@@ -22,16 +31,19 @@ from dynamics.settings.catalogue.scores import ASPECTS, MODES, SWINGS
 from dynamics.settings.catalogue.verdicts import BECAME, COLLAPSE, FAILED, GONE, REASONED, VERDICTS
 from dynamics.settings.messages import flag
 
-LEVEL = 0.05  # a difference is shown where its corrected p-value is below
 MOST = 24  # pairs of settings told one by one, those that differ first; differences.csv has all
 LISTED = 4  # shown differences of one aspect that a summary tells one by one
 BETWEEN = {"run": "Between the runs", "budget": "Between budgets"}  # headings of what no option of a setting tells
 
 
 class Answer(NamedTuple):
-    """The answer to one question: a paragraph, then setting by setting or pair by pair (heading, paragraph)."""
+    """The answer to one question: a sentence for each target; then in full, what is folded under these.
+
+    In full it is a paragraph, then setting by setting or pair by pair (heading, paragraph).
+    """
 
     heading: str
+    sentences: list[str]
     summary: str
     entries: list[tuple[str, str]]
 
@@ -47,7 +59,9 @@ def observe(results: Results, compared: Sequence[Compared] | None = None) -> lis
         for i in filter(results.has_ended, indices):
             words = f"{_capture(results, i)} {_judged(results, i)}".strip()
             entries.append((f"{target}: {results.labels[i][1]}", words))
-    parts = [Answer(headings[""], _captures(results), entries)]
+    ended = {target: [i for i in of if results.has_ended(i)] for target, of in results.targets.items()}
+    sentences = [target_sentence(results, target, of) for target, of in ended.items() if of]
+    parts = [Answer(headings[""], [*_waiting(results), *sentences], _captures(results), entries)]
     family = differences(results) if compared is None else compared
     options = dict.fromkeys(c.pair.option for c in family)
     for option in sorted(options, key=lambda o: list(headings).index(o) if o in headings else len(headings)):
@@ -55,10 +69,11 @@ def observe(results: Results, compared: Sequence[Compared] | None = None) -> lis
         pairs: dict[Pair, list[Compared]] = {}
         for c in chosen:
             pairs.setdefault(c.pair, []).append(c)
-        listed = sorted(pairs, key=lambda pair: min(_level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
+        listed = sorted(pairs, key=lambda pair: min(level(c) for c in pairs[pair]) >= LEVEL)[:MOST]
         entries = [(_heading(results, pair), _pair(results, pair, pairs[pair])) for pair in pairs if pair in listed]
         heading = headings.get(option) or BETWEEN.get(option) or f"What {flag(option)} changes"
-        parts.append(Answer(heading, _summary(results, chosen, len(pairs) - len(entries)), entries))
+        summary = _summary(results, chosen, len(pairs) - len(entries))
+        parts.append(Answer(heading, question_sentences(results, chosen), summary, entries))
     return parts
 
 
@@ -70,12 +85,17 @@ def observations(results: Results) -> list[tuple[str, str]]:
 # --- each question in a paragraph ------------------------------------------------------------------------------------
 
 
+def _waiting(results: Results) -> list[str]:
+    """Of an interrupted run, what nothing is said of."""
+    waiting = [" · ".join(results.labels[i]) for i in range(len(results.labels)) if not results.has_ended(i)]
+    if not waiting:
+        return []
+    return [f"Nothing is said of what has not ended, as its course may still turn: {', '.join(waiting)}."]
+
+
 def _captures(results: Results) -> str:
     """How the GANs on each target ended."""
     sentences = []
-    if results.reached is not None:
-        waiting = [" · ".join(results.labels[i]) for i in range(len(results.labels)) if not results.has_ended(i)]
-        sentences.append(f"Nothing is said of what has not ended, as its course may still turn: {', '.join(waiting)}.")
     for target, of_target in results.targets.items():
         indices = [i for i in of_target if results.has_ended(i)]
         if not indices:
@@ -88,31 +108,32 @@ def _captures(results: Results) -> str:
             f"{count} {BECAME[word][count != 1]}"
             for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
-        listed = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
         held = ""
         modes, scored = results.modes[indices[0]], [results.final("modes_covered", i) for i in indices]
         if modes and modes > 1 and any(np.isfinite(values).any() for values in scored):
             full = sum(int((values == modes).sum()) for values in scored)
             every = "both" if modes == 2 else f"all {modes}"
             held = f"; {full} {'holds' if full == 1 else 'hold'} {every} modes at the end"
-        sentences.append(f"{target}: of {counted(n, 'GAN')} {listed}{held}.")
+        ended = f"of {n} GANs {listed(words)}" if n > 1 else f"the one GAN {words[0].partition(' ')[2]}"
+        sentences.append(f"{target}: {ended}{held}.")
     return " ".join(sentences)
 
 
 def _summary(results: Results, chosen: list[Compared], untold: int) -> str:
     """What settings that differ in one option show, aspect by aspect."""
-    most = max(c.difference.n for c in chosen)
-    sentences = [_few()] if smallest_p(most) >= LEVEL else []
+    sentences = [] if any(is_tested(c) for c in chosen) else [_few(max(c.shared for c in chosen))]
     for aspect, scores in ASPECTS.items():
         family = [c for c in chosen if c.score in scores]
         if not family:
             continue
-        shown = [c for c in family if _level(c) < LEVEL]
+        shown = [c for c in family if level(c) < LEVEL]
         words = [_shown(results, c) for c in shown[:LISTED]]
         if len(shown) > LISTED:
             words.append(f"{len(shown) - LISTED} more differences, in differences.csv")
         rest = len(family) - len(shown)
-        if rest:
+        if not any(is_tested(c) for c in family):
+            words.append(f"{counted(rest, 'comparison')} not tested")
+        elif rest:
             which = counted(rest, "comparison") if not shown else f"the other {rest}" if rest > 1 else "the other one"
             words.append(f"no difference is shown in {which}")
         if aspect == COLLAPSE:
@@ -125,13 +146,13 @@ def _summary(results: Results, chosen: list[Compared], untold: int) -> str:
 
 
 def _shown(results: Results, c: Compared) -> str:
-    x, y = _names(results, c.pair)
+    x, y = names_of(results, c.pair)
     score, by = SCORES[c.score], _by(c)
     where, rest = results.labels[c.pair.first]
     if c.pair.option == "std":
         where = f"{mode_name(results.study.settings[c.pair.first].mode)}, {rest}"
     more = _more(c.score, c.difference.value)
-    of = f"p {_p_words(c.p_corrected)}{_left_out(c).replace(' (', ', ').replace(')', '')}"
+    of = f"p {p_words(c.p_corrected)}{_left_out(c).replace(' (', ', ').replace(')', '')}"
     return f"{score.title} {more} with {x} than with {y} on {where}, by {by} ({of})"
 
 
@@ -142,7 +163,7 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
     """
     members: dict[str, set[int]] = {}
     for c in chosen:
-        for name, index in zip(_names(results, c.pair), c.pair[:2], strict=True):
+        for name, index in zip(names_of(results, c.pair), c.pair[:2], strict=True):
             members.setdefault(name, set()).update(results.of_setting(index))
     counts = []
     for name, of_name in members.items():
@@ -153,34 +174,22 @@ def _collapsed(results: Results, chosen: list[Compared]) -> str:
     return f"{', '.join(counts)} collapsed"
 
 
-def _level(compared: Compared) -> float:
-    return compared.p_corrected if np.isfinite(compared.p_corrected) and compared.difference.n > 1 else 1.0
-
-
-def _names(results: Results, pair: Pair) -> tuple[str, str]:
-    """What a pair's settings are called beside one another."""
-    (x_target, x), (y_target, y) = (results.labels[i] for i in pair[:2])
-    if pair.option == "std":  # which the labels of the two targets name, and the rest is equal
-        return x_target.partition(" · ")[2], y_target.partition(" · ")[2]
-    return x, y
-
-
 def _heading(results: Results, pair: Pair) -> str:
     target, rest = results.labels[pair.first]
-    x, y = _names(results, pair)
+    x, y = names_of(results, pair)
     return f"{target}: {x} against {y}" + (f", {rest}" if pair.option == "std" else "")
 
 
 def _pair(results: Results, pair: Pair, of_scores: list[Compared]) -> str:
     """All that is compared between two settings: what differs, then what is not shown to."""
-    x, y = _names(results, pair)
+    x, y = names_of(results, pair)
     words = [_intro(of_scores[0].shared)]
     if pair.option == "std":
         words.append("Each score is relative to its own target.")
-    words += [_difference(results, c, x, y) for c in of_scores if _level(c) < LEVEL]
-    rest = [_not_shown(c) for c in of_scores if not _level(c) < LEVEL]
-    if rest:
-        words.append(f"No difference shown ({x} − {y}) in {'; '.join(rest)}.")
+    words += [_difference(results, c, x, y) for c in of_scores if level(c) < LEVEL]
+    for tested, so_far in ((True, "No difference shown"), (False, "Too few seeds for a test")):
+        if rest := [_not_shown(c) for c in of_scores if is_tested(c) is tested and not level(c) < LEVEL]:
+            words.append(f"{so_far} ({x} − {y}) in {'; '.join(rest)}.")
     return " ".join(words)
 
 
@@ -217,7 +226,7 @@ def _capture(results: Results, index: int) -> str:
         if e.n == 1:
             sentences.append(f"{title} is {value}{unit}, against {perfect}.")
         elif e.low <= null <= e.high:
-            sentences.append(f"{title} is {value}{unit}: no difference from {perfect} is shown.")
+            sentences.append(f"{title} is {value}{unit}, an interval that holds {perfect}.")
         elif e.high < null:
             sentences.append(f"{title} is {value}{unit}, below {perfect}.")
         elif name == "high_quality":
@@ -272,22 +281,16 @@ def _judged(results: Results, index: int) -> str:
 
 
 def _intro(shared: int) -> str:
-    """What a pair's paragraph is made from, and whether so few seeds can show a difference at all."""
+    """What a pair's paragraph is made from, and whether so few seeds can be tested at all."""
     if shared == 1:
         return "One shared seed, so a difference has no interval."
     sentence = f"Differences within a seed, mean [95 % interval] over {counted(shared, 'shared seed')}."
-    return sentence if smallest_p(shared) < LEVEL else f"{sentence} {_few()}"
+    return sentence if shared >= FEWEST_SEEDS_FOR_A_TEST else f"{sentence} {_few(shared)}"
 
 
-def _few() -> str:
-    needed = next(n for n in itertools.count(1) if smallest_p(n) < LEVEL)
-    return f"So few seeds cannot show a difference: that takes {needed}."
-
-
-def _p_words(p: float) -> str:
-    if p < 0.001:
-        return "below 0.001" if p < 0.0005 else number(p, 4)
-    return number(min(p, 1.0), places(3, (p, LEVEL)))
+def _few(shared: int) -> str:
+    are = "1 seed is" if shared == 1 else f"{shared} seeds are"
+    return f"{are} too few for a test, which takes {FEWEST_SEEDS_FOR_A_TEST}."
 
 
 def _not_shown(compared: Compared) -> str:
@@ -296,15 +299,13 @@ def _not_shown(compared: Compared) -> str:
     if e.n == 0:
         return f"{title}: no shared seed has it at both"
     left_out = _left_out(compared)
-    if left_out and smallest_p(e.n) >= LEVEL:
-        left_out += ", too few to show one"
     digits = places(SCORES[compared.score].digits, (e.low, 0), (e.high, 0), (e.value, 0))
     if e.n == 1:
         return f"{title}: {number(e.value, digits)}{_unit(compared.score)} in the one seed{left_out}"
     if e.value == e.low == e.high == 0:
         return f"{title}: equal in all {e.n} seeds{left_out}"
-    corrected = f"corrected p {_p_words(compared.p_corrected)}"
-    return f"{title}: {mean_words(e, digits)}{_unit(compared.score)}, {corrected}{left_out}"
+    corrected = f", corrected p {p_words(compared.p_corrected)}" if is_tested(compared) else ""
+    return f"{title}: {mean_words(e, digits)}{_unit(compared.score)}{corrected}{left_out}"
 
 
 def _left_out(compared: Compared) -> str:
@@ -326,7 +327,7 @@ def _difference(results: Results, compared: Compared, x: str, y: str) -> str:
     title, left_out = score.title[0].upper() + score.title[1:], _left_out(compared)
     if np.isclose(e.low, e.high, rtol=1e-9, atol=0):
         left_out += "; every seed differs by the same, so the interval has no width"
-    upward, corrected = e.value > 0, f"corrected p {_p_words(compared.p_corrected)}"
+    upward, corrected = e.value > 0, f"corrected p {p_words(compared.p_corrected)}"
     sentence = f"{title}: {_more(name, e.value)} with {x} than with {y}, by {_by(compared)}, {corrected}{left_out}"
     if name in SWINGS:
         return f"{sentence}; {y if upward else x} is the steadier."

@@ -180,8 +180,8 @@ def paragraph(results: Results, heading: str) -> str:
 
 def not_shown(words: str) -> list[str]:
     """The scores in which a pair's paragraph shows no difference, and what it says of each."""
-    match = re.search(r"No difference shown \([^)]*\) in (.*)\.$", words)
-    return match[1].split("; ") if match else []
+    match = re.search(r"(No difference shown|Too few seeds for a test) \([^)]*\) in (.*)\.$", words)
+    return match[2].split("; ") if match else []
 
 
 # --- observations -------------------------------------------------------------------------------------------
@@ -345,13 +345,19 @@ def test_too_few_seeds_are_said_to_be_too_few() -> None:
     for seeds in (2, 5, 6):
         results = made((mixture(2), GOOD_8[:seeds], ANY_8[:seeds]), (mixture(1), BAD_8[:seeds], ANY_8[:seeds]))
         words = paragraph(results, "2 D steps against 1 D step")
-        few = f"{seeds} shared seeds. So few seeds cannot show a difference: that takes 6."
+        few = f"{seeds} shared seeds. {seeds} seeds are too few for a test, which takes 6."
         assert (few in words) == (seeds < 6)
+        every = " ".join(f"{words} {part.summary} {' '.join(part.sentences)}" for part in observe(results))
+        assert (re.search("no difference", every, re.I) is None) == (seeds < 6)
+        jsd = "JSD is 0.030 to 0.0" in every
+        assert (f"{seeds} seeds are too few for a test: JSD is " in every and jsd) == (seeds < 6)
         assert (len(not_shown(words)) == 4) == (seeds < 6)
         assert ("better" not in words) == (seeds < 6)
     rows = [(NAN, NAN, NAN)] * 3 + GOOD_8[3:]
     words = paragraph(made((mixture(2), rows, ANY_8), (mixture(1), BAD_8, ANY_8)), "2 D steps against 1 D step")
-    assert words.count("(only 5 of 8 shared seeds have it at both), too few to show one") == 3
+    assert words.count("(only 5 of 8 shared seeds have it at both)") == 3
+    assert "No difference shown (2 D steps − 1 D step) in share collapsed: equal in all 8 seeds." in words
+    assert "Too few seeds for a test (2 D steps − 1 D step) in modes covered: " in words
 
 
 def test_a_tight_target_is_compared_with_a_wide_one() -> None:
@@ -402,7 +408,7 @@ def test_capture_is_told_beside_a_perfect_generator() -> None:
     assert "3 collapsed (0.75 [0.30, 0.95]), 1 still learning (0.25 [0.05, 0.70])." in worse
     perfect = [(4, 0.988 + 0.001 * k, 0.015 + 0.001 * k) for k in range(3)]
     same = paragraph(made((mixture(2), perfect, ["converged"] * 3)), "2 D steps")
-    assert same.count("no difference from a perfect generator's") == 3  # high quality, JSD, spread
+    assert same.count(", an interval that holds a perfect generator's") == 3  # high quality, JSD, spread
     shrunk = paragraph(made((mixture(2), [(4, 1.0, 0.1), (4, 0.999, 0.1)], ["collapsed"] * 2)), "2 D steps")
     assert "above a perfect generator's 0.989: too many samples lie near a centre, which is under-dispersion" in shrunk
 
@@ -445,7 +451,8 @@ def test_members_without_scores_are_left_out_and_counted() -> None:
     assert "The earliest divergence was seen at step 40." in words
     assert "1 seed failed to run and is left out." in words
     pair = paragraph(results, "2 D steps against 1 D step")
-    assert pair.count("(only 2 of 4 shared seeds have it at both), too few to show one") == 3
+    assert pair.count("(only 2 of 4 shared seeds have it at both)") == 3
+    assert "No difference" not in pair
     table = text_table(results)
     assert re.search(r" 2 D steps +2/4 ", table)
     assert "Seeds m/n" in " ".join(table.split())
@@ -544,7 +551,8 @@ def test_both_reports_show_the_estimates(tmp_path: Path) -> None:
     assert "3 collapsed 1 diverged" in cells
     assert "| 3 collapsed, 1 diverged |" in rows
     for part in observe(results):
-        for heading, words in [*part.entries, (part.heading, part.summary)]:
+        sentences = [(part.heading, sentence) for sentence in part.sentences]
+        for heading, words in [*part.entries, (part.heading, part.summary), *sentences]:
             assert words in Page(html).text
             assert heading in Page(html).text
             assert words in markdown
