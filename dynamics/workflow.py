@@ -18,11 +18,12 @@ from dynamics.base.files import NotARun, held
 from dynamics.base.program import command_line
 from dynamics.base.progress import Progress, silent
 from dynamics.base.workers import usable_cores
-from dynamics.pictures.picture_drawing import render
+from dynamics.pictures.picture_drawing import PictureTask, render
 from dynamics.pictures.picture_plan import check, plan, plan_joint, remarks
 from dynamics.pictures.study_parts import StudyPart
 from dynamics.reports.comparisons import differences as score_differences
 from dynamics.reports.comparisons import write_tables
+from dynamics.reports.ranking import leading
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
 from dynamics.runner.interrupted import load_so_far
 from dynamics.runner.joint import join
@@ -33,11 +34,11 @@ from dynamics.runner.resolving import resolve
 from dynamics.runner.results import Results, thinned
 from dynamics.runner.running import run_study
 from dynamics.runner.saving import manifest, save, save_rows
-from dynamics.runner.setting_names import setting_names
+from dynamics.runner.setting_names import baselines, setting_names
 from dynamics.runner.tasks import circumstances
 from dynamics.runner.users_files import check_targets, keep_targets
 from dynamics.settings.look import Look
-from dynamics.settings.study import Study
+from dynamics.settings.study import MANY_SETTINGS, Study
 from dynamics.settings.version import VERSION
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
 from dynamics.store.checkpoints import differences, remove
@@ -60,7 +61,7 @@ OUTCOME = (
     "targets",
 )
 TABLES = (
-    *("summary.csv", "events.csv", "comparison.csv", "comparison.tex", "differences.csv"),
+    *("summary.csv", "events.csv", "comparison.csv", "comparison.tex", "differences.csv", "ranking.csv"),
     *("report.html", "report.md"),
 )
 RECORD = (*TABLES, "history.npz", "frames.npz", "weights.npz")
@@ -173,7 +174,7 @@ def _carry_out(
         if look is not None:
             for words in remarks(look):
                 tell(words)
-            pictures = plan(results, look, parts)
+            pictures = _without_most_animations(results, plan(results, look, parts))
             names = sorted({*_made(folder), *RECORD, *(name for picture in pictures for name in picture.files)})
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
@@ -233,16 +234,23 @@ def redraw(
         _rewrite(folder, results, facts, look)
 
 
-def rewrite_report(path: AnyPath, changes: Mapping[str, Any] | None = None, tell: Tell = _nobody) -> None:
+def rewrite_report(
+    path: AnyPath, changes: Mapping[str, Any] | None = None, tell: Tell = _nobody, baseline: str | None = None
+) -> None:
     """Write a run's report again, with `changes` of its look: of what is not drawn anew, which is `embed`.
 
-    Of an interrupted run it shows what there is, and `changes` hold for this time alone. Raises `files.NotARun`,
-    `files.FolderInUse`.
+    `baseline` is a setting that the others are held against from now on. Of an interrupted run the report shows what
+    there is, and `changes` hold for this time alone. Raises `files.NotARun`, `files.FolderInUse`, and
+    `settings.OptionError` for a baseline that is no setting of the run.
     """
     folder = RunFolder.open(path)
     with held(path):
         facts = folder.read_json(MANIFEST)
         results, look = _measured(folder, facts, tell), _look(folder, facts, changes or {})
+        if baseline is not None:
+            baselines(results.names, results.labels, baseline)  # it is there
+            results.study = dataclasses.replace(results.study, baseline=baseline)
+            facts = {**facts, "study": {**facts["study"], "baseline": baseline}}
         if changes and is_over(facts):
             facts = {**facts, "look": dataclasses.asdict(look)}
         _rewrite(folder, results, facts, look)
@@ -253,6 +261,14 @@ def latex_lines(path: Path) -> list[str]:
     folder = RunFolder.open(path)
     facts = folder.read_json(MANIFEST)
     return animate_lines(folder, setting_names(study_of(folder, facts).settings), facts)
+
+
+def _without_most_animations(results: Results, pictures: Sequence[PictureTask]) -> list[PictureTask]:
+    """Pictures of a run, of many settings without the animations of all but the first of the ranking."""
+    names = results.names
+    first = set(leading(results)) if len(names) > MANY_SETTINGS else set(range(len(names)))
+    still = {name for i, name in enumerate(names) if i not in first}
+    return [p for p in pictures if not (p.function == "animate" and p.path.partition("/")[0] in still)]
 
 
 def _rewrite(folder: RunFolder, results: Results, facts: dict[str, Any], look: Look) -> None:
@@ -297,19 +313,23 @@ def joint_report(
     force: bool = False,
     embed: str = "auto",
     progress: Progress = silent,
+    baseline: str | None = None,
 ) -> None:
     """Report on several finished runs as one, in the folder `out`: settings beside one another, seeds of one pooled.
 
-    `embed` is that of `write_report`.
+    `embed` is that of `write_report`, `baseline` a setting that the others are held against.
 
-    Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), and `files.FolderInUse` for an `out`
-    that holds something (unless `force`).
+    Raises `files.NotARun`, also for runs that cannot be joined (`joint.join`), `files.FolderInUse` for an `out` that
+    holds something (unless `force`), and `settings.OptionError` for a baseline that is no setting.
     """
     out = Path(out)
     folders = [RunFolder.open(path) for path in paths]
     names = _distinct([folder.path for folder in folders])
     several = [load_folder(folder) for folder in folders]
     joint, sources, places = join(several, names)
+    joint.study = dataclasses.replace(joint.study, baseline=baseline)
+    if baseline is not None:
+        baselines(joint.names, joint.labels, baseline)  # it is there
     runs = [
         ReportedRun(name, folder, results, folder.read_json(MANIFEST), _parts(results), setting_places)
         for name, folder, results, setting_places in zip(names, folders, several, places, strict=True)

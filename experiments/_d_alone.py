@@ -104,7 +104,7 @@ def _between(results: Results, indices: Sequence[int], names: Sequence[str]) -> 
     }
     return (
         f"Its Lipschitz constant L, per data unit, as geometric means, is {'; '.join(ends)}. Of the largest slope on a"
-        " grid, which is the lower bound, the largest secant between samples is"
+        " grid, which is a lower bound, the largest slope between two samples is"
         f" {pieces.words(apart['lipschitz_secant'])} and the product of spectral norms, the upper one,"
         f" {pieces.words(apart['lipschitz_upper'])} times as much."
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dynamics.base.intervals import (
+    FEWEST_SEEDS_FOR_A_TEST,
     REAL,
     Difference,
     Estimate,
@@ -23,7 +24,6 @@ from dynamics.base.intervals import (
     max_t,
     mean_interval,
     paired_difference,
-    smallest_p,
 )
 from dynamics.reports.tables import interval, number
 from dynamics.runner.results import Results
@@ -179,7 +179,7 @@ def listed(names: Sequence[str]) -> str:
 def paragraph(results: Results, sentences: Sequence[str]) -> str:
     """A part's paragraph, with what so few seeds cannot show."""
     n = results.study.seeds
-    needed = next(seeds for seeds in range(1, 64) if smallest_p(seeds) < LEVEL)
+    needed = FEWEST_SEEDS_FOR_A_TEST
     few = [f"So few seeds cannot show a difference: that takes {needed}."] if n < needed else []
     return " ".join(filter(None, [*sentences, *few]))
 

@@ -17,7 +17,7 @@ from dynamics.settings.option_checks import MOST_WORKERS, allowed, check, is_pat
 from dynamics.settings.option_fields import ALIASES, FIELDS
 from dynamics.settings.presets import PRESETS, preset_options
 from dynamics.settings.setting import Setting
-from dynamics.settings.study import Study
+from dynamics.settings.study import FEW_FRAMES, MANY_SETTINGS, Study
 from dynamics.settings.toml_files import TomlError, read_toml
 from dynamics.studies import get_study, questions
 
@@ -107,6 +107,9 @@ def _resolved(study_name: str | None, values: Mapping[str, Any], flags: Iterable
         different, notes = merged(study.settings)
         notes += _of_untrained(study) if "train" in settings else []
         study = dataclasses.replace(study, settings=different, notes=(*study.notes, *notes))
+    if study.name == "custom" and len(study.settings) > MANY_SETTINGS and "frames" not in values:
+        few = f"of {len(study.settings)} settings {FEW_FRAMES} animation frames are kept; --frames sets another number"
+        study = dataclasses.replace(study, frames=FEW_FRAMES, notes=(*study.notes, few))
     return study, Look(**{n: values[n] for n in FIELDS[Look] if n in values})
 
 

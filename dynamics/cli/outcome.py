@@ -26,8 +26,12 @@ def print_outcome(results: Results, path: Path, as_json: bool) -> None:
         print(f"\nreport: {path / 'report.html'}")
         print_latex_lines(path)
     if results.failures:
+        from dynamics.reports.tables import counted
+
         count = sum(len(failure["members"]) for failure in results.failures)
-        raise RunFailed(f"{count} GANs failed: {results.failures[0]['error']}; to try them again: {resume_line(path)}")
+        raise RunFailed(
+            f"{counted(count, 'GAN')} failed: {results.failures[0]['error']}; to try again: {resume_line(path)}"
+        )
 
 
 def print_latex_lines(path: Path) -> None:

@@ -17,6 +17,7 @@ from dynamics.settings.messages import OptionError, flag
 from dynamics.settings.option_checks import parse
 from dynamics.settings.option_fields import default as default_of
 from dynamics.settings.option_fields import metadata
+from dynamics.settings.study import Study
 
 
 @with_look
@@ -66,6 +67,7 @@ def report_runs(
     embed: Annotated[
         str | None, typer.Option(help=f"{metadata(Look, 'embed')['help']}; default: as before, auto for several runs")
     ] = None,
+    baseline: Annotated[str | None, typer.Option(help=metadata(Study, "baseline")["help"])] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="errors only")] = False,
 ) -> None:
     """Write a run's report again, from its folder; of several runs, one report: equal settings are pooled by seed."""
@@ -77,10 +79,11 @@ def report_runs(
     if len(runs) == 1:
         if out is not None:
             raise OptionError(f"--out {out}: one run's report is written into its folder; --out is for several")
-        rewrite_report(Path(runs[0]), changes, print_note)
+        rewrite_report(Path(runs[0]), changes, print_note, baseline)
         print(Path(runs[0]) / "report.html")
         return
     embedded, progress = changes.get("embed", default_of(Look, "embed")), progress_on(sys.stderr, quiet)
     with drawing_fails(), place(out or None, new_folder, dated_name("runs/report")) as home:
-        joint_report([Path(run) for run in runs], home, force=force, embed=embedded, progress=progress)
+        paths = [Path(run) for run in runs]
+        joint_report(paths, home, force=force, embed=embedded, progress=progress, baseline=baseline)
     print(home / "report.html")

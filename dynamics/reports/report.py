@@ -24,11 +24,15 @@ from dynamics.reports.comparisons import Compared
 from dynamics.reports.embedding import MOST, PageImage, embed_images
 from dynamics.reports.markdown import Markdown, escaped, fenced
 from dynamics.reports.observations import Answer, observe
+from dynamics.reports.picture_captions import COMPARISONS, CURVES, KINDS, REQUESTED
+from dynamics.reports.ranking import is_ranked, leading, rankings
+from dynamics.reports.ranking_words import RANKING_COLUMNS, RankingPart, ranking_parts, ranking_rows
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import table_options, target_name
 from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
+from dynamics.settings.study import MANY_SETTINGS
 from dynamics.store.folder import RunFolder
 
 
@@ -68,7 +72,7 @@ def write_report(
     embed: str = "auto",
     compared: Sequence[Compared] | None = None,
 ) -> None:
-    """Write report.html, report.md (relative links) and comparison.tex into a folder.
+    """Write report.html, report.md (relative links), comparison.tex and, of many settings, ranking.csv into a folder.
 
     `results` are those of `runs`: of the one, or of several joined, each of which says in `places` where its settings
     are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `embed` says which of
@@ -76,7 +80,11 @@ def write_report(
     results' `differences`, where they are known already. Raises ``OSError`` where the file system does.
     """
     pictures: list[PageImage] = []
-    page = _page(results, folder, runs, pictures, observe(results, compared))
+    ranked = rankings(results) if is_ranked(results.study) else []
+    ranking = ranking_parts(results, ranked)
+    page = _page(results, folder, runs, pictures, observe(results, compared), ranking)
+    if ranked:
+        folder.write_csv("ranking.csv", ranking_rows(results, ranked), RANKING_COLUMNS)
     templates = jinja2.FileSystemLoader(TEMPLATES)
     shared: dict[str, Any] = {
         "loader": templates,
@@ -102,46 +110,6 @@ def write_report(
 # --- the page -----------------------------------------------------------------------------------------------
 
 
-# file -> heading, what it shows, what to look at
-KINDS = {
-    "density.gif": (
-        "Density during training",
-        "Generated samples against the real density, animated over training",
-        "One seed, that of median final JSD unless another was asked for. Lines: the real density; red: the generated"
-        " one, full colour at the real peak; below: losses and JSD. Look for contours that stay empty and for mass"
-        " between them.",
-    ),
-    "frames.png": (
-        "Moments of training",
-        "Generated samples against the real density at several generator steps",
-        "The same seed at some of its steps, in reading order. Look for when a mode is won or lost.",
-    ),
-    "losses.png": (
-        "Losses",
-        "Losses of D and of G, and the mean probabilities D(x) and D(G(z)), against generator steps",
-        "Median of the seeds, band: their middle half. Lines, where drawn: the losses at equilibrium, dashed, and D(x)"
-        " there. D(x) and D(G(z)) that meet say that D no longer tells real from generated, not that G is right:"
-        " compare the scores.",
-    ),
-    "scores.png": (
-        "Discriminator, gradients and distances",
-        "Scores measured on request, against generator steps",
-        "Median of the seeds, band: their middle half. A falling loss of G means a better generator where the part"
-        " against the best D falls; the part owed to D says how far D is from the best one.",
-    ),
-}
-REQUESTED = "scores.png"  # is there where such scores are
-CURVES = (
-    "Scores against steps, updates and seconds",
-    "Scores over training, against generator steps, updates of both players and seconds",
-    "Median of the seeds, band: their middle half; dashed: a perfect generator. The same curves on three clocks: which"
-    " setting is ahead can depend on what is counted. Seconds are those of training one GAN, without looking at it.",
-)
-COMPARISONS = {
-    "comparison.gif": "Generated samples against the real density, every setting on one clock, animated",
-    "comparison.png": "All settings: final samples against the real density, and scores with intervals",
-    "many": "All settings: scores with intervals",  # the same file
-}
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -162,6 +130,7 @@ def _page(
     runs: Sequence[ReportedRun],
     pictures: list[PageImage],
     answers: Sequence[Answer],
+    ranking: Sequence[RankingPart],
 ) -> dict[str, Any]:
     """Everything that the templates show, in plain values; every picture of the page is put into `pictures`."""
     study, labels, joint = results.study, results.labels, len(runs) > 1
@@ -202,6 +171,9 @@ def _page(
         for run in runs
         for part in run.parts
     ]
+    renders = [command_line("render", run.folder.path.as_posix()) for run in runs]
+    crowded = len(labels) > MANY_SETTINGS
+    first = set(leading(results)) if crowded else set(range(len(labels)))
     targets = []
     for target, indices in results.targets.items():
         kinds = []
@@ -215,16 +187,19 @@ def _page(
             kinds.append(_kind(CURVES[0], CURVES[2], [("", curves)], "plates"))
         shelved = [(i, shelf) for i in indices for shelf in shelves[i]]
         for file, (heading, alt, caption) in KINDS.items():
-            shown = []
+            shown: list[tuple[str, PageImage]] = []
+            folded: list[tuple[str, PageImage]] = []
             for i, shelf in shelved:
                 if not shelf.begun or (file.endswith(".gif") and shelf.frames <= 1):
                     continue
                 # a setting's pictures are those of its runs, each with its own seeds
                 where = f"{shelf.run.name}, {shelf.seeds}" if len(shelves[i]) > 1 else ""
                 words = " · ".join(filter(None, (*labels[i], where)))
-                image = picture(shelf.run.folder, f"{shelf.name}/{file}", f"{alt}: {words}", file != REQUESTED)
+                image = picture(shelf.run.folder, f"{shelf.name}/{file}", f"{alt}: {words}", _needed(file, i in first))
                 if image:
-                    shown.append((" · ".join(filter(None, (labels[i][1], where, _how_far(results, i)))), image))
+                    (shown if i in first else folded).append(
+                        (" · ".join(filter(None, (labels[i][1], where, _how_far(results, i)))), image)
+                    )
             begun = [shelf for _, shelf in shelved if shelf.begun]
             if shown and file == "density.gif" and all((shelf.path / "seeds.gif").is_file() for shelf in begun):
                 caption += " All seeds side by side: seeds.gif in each setting's folder."
@@ -233,12 +208,13 @@ def _page(
                 caption += " Where a GAN has diverged, its last finite samples are shown."
             if "lost" in ended and file in ("density.gif", "frames.png"):
                 caption += " Where a GAN is lost, its samples are far off the data and may be out of the picture."
+            if file == "density.gif" and len(first) < len(labels):
+                caption += f" Of many settings only the first ones have it; all: {' or '.join(renders)}."
             if len(shown) > len(indices):
                 caption += " Where several runs are pooled, each picture is of its own run's seeds."
-            if shown:
-                kinds.append(
-                    _kind(heading, caption, shown, {"density.gif": "gifs", "frames.png": "plates"}.get(file, ""))
-                )
+            if shown or folded:
+                layout = {"density.gif": "gifs", "frames.png": "plates"}.get(file, "")
+                kinds.append(_kind(heading, caption, shown, layout, folded))
         targets.append({"label": target, "rows": rows_of(results, indices), "kinds": kinds})
     options = [table_options(setting) for setting in study.settings]
     differing = [n for n in FIELDS[Setting] if len({chosen[n] for chosen in options}) > 1]
@@ -256,6 +232,8 @@ def _page(
         "comparison": comparison,
         "own_parts": study_parts,
         "many": many,
+        "crowded": crowded,
+        "ranking": ranking,
         "parts": answers,
         "targets": targets,
         "missing": sum(missing),
@@ -263,7 +241,7 @@ def _page(
         "most": f"{MOST / 1e6:g} MB",
         "whole": None if joint else command_line("report", folder.path.as_posix(), "--embed", "all"),
         "sequences": [line for run in runs for line in animate_lines(run.folder, run.results.names, run.facts, folder)],
-        "renders": [command_line("render", run.folder.path.as_posix()) for run in runs],
+        "renders": renders,
         "scores": [(title_of(name), SCORES[name].meaning) for name in (*results.scores, *results.swings)],
         "samples": results.samples.shape[2],
         "snapshots": ("" if results.reached is None else "up to ")
@@ -306,10 +284,22 @@ def _many(results: Results) -> bool:
     return len(grid(results.labels)[1]) > MANY
 
 
-def _kind(heading: str, caption: str, pictures: list[tuple[str, PageImage]], layout: str) -> dict[str, Any]:
-    """Pictures of one sort, each with what it is called."""
-    moves = any(picture.moves for _, picture in pictures)
-    return {"heading": heading, "caption": caption, "pictures": pictures, "moves": moves, "layout": layout}
+def _needed(file: str, is_first: bool) -> bool:
+    """Whether a setting's picture is missed where it is not: of many settings the first alone have animations."""
+    return file != REQUESTED and (is_first or not file.endswith(".gif"))
+
+
+def _kind(
+    heading: str,
+    caption: str,
+    pictures: list[tuple[str, PageImage]],
+    layout: str,
+    folded: Sequence[tuple[str, PageImage]] = (),
+) -> dict[str, Any]:
+    """Pictures of one sort, each with what it is called; of many settings those of all but the first are folded."""
+    moves = any(picture.moves for _, picture in (*pictures, *folded))
+    shown = {"heading": heading, "caption": caption, "pictures": pictures, "folded": folded}
+    return {**shown, "moves": moves, "layout": layout}
 
 
 def _picture(folder: RunFolder, home: RunFolder, path: str, alt: str) -> PageImage | None:

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 
 from dynamics.base.workers import usable_cores
-from dynamics.runner.setting_names import clash
+from dynamics.runner.setting_names import baselines, clash, setting_labels, setting_names
 from dynamics.settings.messages import OptionError
 from dynamics.settings.modes import is_file
 from dynamics.settings.setting import Setting
@@ -17,7 +17,11 @@ from dynamics.targets.user_units import four_digits
 
 
 def resolve(study: Study) -> Study:
-    """The study with every default that depends on something else filled in: std, device, workers."""
+    """The study with every default that depends on something else filled in: std, device, workers.
+
+    Raises `OptionError` for what it cannot be: two files of one name, a device that is not there, a baseline that is
+    none of the settings.
+    """
     try:
         stds = [_std(s) for s in study.settings]
     except OptionError as error:  # a file that no target can be made of
@@ -27,6 +31,8 @@ def resolve(study: Study) -> Study:
     settings = tuple(dict.fromkeys(s.changed(std=std) for s, std in zip(study.settings, stds, strict=True)))
     if (name := clash(settings)) is not None:
         raise OptionError(f"--mode: two files would both be called {name}; rename one")
+    if study.baseline is not None:
+        baselines(setting_names(settings), setting_labels(settings), study.baseline)  # it is there
     device = _device(study.device)
     workers = _workers(study.workers) if device == "cpu" or study.workers != "auto" else 1  # one process fills a GPU
     return dataclasses.replace(study, settings=settings, device=device, workers=str(workers))

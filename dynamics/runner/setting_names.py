@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from dynamics.settings.distinct import has_effect
+from dynamics.settings.messages import OptionError, near, shown
 from dynamics.settings.modes import is_file, is_mixture
 from dynamics.settings.option_fields import FIELDS, default
 from dynamics.settings.setting import Setting
@@ -50,6 +52,21 @@ def setting_labels(settings: Sequence[Setting]) -> list[tuple[str, str]]:
         if len(set(labels)) == len(labels):
             break
     return labels
+
+
+def baselines(names: Sequence[str], labels: Sequence[tuple[str, str]], written: str) -> dict[str, int]:
+    """Target -> the index of its setting that a user calls the baseline, by its folder's name or by its label.
+
+    A baseline of one target is that of the others too, where one of their settings is the same in all else. Raises
+    `OptionError` where no setting is called so.
+    """
+    called = [(name, " · ".join(label), label[1]) for name, label in zip(names, labels, strict=True)]
+    for column in (labels[i][1] for i, words in enumerate(called) if written in words):
+        return {target: i for i, (target, rest) in enumerate(labels) if rest == column}
+    hint = near(written, dict.fromkeys(itertools.chain(*zip(*called, strict=True))))
+    raise OptionError(
+        f"--baseline {shown(written)}: must be a setting of the run, by its folder's name or its label{hint}"
+    )
 
 
 def _varied(settings: Sequence[Setting]) -> list[str]:

@@ -31,8 +31,8 @@ def allowed(cls: type, name: str) -> str:
         return "none, or " + ", ".join(NAMES["penalty"]) + ", joined by +, each with :weight if need be"
     if name == "workers":
         return f"auto or a whole number from 1 to {MOST_WORKERS}"
-    if name == "from_run":
-        return "a path"
+    if name in ("from_run", "baseline"):
+        return "a path" if name == "from_run" else "the name of a setting"
     kind, limits = FIELDS[cls][name], metadata(cls, name)["limits"]
     words = {int: "a whole number", float: "a finite number", str: "a word"}[kind]
     for key, phrase in (
@@ -82,7 +82,7 @@ def _fits(cls: type, name: str, value: Any) -> bool:
     if name == "workers":
         digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9
         return value == "auto" or (digits and 1 <= int(value) <= MOST_WORKERS)
-    if name == "from_run":
+    if name in ("from_run", "baseline"):
         return is_path(value)
     if kind is str:
         return isinstance(value, str)

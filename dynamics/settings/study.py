@@ -18,6 +18,8 @@ from dynamics.settings.setting import Setting
 
 MOST_SETTINGS = 5000  # of a study
 MOST_MEMBERS = 100_000  # settings × seeds: two days on two cores
+MANY_SETTINGS = 12  # of a study, beyond which they are ranked, and not each has an animation or so many frames
+FEW_FRAMES = 10  # that are kept of so many settings, where no number is asked for
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Study:
     weights: str = option("shown", "kept at every frame for pictures of D: those of the shown seed, of all, none")
     from_run: str | None = option(
         None, "a run whose trained players these begin with; where one learns, the other's", aliases=("--from",)
+    )
+    baseline: str | None = option(
+        None, "setting that the others are held against: its folder's name or its label, as in comparison.csv"
     )
     notes: tuple[str, ...] = ()  # what of what was asked for is not there, and why, a sentence each
     device: str = option("auto", "auto, cpu, cuda or mps")

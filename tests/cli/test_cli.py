@@ -427,6 +427,7 @@ def test_nothing_at_all_is_the_homework(asked):
         "notes": [],
         "weights": "shown",
         "from_run": None,
+        "baseline": None,
         "checkpoint": 20.0,
         "snapshots": 50,
         "frames": 50,

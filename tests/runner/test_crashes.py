@@ -334,7 +334,7 @@ def test_what_fails_costs_itself_alone_and_resume_repeats_it_alone(how, begin, w
     reason = "signal 9" if how == "kills" else "RuntimeError: out of luck"
     assert ended == 1
     assert message.startswith("error: 2 GANs failed: ")
-    assert message.endswith(f"; to try them again: python main.py resume {run}\n")
+    assert message.endswith(f"; to try again: python main.py resume {run}\n")
     assert manifest(run)["status"] == "failed"
     failures = manifest(run)["failures"]
     assert [m for failure in failures for m in failure["members"]] == [2, 3]
