@@ -6,10 +6,8 @@ import contextlib
 import dataclasses
 import datetime
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +23,22 @@ from dynamics.reports.comparisons import differences as score_differences
 from dynamics.reports.comparisons import write_tables
 from dynamics.reports.ranking import leading
 from dynamics.reports.report import ReportedRun, animate_lines, write_report
+from dynamics.runner.fresh_seeds import FOLDER as CONFIRM
+from dynamics.runner.fresh_seeds import discard, fresh_study, is_begun, load_confirmation
 from dynamics.runner.interrupted import load_so_far
-from dynamics.runner.joint import join
+from dynamics.runner.joint import distinct_names, join
 from dynamics.runner.loading import is_over, study_of
 from dynamics.runner.loading import load as load_folder
 from dynamics.runner.planning import beginnings
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import Results, thinned
 from dynamics.runner.running import run_study
-from dynamics.runner.saving import manifest, save, save_rows
+from dynamics.runner.saving import manifest, save, save_rows, versions
 from dynamics.runner.setting_names import baselines, setting_names
 from dynamics.runner.tasks import circumstances
 from dynamics.runner.users_files import check_targets, keep_targets
 from dynamics.settings.look import Look
 from dynamics.settings.study import MANY_SETTINGS, Study
-from dynamics.settings.version import VERSION
 from dynamics.store.checkpoints import FOLDER as CHECKPOINTS
 from dynamics.store.checkpoints import differences, remove
 from dynamics.store.folder import MANIFEST, RunFolder
@@ -47,18 +46,8 @@ from dynamics.studies import get_parts
 
 # of run.json: what a run came to, which is told anew when it goes on
 OUTCOME = (
-    "seconds",
-    "status",
-    "error",
-    "files",
-    "interim",
-    "null",
-    "modes",
-    "failures",
-    "seconds_per_gan",
-    "study",
-    "settings",
-    "targets",
+    *("seconds", "status", "error", "files", "interim", "confirmed", "null", "modes", "failures", "seconds_per_gan"),
+    *("study", "settings", "targets"),
 )
 TABLES = (
     *("summary.csv", "events.csv", "comparison.csv", "comparison.tex", "differences.csv", "ranking.csv"),
@@ -102,6 +91,7 @@ def run(
     with held(path):
         if force:
             remove(path / CHECKPOINTS)
+            discard(path)
         folder = RunFolder.create(path, force=force)
         study = keep_targets(study, folder)
         if study.from_run is not None:
@@ -124,21 +114,32 @@ def load(path: AnyPath) -> Results:
     return load_folder(RunFolder.open(path))
 
 
-def resume(path: AnyPath, progress: Progress = silent, tell: Tell = _nobody) -> tuple[Results, RunFolder]:
+def resume(
+    path: AnyPath, progress: Progress = silent, tell: Tell = _nobody, confirm: int | None = None
+) -> tuple[Results, RunFolder]:
     """Go on with a run that was stopped, or train again what failed in it, to the files that it would have come to.
 
-    What was asked, and how it is drawn, stands in the folder. Of a run that is done nothing is done again. Raises
-    `files.NotARun` for a folder that is none, that was begun under other circumstances (program, library versions,
-    device), which would change its numbers, or whose checkpoints are of something else; `files.FolderInUse` while
-    somebody is at work there.
+    What was asked, and how it is drawn, stands in the folder. Of a run that is done nothing is done again. With
+    `confirm` the run's best settings are trained on this many new seeds too. Raises `files.NotARun` for a folder that
+    is none, that was begun under other circumstances (program, library versions, device), which would change its
+    numbers, or whose checkpoints are of something else; `files.FolderInUse` while somebody is at work there.
     """
     folder = RunFolder.open(path)
     with held(path):
         facts = folder.read_json(MANIFEST)
         study, look = study_of(folder, facts), _look(folder, facts, {})
+        if confirm is not None:
+            study = dataclasses.replace(study, confirm=confirm)
         if facts.get("status") == "done":
             remove(folder.path / CHECKPOINTS)
-            return load_folder(folder), folder
+            results = load_folder(folder)
+            if study.confirm:
+                results.study = study
+                facts = {**facts, "study": {**facts["study"], "confirm": study.confirm}}
+                folder.write_json(MANIFEST, facts)  # so that it goes on where it is stopped
+                facts["confirmed"] = _confirm(results, folder, progress, tell)
+                _rewrite(folder, results, facts, look)
+            return results, folder
         if different := differences(facts.get("circumstances"), circumstances(study.device), "circumstances"):
             raise NotARun(f"{path}: begun otherwise, so its numbers would not be the same: {'; '.join(different)}")
         folder.remove(facts.get("interim", []))
@@ -179,10 +180,13 @@ def _carry_out(
             folder.write_json(MANIFEST, manifest(study, **facts, files=names))
             with progress("drawing", len(pictures)) as advance:
                 render(pictures, folder.path, executor, advance)
+        if study.confirm:
+            facts["confirmed"] = _confirm(results, folder, progress, tell)
         facts["seconds"]["all"] = round(time.monotonic() - started, 1)
         facts["status"] = "failed" if results.failures else "done"
         reported = [ReportedRun(folder.path.name, folder, results, facts, parts)]
-        write_report(results, folder, reported, (look or Look()).embed, compared)
+        again = load_confirmation(folder, results, facts)
+        write_report(results, folder, reported, (look or Look()).embed, compared, again)
         folder.sweep()
         folder.write_json(MANIFEST, manifest(results, **facts, files=_made(folder)))
     except BaseException as error:
@@ -195,6 +199,23 @@ def _carry_out(
     if not results.failures:
         remove(folder.path / CHECKPOINTS)
     return results
+
+
+def _confirm(results: Results, folder: RunFolder, progress: Progress, tell: Tell) -> list[int]:
+    """Train the settings that lead a run again, on new seeds, in a run of its own within the folder; their places.
+
+    What was trained of that before is kept. Raises what `run` and `resume` do.
+    """
+    places, home = leading(results), RunFolder(folder.path / CONFIRM)
+    if not places:
+        tell(f"--confirm {results.study.confirm}: no setting has ended, so there is nothing to confirm")
+        return places
+    study = fresh_study(results.study, places)
+    if is_begun(study, home):
+        resume(home.path, progress, tell)
+    else:
+        run(study, home.path, force=True, look=None, progress=progress, tell=tell)
+    return places
 
 
 def redraw(
@@ -279,7 +300,8 @@ def _rewrite(folder: RunFolder, results: Results, facts: dict[str, Any], look: L
         save_rows(results, folder)
         write_tables(results, folder)
     shown = {**facts, "look": dataclasses.asdict(look)}
-    write_report(results, folder, [ReportedRun(folder.path.name, folder, results, shown, _parts(results))], look.embed)
+    reported = [ReportedRun(folder.path.name, folder, results, shown, _parts(results))]
+    write_report(results, folder, reported, look.embed, again=load_confirmation(folder, results, facts))
     folder.write_json(MANIFEST, {**facts, "files": _made(folder)})
 
 
@@ -324,7 +346,7 @@ def joint_report(
     """
     out = Path(out)
     folders = [RunFolder.open(path) for path in paths]
-    names = _distinct([folder.path for folder in folders])
+    names = distinct_names([folder.path for folder in folders])
     several = [load_folder(folder) for folder in folders]
     joint, sources, places = join(several, names)
     joint.study = dataclasses.replace(joint.study, baseline=baseline)
@@ -351,16 +373,6 @@ def joint_report(
             home.write_json(MANIFEST, {"report": names, "files": _made(home)})
 
 
-def _distinct(paths: Sequence[Path]) -> list[str]:
-    """What to call each run: its folder's name, with as much of what is above it as tells the runs apart."""
-    parts = [path.resolve().parts for path in paths]
-    for depth in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-depth:]) for part in parts]
-        if len(set(names)) == len(names):
-            return names
-    raise NotARun(f"{paths[0]}: a run stands twice among those to report on")
-
-
 def _look(folder: RunFolder, facts: Mapping[str, Any], changes: Mapping[str, Any]) -> Look:
     """The look that run.json tells of, changed. Raises `files.NotARun`."""
     try:
@@ -381,14 +393,3 @@ def _made(folder: RunFolder) -> list[str]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    """Of everything that the numbers and pictures depend on."""
-    packages = ("torch", "numpy", "scipy", "matplotlib", "pillow")
-    return {
-        "gan-dynamics": VERSION,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    }

@@ -23,6 +23,7 @@ def print_outcome(results: Results, path: Path, as_json: bool) -> None:
         print(json.dumps(strict(outcome), ensure_ascii=False, allow_nan=False))
     else:
         print(text_table(results))
+        _print_confirmation(results, path)
         print(f"\nreport: {path / 'report.html'}")
         print_latex_lines(path)
     if results.failures:
@@ -32,6 +33,19 @@ def print_outcome(results: Results, path: Path, as_json: bool) -> None:
         raise RunFailed(
             f"{counted(count, 'GAN')} failed: {results.failures[0]['error']}; to try again: {resume_line(path)}"
         )
+
+
+def _print_confirmation(results: Results, path: Path) -> None:
+    """What became of the best settings on new seeds, if they were trained there, on stdout."""
+    from dynamics.reports.ranking import confirmed
+    from dynamics.reports.ranking_words import ranking_parts
+    from dynamics.runner.fresh_seeds import load_confirmation
+    from dynamics.store.folder import MANIFEST, RunFolder
+
+    folder = RunFolder(path)
+    if again := load_confirmation(folder, results, folder.read_json(MANIFEST)):
+        for part in ranking_parts(results, [], confirmed(results, again)):
+            print("\n".join(["", part.heading, *part.sentences]))
 
 
 def print_latex_lines(path: Path) -> None:

@@ -48,6 +48,9 @@ def render_run(
 
 def resume_run(
     run: Annotated[str, typer.Argument(help="a run folder")],
+    confirm: Annotated[
+        int | None, typer.Option(min=1, help="train the best three again on this many new seeds, for a fair score")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="errors and results only")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="results as one JSON object on stdout")] = False,
 ) -> None:
@@ -56,7 +59,7 @@ def resume_run(
         from dynamics.base.progress import progress_on
         from dynamics.workflow import resume
 
-        results, folder = resume(Path(run), progress_on(sys.stderr, quiet), print_note)
+        results, folder = resume(Path(run), progress_on(sys.stderr, quiet), print_note, confirm)
     print_outcome(results, folder.path, as_json)
 
 

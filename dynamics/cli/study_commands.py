@@ -107,6 +107,9 @@ def _print_plan(asked: Asked) -> None:
         shown = [n for n in FIELDS[Setting] if n in always or getattr(setting, n) != default_of(Setting, n)]
         rest = " ".join(f"{n}={value}" for n in shown if (value := getattr(setting, n)) is not None)
         print(f"  {setting_name}: {rest}")
+    if study.confirm:
+        first = study.seed + study.seeds
+        print(f"then the best three of each target again, on new seeds {first} to {first + study.confirm - 1}")
     for words in _notes(study):
         print(words)
 

@@ -28,6 +28,7 @@ from dynamics.base.intervals import (
     paired_difference,
 )
 from dynamics.reports.plain_sentences import LEVEL
+from dynamics.runner.fresh_seeds import Confirmation
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import baselines
 from dynamics.settings.catalogue.verdicts import FAILED
@@ -71,6 +72,24 @@ class Placed(NamedTuple):
     against: Against | None
 
 
+class Confirmed(NamedTuple):
+    """The leading settings of one target, best first where they were chosen; as they did there, and on new seeds.
+
+    Settings are numbers in the study that chose them. `after` are held against the setting `against`, which was fixed
+    before the new seeds were trained: they are one family.
+    """
+
+    target: str
+    before: list[Placed]
+    after: list[Placed]
+    against: int
+    has_baseline: bool
+
+    @property
+    def tested(self) -> bool:
+        return any(p.against is not None and p.against.tested for p in self.after)
+
+
 class Ranking(NamedTuple):
     """The settings of one target that have ended, best first; `against` is what they are held against."""
 
@@ -87,7 +106,7 @@ class Ranking(NamedTuple):
 
 def is_ranked(study: Study) -> bool:
     """Whether a study's report begins with a ranking."""
-    return len(study.settings) > MANY_SETTINGS or study.baseline is not None
+    return len(study.settings) > MANY_SETTINGS or study.baseline is not None or study.confirm > 0
 
 
 def rankings(results: Results) -> list[Ranking]:
@@ -107,6 +126,29 @@ def rankings(results: Results) -> list[Ranking]:
     return [
         Ranking(target, [_place(results, by_seed, i, first, corrected) for i in order], first, known)
         for target, order, first, known in made
+    ]
+
+
+def confirmed(results: Results, again: Confirmation) -> list[Confirmed]:
+    """What the new seeds say of each target's leading settings, held against the first of them or the baseline."""
+    chosen, old, new = _baselines(results), _by_seed(results), _by_seed(again.results)
+    number = {place: k for k, place in enumerate(again.places)}
+    made = []
+    for target, order in _orders(results, old).items():
+        if placed := [i for i in order if i in number]:
+            has_baseline = chosen.get(target) in placed
+            made.append((target, placed, chosen[target] if has_baseline else placed[0], has_baseline))
+    held = [(number[i], number[first]) for _, placed, first, _ in made for i in placed if i != first]
+    corrected = dict(zip(held, _corrected(new, held), strict=True))
+    return [
+        Confirmed(
+            target,
+            [_place(results, old, i, first, {}) for i in placed],
+            [_place(again.results, new, number[i], number[first], corrected)._replace(setting=i) for i in placed],
+            first,
+            has_baseline,
+        )
+        for target, placed, first, has_baseline in made
     ]
 
 

@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 from dynamics.base.intervals import FEWEST_SEEDS_FOR_A_TEST
 from dynamics.reports.plain_sentences import LEVEL, p_words
-from dynamics.reports.ranking import BEST, RANKED_BY, Placed, Ranking, Spread
+from dynamics.reports.ranking import BEST, RANKED_BY, Confirmed, Placed, Ranking, Spread
 from dynamics.reports.tables import counted, mean_words, number
+from dynamics.runner.fresh_seeds import FOLDER as CONFIRM
 from dynamics.runner.results import Results
 from dynamics.settings.catalogue.scores import SCORES
 
 ROWS, OPEN = 80, 20  # of a report's ranking tables together, in all and before they are folded; ranking.csv has all
 RANKING_COLUMNS = (
     *("target", "place", "setting", "score", "n", "mean", "low", "high", "against", "difference"),
-    *("difference_low", "difference_high", "p_corrected"),
+    *("difference_low", "difference_high", "p_corrected", "new_n", "new_mean", "new_low", "new_high"),
 )
 _WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -30,15 +31,26 @@ class RankingPart(NamedTuple):
     open: int
 
 
-def ranking_parts(results: Results, ranked: Sequence[Ranking]) -> list[RankingPart]:
-    """Each target's ranking, as many rows of each as a report has room for."""
+def ranking_parts(
+    results: Results, ranked: Sequence[Ranking], again: Sequence[Confirmed] = (), resume: str | None = None
+) -> list[RankingPart]:
+    """Each target's ranking, as many rows of each as a report has room for, and what new seeds made of its best.
+
+    `resume` is the command that goes on with the run, if there is one run.
+    """
     most, shown = (max(BEST, rows // max(1, len(ranked))) for rows in (ROWS, OPEN))
-    return [_part(results, ranking, most, shown) for ranking in ranked]
+    by_target = {c.target: c for c in again}
+    parts = [_part(results, ranking, most, shown, ranking.target in by_target, resume) for ranking in ranked]
+    return [*parts, *(_confirmed_part(results, c) for c in again)]
 
 
-def ranking_rows(results: Results, ranked: Sequence[Ranking]) -> list[dict[str, Any]]:
-    """A row per setting, best first; differences where it was held against another, p-values where there are tests."""
+def ranking_rows(results: Results, ranked: Sequence[Ranking], again: Sequence[Confirmed] = ()) -> list[dict[str, Any]]:
+    """A row per setting, best first; differences where it was held against another, p-values where there are tests.
+
+    The last columns are the scores on new seeds, where there are any.
+    """
     names, rows = results.names, []
+    new = {p.setting: (e.n, *e[:3]) for c in again for p in c.after for e in [p.score.estimate]}
     for ranking in ranked:
         for place, p in enumerate(ranking.placed, 1):
             e, against = p.score.estimate, p.against
@@ -47,18 +59,21 @@ def ranking_rows(results: Results, ranked: Sequence[Ranking]) -> list[dict[str, 
                 *(ranking.target, place, names[p.setting], RANKED_BY, *(e.n, e.value, e.low, e.high)),
                 *((names[ranking.against], *difference[:3]) if difference else (None,) * 4),
                 against.p if against and against.tested else None,
+                *new.get(p.setting, (None,) * 4),
             )
             rows.append(dict(zip(RANKING_COLUMNS, values, strict=True)))
     return rows
 
 
-def _part(results: Results, ranking: Ranking, most: int, before: int) -> RankingPart:
+def _part(
+    results: Results, ranking: Ranking, most: int, before: int, is_confirmed: bool, resume: str | None
+) -> RankingPart:
     score, count = SCORES[RANKED_BY], len(ranking.placed)
     null = results.null[ranking.placed[0].setting][RANKED_BY][0]
     first = results.labels[ranking.against][1]
     sentences = [
-        f"Ranked by {score.title}, lower is better: the mean at the end over {_seeds(ranking)}. A perfect generator has"
-        f" {number(null, score.digits)} {score.unit}."
+        f"Ranked by {score.title}, lower is better: the mean at the end over {_seeds(ranking.placed)}. A perfect"
+        f" generator has {number(null, score.digits)} {score.unit}."
     ]
     if ranking.has_baseline:
         sentences += _against_baseline(ranking, first)
@@ -67,8 +82,8 @@ def _part(results: Results, ranking: Ranking, most: int, before: int) -> Ranking
         sentences.append(_ties(ranking))
         shown = ranking.placed[:BEST]
     sentences.append(
-        f"The best of {count} looks better than it is: the same seeds chose it and score it. For a fair score, train it"
-        " again on seeds that were not used here (--seed)."
+        f"The best of {count} looks better than it is: the same seeds chose it and score it."
+        f" {_way_out(is_confirmed, resume)}"
     )
     if any(p.diverged for p in ranking.placed):
         sentences.append("A GAN that diverged counts as the worst there can be, ln 2 = 0.693.")
@@ -79,6 +94,87 @@ def _part(results: Results, ranking: Ranking, most: int, before: int) -> Ranking
     columns = ["place", "setting", f"{score.title}, {score.unit}", held, *(["corrected p"] if tested else [])]
     rows = [_row(results, ranking, place, p, tested) for place, p in enumerate(shown, 1)]
     return RankingPart(f"Ranking: {ranking.target}", sentences, columns, rows, before)
+
+
+def _way_out(is_confirmed: bool, resume: str | None) -> str:
+    if is_confirmed:
+        return "Its fair score, on new seeds, is in the next section."
+    how = f": {resume} --confirm {FEWEST_SEEDS_FOR_A_TEST}" if resume else " (--confirm of each run)"
+    return f"For a fair score, train the best again on new seeds{how}."
+
+
+def _confirmed_part(results: Results, confirmed: Confirmed) -> RankingPart:
+    """The best settings of a target on new seeds, beside their scores where they were chosen."""
+    score, tested = SCORES[RANKED_BY], confirmed.tested
+    count, seeds = len(confirmed.after), _seeds(confirmed.after)
+    which = "the baseline" if confirmed.has_baseline else "the first"
+    old, new = (next(p.score for p in side if p.setting == confirmed.before[0].setting) for side in confirmed[1:3])
+    best = "setting was" if count == 1 else f"{_WORDS[count] if count < len(_WORDS) else count} settings were"
+    sentences = [
+        f"The best {best} trained again on {seeds} that had no part in the choice: {CONFIRM}/report.html.",
+        f"The first, {results.labels[confirmed.before[0].setting][1]}, scored"
+        f" {number(old.estimate.value, score.digits)} {score.unit} on the seeds that chose it, and scores"
+        f" {number(new.estimate.value, score.digits)} {score.unit} on the new ones.",
+    ]
+    if count > 1:
+        sentences += _against_fixed(confirmed, which) if tested else [_few(confirmed.after)]
+    columns = [
+        "place",
+        "setting",
+        f"{score.title} where chosen, {score.unit}",
+        f"on {seeds.replace(' ', ' new ')}",
+        f"less that of {which}",
+    ]
+    rows = []
+    for place, (before, after) in enumerate(zip(confirmed.before, confirmed.after, strict=True), 1):
+        against = [which, ""] if after.against is None else _against_cells(after)
+        cells = [str(place), results.labels[after.setting][1]]
+        cells += [
+            _spread(before.score, before.score.estimate.n >= FEWEST_SEEDS_FOR_A_TEST),
+            _spread(after.score, tested),
+        ]
+        rows.append([*cells, *against[: 2 if tested else 1]])
+    return RankingPart(
+        f"The best on new seeds: {confirmed.target}",
+        sentences,
+        [*columns, *(["corrected p"] if tested else [])],
+        rows,
+        OPEN,
+    )
+
+
+def _against_cells(p: Placed) -> list[str]:
+    assert p.against is not None
+    return [_spread(p.against.difference, p.against.tested), p_words(p.against.p)]
+
+
+def _against_fixed(confirmed: Confirmed, which: str) -> list[str]:
+    """What the new seeds show of the settings beside the one that was fixed."""
+    at = {p.setting: place for place, p in enumerate(confirmed.before, 1)}
+    held = [(at[p.setting], p.against) for p in confirmed.after if p.against is not None]
+    better = [place for place, a in held if a.shown and a.difference.estimate.value < 0]
+    worse = [place for place, a in held if a.shown and a.difference.estimate.value > 0]
+    rest = [place for place, a in held if not a.shown]
+    words = [
+        (better, f"better than {which} (p < {LEVEL}, corrected)"),
+        (worse, f"worse than {which} (p < {LEVEL}, corrected)"),
+    ]
+    made = [
+        f"On the new seeds the setting{'s' if len(places) > 1 else ''} at {_listed(places)}"
+        f" {'are' if len(places) > 1 else 'is'} {how}."
+        for places, how in words
+        if places
+    ]
+    if rest:
+        made.append(
+            f"Between {which} and the setting{'s' if len(rest) > 1 else ''} at {_listed(rest)} no difference is shown."
+        )
+    return made
+
+
+def _listed(places: Sequence[int]) -> str:
+    names = [f"place {places[0]}", *map(str, places[1:])]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _row(results: Results, ranking: Ranking, place: int, p: Placed, tested: bool) -> list[str]:
@@ -102,12 +198,12 @@ def _spread(spread: Spread, tested: bool) -> str:
     return f"{number(spread.estimate.value, digits)}{f' ({ends[0]} to {ends[1]})' if len(ends) > 1 else ''}"
 
 
-def _seeds(ranking: Ranking) -> str:
-    return counted(max(p.score.estimate.n for p in ranking.placed), "seed")
+def _seeds(placed: Sequence[Placed]) -> str:
+    return counted(max(p.score.estimate.n for p in placed), "seed")
 
 
-def _few(ranking: Ranking) -> str:
-    seeds = _seeds(ranking)
+def _few(placed: Sequence[Placed]) -> str:
+    seeds = _seeds(placed)
     are = "is" if seeds.startswith("1 ") else "are"
     return f"{seeds} {are} too few for a test, which takes {FEWEST_SEEDS_FOR_A_TEST}: brackets are ranges over seeds."
 
@@ -115,7 +211,7 @@ def _few(ranking: Ranking) -> str:
 def _ties(ranking: Ranking) -> str:
     """Which of the best cannot be told from the first."""
     if not ranking.tested:
-        return _few(ranking)
+        return _few(ranking.placed)
     held = ranking.placed[1:BEST]
     tied = [place for place, p in enumerate(held, 2) if p.against is None or not p.against.shown]
     if not tied:
@@ -131,7 +227,7 @@ def _ties(ranking: Ranking) -> str:
 def _against_baseline(ranking: Ranking, first: str) -> list[str]:
     sentences = [f"The baseline is {first}; differences are within a seed."]
     if not ranking.tested:
-        return [*sentences, _few(ranking)]
+        return [*sentences, _few(ranking.placed)]
     held = [p.against for p in ranking.placed if p.against is not None]
     better = sum(a.shown and a.difference.estimate.value < 0 for a in held)
     worse = sum(a.shown and a.difference.estimate.value > 0 for a in held)

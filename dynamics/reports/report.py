@@ -25,9 +25,10 @@ from dynamics.reports.embedding import MOST, PageImage, embed_images
 from dynamics.reports.markdown import Markdown, escaped, fenced
 from dynamics.reports.observations import Answer, observe
 from dynamics.reports.picture_captions import COMPARISONS, CURVES, KINDS, REQUESTED
-from dynamics.reports.ranking import is_ranked, leading, rankings
+from dynamics.reports.ranking import confirmed, is_ranked, leading, rankings
 from dynamics.reports.ranking_words import RANKING_COLUMNS, RankingPart, ranking_parts, ranking_rows
 from dynamics.reports.tables import SCORES, budget_words, columns_of, counted, legend, rows_of, tex_table, title_of
+from dynamics.runner.fresh_seeds import Confirmation
 from dynamics.runner.results import Results
 from dynamics.runner.setting_names import table_options, target_name
 from dynamics.settings.option_fields import FIELDS
@@ -71,20 +72,24 @@ def write_report(
     runs: Sequence[ReportedRun],
     embed: str = "auto",
     compared: Sequence[Compared] | None = None,
+    again: Confirmation | None = None,
 ) -> None:
     """Write report.html, report.md (relative links), comparison.tex and, of many settings, ranking.csv into a folder.
 
     `results` are those of `runs`: of the one, or of several joined, each of which says in `places` where its settings
     are. Pictures are those in the runs' folders, and of several runs together those in `folder`. `embed` says which of
     them stand inside report.html (see `embedding`), which with `all` needs nothing beside it. `compared` are the
-    results' `differences`, where they are known already. Raises ``OSError`` where the file system does.
+    results' `differences`, where they are known already; `again` is what the best settings did on new seeds. Raises
+    ``OSError`` where the file system does.
     """
     pictures: list[PageImage] = []
     ranked = rankings(results) if is_ranked(results.study) else []
-    ranking = ranking_parts(results, ranked)
+    on_new_seeds = [] if again is None else confirmed(results, again)
+    resume = command_line("resume", folder.path.as_posix()) if len(runs) == 1 else None
+    ranking = ranking_parts(results, ranked, on_new_seeds, resume)
     page = _page(results, folder, runs, pictures, observe(results, compared), ranking)
     if ranked:
-        folder.write_csv("ranking.csv", ranking_rows(results, ranked), RANKING_COLUMNS)
+        folder.write_csv("ranking.csv", ranking_rows(results, ranked, on_new_seeds), RANKING_COLUMNS)
     templates = jinja2.FileSystemLoader(TEMPLATES)
     shared: dict[str, Any] = {
         "loader": templates,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,19 @@ class _Joined(NamedTuple):
 
     setting: Setting
     parts: list[tuple[int, int]]
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """What to call each run: its folder's name, with as much of what is above it as tells the runs apart.
+
+    Raises `NotARun` where one of them stands twice.
+    """
+    parts = [path.resolve().parts for path in paths]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise NotARun(f"{paths[0]}: a run stands twice among those to report on")
 
 
 def join(runs: Sequence[Results], names: Sequence[str]) -> Joint:

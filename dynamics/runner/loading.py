@@ -227,7 +227,7 @@ def _check_facts(run: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {
         **dict.fromkeys(("status", "command", "started", "error", "device"), str),
         **dict.fromkeys(("versions", "circumstances", "look"), Mapping),
-        **dict.fromkeys(("files", "resumed", "interim"), list),
+        **dict.fromkeys(("files", "resumed", "interim", "confirmed"), list),
         "threads": int,
         "figures": bool,
     }
@@ -237,6 +237,9 @@ def _check_facts(run: Mapping[str, Any]) -> None:
     seconds = run.get("seconds", {})
     for value in [*(seconds.values() if isinstance(seconds, Mapping) else [seconds]), run.get("spent", 0.0)]:
         _number(value)
+    places, count = run.get("confirmed") or [], len(run["settings"])
+    inside = all(type(i) is int and 0 <= i < count for i in places)
+    expect(inside and len(set(places)) == len(places), "confirmed must be places of settings, each once")
     for file in [*(run.get("files") or []), *(run.get("interim") or [])]:
         expect(isinstance(file, str) and is_inside(file), f"files names {file!r:.60}, which is not in the folder")
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import platform
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from dynamics.runner.results import FORMAT, Results
 from dynamics.runner.sample_units import user_samples
 from dynamics.runner.setting_names import setting_names, table_options
 from dynamics.settings.study import Study
+from dynamics.settings.version import VERSION
 from dynamics.store.folder import RunFolder
 from dynamics.targets.user_files import notes_of, placing_for, target_title
 
@@ -35,6 +39,17 @@ def manifest(results_or_study: Results | Study, **facts: Any) -> dict[str, Any]:
             "seconds_per_gan": results_or_study.seconds,
         }
     return made
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the numbers and pictures depend on."""
+    packages = ("torch", "numpy", "scipy", "matplotlib", "pillow")
+    return {
+        "gan-dynamics": VERSION,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
 
 
 def _targets(study: Study) -> dict[str, dict[str, Any]]:

@@ -48,6 +48,9 @@ class Study:
     baseline: str | None = option(
         None, "setting that the others are held against: its folder's name or its label, as in comparison.csv"
     )
+    confirm: int = option(
+        0, "train the best three again on this many new seeds, for a fair score; 0: not", least=0, most=MOST_MEMBERS
+    )
     notes: tuple[str, ...] = ()  # what of what was asked for is not there, and why, a sentence each
     device: str = option("auto", "auto, cpu, cuda or mps")
     workers: str = option("auto", "worker processes: auto (one a core) or a number")
@@ -58,8 +61,11 @@ class Study:
     def __post_init__(self) -> None:
         for name in FIELDS[Study]:
             check(Study, name, getattr(self, name))
-        if self.seed + self.seeds - 1 > 2**63 - 1:
-            raise OptionError(f"--seeds {self.seeds} from --seed {self.seed} on pass the last seed, 2^63 - 1")
+        if self.seed + self.seeds + self.confirm - 1 > 2**63 - 1:
+            more = f" and --confirm {self.confirm}" if self.confirm else ""
+            raise OptionError(f"--seeds {self.seeds}{more} from --seed {self.seed} on pass the last seed, 2^63 - 1")
+        if self.confirm and self.from_run is not None:
+            raise OptionError("--confirm with --from: the run has no players that begin with new seeds")
         count = len(self.settings)
         if count * self.seeds > MOST_MEMBERS:
             raise OptionError(

@@ -51,7 +51,7 @@ class RunFolder:
         folder.check_free(force=force)
         folder.path.mkdir(parents=True, exist_ok=True)
         if force:
-            folder._clear()
+            folder.clear()
         folder.foreign = frozenset(folder.files())
         return folder
 
@@ -77,7 +77,8 @@ class RunFolder:
         elif self.path.exists() or self.path.is_symlink():
             raise FolderInUse(f"{self.path}: is not a folder; choose another")
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Remove what a run there lists as its own, if one is there."""
         try:
             listed = self._listed(self.read_json(MANIFEST))
         except NotARun:

@@ -428,6 +428,7 @@ def test_nothing_at_all_is_the_homework(asked):
         "weights": "shown",
         "from_run": None,
         "baseline": None,
+        "confirm": 0,
         "checkpoint": 20.0,
         "snapshots": 50,
         "frames": 50,

@@ -139,7 +139,7 @@ def test_what_is_shown_is_what_there_is(count, step, whole, tmp_path, monkeypatc
     assert "Nothing is said of what has not ended" in messages
     # no sentence but that one is made of the settings that have not ended, nor of a difference
     ended = {results.members[m].setting for m in range(4) if results.reached.ended[m]}
-    assert messages.count("**mixture_4") == len(ended)
+    assert messages.count("\n| mixture_4 · std 0.2: ") == len(ended)
     assert "against" not in messages.replace(", against", "")
     drawn = {name for name in names(run) if name.endswith((".png", ".gif", ".svg"))}
     begun = {results.names[results.members[m].setting] for m in range(4) if results.reached.steps[m]}

@@ -50,6 +50,8 @@ CONTROL = {"ema": 0.0, "scores": "none", "snapshots": 2, "frames": 2, "weights":
 # what decides which GANs are trained, and where, or is only words
 OTHERS = {
     "name",
+    "baseline",
+    "confirm",
     "question",
     "settings",
     "headings",
