@@ -183,7 +183,7 @@ def test_no_closed_form_takes_an_unknown_penalty_for_a_known_one():
 def test_a_layer_is_drawn_in_one_place_told_of_in_the_legend_and_in_the_docs(layer):
     facts = layers.LAYERS[layer]
     assert facts.help
-    assert f"`{layer}`" in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"`{layer}`" in (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
     places = scene_panel.DRAWN_VIEWS, scene_panel.DRAWN_OVER, frame_sheet.DRAWN_BELOW
     assert [layer in place for place in places] == [bool(facts.view), not (facts.view or facts.below), facts.below]
     assert facts.below or {layer, facts.colours} & sheet_legend.ENTRIES.keys()
