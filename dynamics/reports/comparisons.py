@@ -11,8 +11,9 @@ import numpy as np
 
 from dynamics.base.intervals import Difference, difference_range, max_t, mean_interval, paired_difference
 from dynamics.runner.member_rows import z_score
-from dynamics.runner.results import Results
+from dynamics.runner.results import TABLE_ROWS, Results
 from dynamics.runner.setting_names import table_options
+from dynamics.runner.table_columns import named
 from dynamics.settings.budget import samples_seen, updates
 from dynamics.settings.catalogue.scores import COMPARED, SCORES, SWINGS
 from dynamics.settings.catalogue.verdicts import GONE, VERDICTS
@@ -21,7 +22,7 @@ from dynamics.settings.option_fields import FIELDS
 from dynamics.settings.setting import Setting
 from dynamics.store.folder import RunFolder
 
-DIFFERENCE_COLUMNS = ("setting", "against", "score", "n", "difference", "low", "high", "p", "p_corrected")
+DIFFERENCE_COLUMNS = named("differences")
 
 
 def write_tables(results: Results, folder: RunFolder, compared: Sequence[Compared] | None = None) -> None:
@@ -189,3 +190,6 @@ def difference_rows(results: Results, compared: Sequence[Compared] | None = None
         }
         for c in (differences(results) if compared is None else compared)
     ]
+
+
+TABLE_ROWS.update({"comparison": comparison_rows, "differences": difference_rows})

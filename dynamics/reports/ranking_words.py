@@ -11,13 +11,11 @@ from dynamics.reports.ranking import BEST, RANKED_BY, Confirmed, Placed, Ranking
 from dynamics.reports.tables import counted, mean_words, number
 from dynamics.runner.fresh_seeds import FOLDER as CONFIRM
 from dynamics.runner.results import Results
+from dynamics.runner.table_columns import named
 from dynamics.settings.catalogue.scores import SCORES
 
 ROWS, OPEN = 80, 20  # of a report's ranking tables together, in all and before they are folded; ranking.csv has all
-RANKING_COLUMNS = (
-    *("target", "place", "setting", "score", "n", "mean", "low", "high", "against", "difference"),
-    *("difference_low", "difference_high", "p_corrected", "new_n", "new_mean", "new_low", "new_high"),
-)
+RANKING_COLUMNS = named("ranking")
 _WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 

@@ -22,6 +22,7 @@ from dynamics.runner.member_rows import EVENT_COLUMNS, EVENTS
 from dynamics.runner.results import FORMAT, WORDS, Member, Results
 from dynamics.runner.sample_units import placings, plane_samples
 from dynamics.runner.setting_names import setting_names
+from dynamics.runner.table_columns import EARLIER_NAMES
 from dynamics.runner.users_files import kept_mode
 from dynamics.settings.budget import CURVE_POINTS, steps_of
 from dynamics.settings.catalogue.scores import score_names
@@ -267,13 +268,14 @@ def _weights(
 def _events(
     folder: RunFolder, names: list[str], members: Sequence[Member], modes: list[int | None], last: Sequence[int]
 ) -> list[tuple[int, int, int, str, int | None]]:
-    """The ledgers of events.csv, with members by their place."""
+    """The ledgers of events.csv, with members by their place; its columns may have the names of earlier versions."""
     place = {(names[member.setting], str(member.seed)): m for m, member in enumerate(members)}
     events = []
-    for row in folder.read_csv("events.csv", EVENT_COLUMNS):
+    for row in folder.read_csv("events.csv", EVENT_COLUMNS, earlier=EARLIER_NAMES):
         m = place[row["setting"], row["seed"]]
         index = members[m].setting
         most = modes[index] or 0
-        mode, other = _whole(row["mode"], most, 1), _whole(row["to"], most, 1) if row["to"] else None
+        mode = _whole(row["mode_number"], most, 1)
+        other = _whole(row["hopped_to"], most, 1) if row["hopped_to"] else None
         events.append((m, _whole(row["step"], last[index]), mode, _one_of(row["event"], EVENTS), other))
     return events

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dynamics.runner.results import Results
+from dynamics.runner.results import TABLE_ROWS, Results
 from dynamics.runner.setting_names import table_options
+from dynamics.runner.table_columns import named
 
 EVENTS = ("won", "lost", "hopped")
-EVENT_COLUMNS = ("setting", "seed", "step", "mode", "event", "to")
+EVENT_COLUMNS = named("events")
 
 
 def summary_rows(results: Results) -> list[dict[str, Any]]:
@@ -62,9 +63,12 @@ def event_rows(results: Results) -> list[dict[str, Any]]:
             "setting": names[results.members[m].setting],
             "seed": results.members[m].seed,
             "step": step,
-            "mode": mode,
+            "mode_number": mode,
             "event": what,
-            "to": other,
+            "hopped_to": other,
         }
         for m, step, mode, what, other in results.events
     ]
+
+
+TABLE_ROWS.update({"summary": summary_rows, "events": event_rows})

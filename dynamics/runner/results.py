@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from dynamics.base.intervals import POSITIVE, REAL, Estimate, Range, mean_interv
 from dynamics.runner.history import History
 from dynamics.runner.reached import Reached
 from dynamics.runner.setting_names import setting_labels, setting_names
+from dynamics.runner.table_columns import Columns, as_columns
 from dynamics.settings.budget import steps_of
 from dynamics.settings.catalogue.games import LOSSES
 from dynamics.settings.catalogue.scores import AGAINST_BEST, MODES, SCORES, SWINGS, TO_RAREST
@@ -20,6 +22,9 @@ from dynamics.settings.catalogue.verdicts import FAILED, UNJUDGED, VERDICTS, Ver
 from dynamics.settings.study import Study
 
 FORMAT = 4  # of the run folder; a reader refuses one it does not know
+Rows = list[dict[str, Any]]
+# table -> its rows, of results; whoever makes them enters them: member_rows.py here, comparisons.py in reports
+TABLE_ROWS: dict[str, Callable[[Results], Rows]] = {}
 
 
 def _counts(results: Results, index: int) -> Range:
@@ -201,6 +206,18 @@ class Results(History):
         """Share of a setting's seeds with a verdict: of all that have one, which those that failed to run have not."""
         words = [self.words[m] for m in self.of_setting(index) if self.words[m] not in UNJUDGED]
         return share_interval(words.count(verdict), len(words))
+
+    def frame(self, table: str = "summary") -> Columns:
+        """A table as its columns by name, for a data frame: ``pandas.DataFrame(results.frame())``, or polars'.
+
+        `table` is "summary" (a row for each GAN), "comparison" (for each setting), "differences" (for each score of
+        each pair of settings), or "events" (for each mode won or lost): the rows and columns of those files of a run.
+        Numbers are numpy arrays of floats, NaN where one is missing; whole numbers and texts are lists, None where
+        one is missing. Raises ``ValueError`` for another table.
+        """
+        if table not in TABLE_ROWS:
+            raise ValueError(f"no table {table!r}: choose from {', '.join(TABLE_ROWS)}")
+        return as_columns(table, TABLE_ROWS[table](self))
 
     def median_member(self, index: int) -> int:
         """The member of median final JSD among a setting's: the one to show. Unscored ones count as worst."""

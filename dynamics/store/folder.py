@@ -199,15 +199,17 @@ class RunFolder:
             raise NotARun(f"{self.path / name}: {reason(error)}") from None
         return value
 
-    def read_csv(self, name: str, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    def read_csv(
+        self, name: str, columns: Sequence[str] = (), *, earlier: Mapping[str, str] | None = None
+    ) -> list[dict[str, str]]:
         """The rows of a table that `write_csv` wrote, the cells' texts by column, of which it has these at least.
 
-        Raises `NotARun`.
+        `earlier` are names that columns once had, and their present ones. Raises `NotARun`.
         """
         data = self._read(name, MOST_TABLE)
         try:
             rows = (row for row in csv.reader(io.StringIO(data.decode("utf-8"), newline="")) if row)
-            titles, table = next(rows, []), []
+            titles, table = [(earlier or {}).get(title, title) for title in next(rows, [])], []
             if missing := [column for column in columns if column not in titles]:
                 raise ValueError(f"has no column {missing[0]}")
             for number, row in enumerate(rows, 1):
