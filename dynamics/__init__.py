@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynamics.base.files import FolderInUse, NotARun
+    from dynamics.engine.training import train_stack
+    from dynamics.measures.metrics import score
+    from dynamics.pictures.sample_densities import animate_density, draw_density
     from dynamics.runner.results import Results
     from dynamics.settings.look import Look
     from dynamics.settings.messages import OptionError
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from dynamics.settings.study import Study
     from dynamics.settings.version import VERSION as __version__  # noqa: N811
     from dynamics.studies import get_study, questions
+    from dynamics.targets.registry import make_target
     from dynamics.workflow import joint_report, load, redraw, resume, rewrite_report, run
 
 _HOMES = {  # name -> the module that it is in; tests/base/test_door.py holds them to the imports above
@@ -33,14 +37,19 @@ _HOMES = {  # name -> the module that it is in; tests/base/test_door.py holds th
     "Setting": "dynamics.settings.setting",
     "Study": "dynamics.settings.study",
     "__version__": "dynamics.settings.version",
+    "animate_density": "dynamics.pictures.sample_densities",
+    "draw_density": "dynamics.pictures.sample_densities",
     "get_study": "dynamics.studies",
     "joint_report": "dynamics.workflow",
     "load": "dynamics.workflow",
+    "make_target": "dynamics.targets.registry",
     "questions": "dynamics.studies",
     "redraw": "dynamics.workflow",
     "resume": "dynamics.workflow",
     "rewrite_report": "dynamics.workflow",
     "run": "dynamics.workflow",
+    "score": "dynamics.measures.metrics",
+    "train_stack": "dynamics.engine.training",
 }
 
 __all__ = [
@@ -52,14 +61,19 @@ __all__ = [
     "Setting",
     "Study",
     "__version__",
+    "animate_density",
+    "draw_density",
     "get_study",
     "joint_report",
     "load",
+    "make_target",
     "questions",
     "redraw",
     "resume",
     "rewrite_report",
     "run",
+    "score",
+    "train_stack",
 ]
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dynamics.pictures.picture_drawing import PictureTask as PictureTask
     from dynamics.pictures.picture_drawing import render as render
     from dynamics.pictures.picture_plan import plan as plan
+    from dynamics.pictures.sample_densities import animate_density as animate_density
+    from dynamics.pictures.sample_densities import draw_density as draw_density
     from dynamics.pictures.study_parts import StudyPart as StudyPart
 else:
     __all__, __getattr__, __dir__ = lazy_exports(
@@ -24,6 +26,8 @@ else:
             "IntervalPanel": "interval_panels",
             "PictureTask": "picture_drawing",
             "StudyPart": "study_parts",
+            "animate_density": "sample_densities",
+            "draw_density": "sample_densities",
             "plan": "picture_plan",
             "render": "picture_drawing",
         },

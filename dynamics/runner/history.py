@@ -15,7 +15,8 @@ import numpy as np
 
 from dynamics.base.arrays import fits
 from dynamics.base.curves import CURVES
-from dynamics.measures.measured import MEASURES, measure_shapes
+from dynamics.measures.measured import MEASURES
+from dynamics.settings.catalogue.run_arrays import RUN_ARRAYS, shape_of
 
 Players = tuple[np.ndarray, np.ndarray]  # parameters of G and D, float16, as in `MLP.flat`
 
@@ -60,14 +61,16 @@ class History:
 
 def specification(members: int, extent: Extent) -> History:
     """The arrays of a history of so many members, by name, shape and kind; they hold zeros, and take no room."""
+    sizes = dict(zip("LSFNK", extent[:5], strict=True)) | {"M": members}
+
+    def declared(name: str, file: str = "history.npz") -> np.ndarray:
+        return like(RUN_ARRAYS[file][name].kind, *shape_of(file, name, sizes))
+
     return History(
-        curves={name: like(np.float32, members, extent.entries) for name in CURVES},
-        scores={name: like(np.float64, members, extent.looks) for name in extent.scores},
-        measures={
-            name: like(np.float64, members, extent.looks, *shape)
-            for name, shape in measure_shapes(extent.modes).items()
-        },
-        samples=like(np.float16, members, extent.frames, extent.samples, 2),
+        curves={name: declared(name) for name in CURVES},
+        scores={name: declared("{score}") for name in extent.scores},
+        measures={name: declared(name) for name in MEASURES},
+        samples=members_first(declared("samples", "frames.npz")),
     )
 
 

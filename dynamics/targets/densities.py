@@ -100,6 +100,11 @@ class Target:
         """log p(x) in nats, (..., 2) -> (...), in x's dtype (pass float64); differentiable; never nan."""
         raise NotImplementedError
 
+    def density(self, points: np.ndarray) -> np.ndarray:
+        """p(x), 1/area, of points (..., 2) -> (...): `log_prob` for those who do without torch."""
+        with torch.no_grad():
+            return self.log_prob(torch.from_numpy(np.asarray(points, np.float64))).exp().numpy()
+
     def _points(self, choice: Tensor, noise: Tensor) -> Tensor:
         raise NotImplementedError
 

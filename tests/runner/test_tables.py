@@ -2,19 +2,26 @@
 
 import csv
 import dataclasses
+import importlib.util
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import dynamics
 from dynamics.base.files import NotARun
+from dynamics.base.streams import Streams
+from dynamics.games.networks import plain_pair
 from dynamics.reports import ranking, ranking_words
 from dynamics.reports.comparisons import write_tables
 from dynamics.runner.results import Member
-from dynamics.runner.saving import save_rows
+from dynamics.runner.saving import save, save_rows
 from dynamics.runner.table_columns import NUMBER, TABLE_COLUMNS, TEXT, WHOLE, all_columns, as_columns, named
-from dynamics.settings.catalogue.scores import GROUPS
+from dynamics.settings.catalogue.run_arrays import AXES, RUN_ARRAYS
+from dynamics.settings.catalogue.scores import GROUPS, SCORES
+from dynamics.settings.network_sizes import parameters
 from dynamics.store.folder import RunFolder
 
 TABLES = ("summary", "comparison", "differences", "events")
@@ -166,3 +173,81 @@ def test_an_earlier_runs_events_are_read(tmp_path):
     events.write_text(f"setting,seed,step,peak,event,to\n{rows}", encoding="utf-8")
     with pytest.raises(NotARun, match="has no column mode_number"):
         dynamics.load(tmp_path / "run")
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def declared_facts(file, name):
+    """What is declared of an array that a run wrote."""
+    facts = RUN_ARRAYS[file]
+    number = name.lstrip("gd")
+    called = f"{name[0]}{{member}}" if number != name and number.isdigit() else name
+    return facts[called if called in facts else "{score}" if name in SCORES else name]
+
+
+@pytest.fixture(scope="module")
+def every_array(a_run, tmp_path_factory):
+    """File -> its arrays, of a run that writes every kind of them: of two targets, begun with another run's players."""
+    paths = [tmp_path_factory.mktemp("arrays") / name for name in ("first", "second")]
+    settings = tuple(dynamics.Setting(**{**TINY, "mode": mode}) for mode in ("mixture_4", "gaussian"))
+    how = {"steps": 6, "seeds": 3, "snapshots": 3, "frames": 2, "workers": "1", "weights": "all"}
+    dynamics.run(dynamics.Study("n", "q", settings, **how), paths[0], look=None)
+    second = dynamics.Study("n", "q", settings, **how, from_run=str(paths[0]))
+    results, folder = dynamics.run(second, paths[1], look=None)
+    return results, {path.name: dict(np.load(path)) for path in folder.path.glob("*.npz")}
+
+
+def test_a_run_writes_the_declared_arrays_with_the_declared_axes(every_array):
+    """Sizes differ, so that no axis is taken for another."""
+    results, files = every_array
+    assert set(files) == set(RUN_ARRAYS)
+    sizes = {"M": 6, "L": 6, "S": 4, "F": 3, "N": 2048, "K": 4, "W": 6, "2": 2}
+    g, d = (parameters(results.study.settings[0])[k] for k in (0, 1))
+    sizes |= {"PG": g, "PD": d}
+    assert set(sizes) == set(AXES)
+    for file, arrays in files.items():
+        for name, values in arrays.items():
+            facts = declared_facts(file, name)
+            assert values.shape == tuple(sizes[axis] for axis in facts.axes), (file, name)
+            assert values.dtype.kind == "U" if facts.kind == "text" else values.dtype == facts.kind, (file, name)
+        for name in RUN_ARRAYS[file]:
+            made = name.replace("{score}", "jsd").replace("{member}", "5")
+            assert made in arrays, (file, name)
+
+
+def test_every_score_of_history_has_its_unit_in_the_catalogue(a_run, tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    save(a_run, folder)
+    with np.load(tmp_path / "run" / "history.npz") as arrays:
+        scores = set(arrays) - set(RUN_ARRAYS["history.npz"])
+    assert scores == set(a_run.scores) <= set(SCORES)
+
+
+def test_what_arrays_are_said_to_be_is_so(every_array):
+    """The meanings that a number can be held to."""
+    results, files = every_array
+    history, frames = files["history.npz"], files["frames.npz"]
+    assert history["snapshot_step"][0].tolist() == [0, 2, 4, 6]
+    assert frames["step"][0].tolist() == [0, 3, 6]
+    for name in ("d_real", "d_fake", "on_data", "far_off"):
+        assert ((history[name] >= 0) & (history[name] <= 1)).all(), name
+    assert np.isnan(history["mode_mass"][3:, :, 1:]).all()  # one mode, where another target has four
+    mean = frames["samples"][-1].astype(float).mean(1)  # frames first, then members
+    assert history["sample_mean"][:, -1] == pytest.approx(mean, abs=2e-3)
+    assert history["setting"].tolist() == [name for name in results.names for _ in range(3)]
+    # the weights are those of the networks whose samples these are: G at the frame that a snapshot is of, too
+    g, _ = plain_pair(
+        results.study.settings[0], *(torch.from_numpy(files["weights.npz"][f"{p}2"][-1:].astype("f4")) for p in "gd")
+    )
+    z = torch.from_numpy(Streams([2], "evaluation").normal(2048, 2)).float()
+    assert g(z)[0].detach().numpy() == pytest.approx(frames["samples"][-1, 2].astype(float), abs=1e-2)
+
+
+def test_the_page_of_tables_and_arrays_is_as_declared():
+    """docs/run-tables.md, which `python docs/write_run_tables.py` writes."""
+    where = Path(__file__).parents[2] / "docs"
+    sought = importlib.util.spec_from_file_location("write_run_tables", where / "write_run_tables.py")
+    script = importlib.util.module_from_spec(sought)
+    sought.loader.exec_module(script)
+    assert (where / "run-tables.md").read_text(encoding="utf-8") == script.page()
