@@ -104,8 +104,22 @@ class CapturedStack(AutogradStack):
         return device.type == "cuda" and setting.plain
 
     def tensors(self) -> dict[str, Tensor]:
-        streams = {"choice": self.device_choice, "noise": self.device_noise, "latent": self.device_latent}
-        return super().tensors() | {f"device_stream.{purpose}": stream.taken for purpose, stream in streams.items()}
+        taken = {f"device_stream.{purpose}": stream.taken for purpose, stream in self._device_streams().items()}
+        return super().tensors() | taken
+
+    def taken(self) -> dict[str, int]:
+        """See `AutogradStack.taken`; those that are drawn on the device are counted there."""
+        return super().taken() | {purpose: int(stream.taken) for purpose, stream in self._device_streams().items()}
+
+    def take(self, taken: dict[str, int]) -> None:
+        """See `AutogradStack.take`."""
+        streams = self._device_streams()
+        super().take({purpose: count for purpose, count in taken.items() if purpose not in streams})
+        for purpose, stream in streams.items():
+            stream.taken.fill_(taken[purpose])
+
+    def _device_streams(self) -> dict[str, DeviceStreams]:
+        return {"choice": self.device_choice, "noise": self.device_noise, "latent": self.device_latent}
 
     def latents(self) -> Tensor:
         return self.device_latent.normal(self.setting.batch_size, self.setting.latent_dim).to(self.dtype)
@@ -119,7 +133,7 @@ class CapturedStack(AutogradStack):
     def advance(self, start: int, stop: int) -> None:
         first = start
         for step in range(start, stop):
-            if step % self.setting.g_steps == 0:
+            if (step - self.first) % self.setting.g_steps == 0:
                 self.play["d"]()
             self.play["g"]()
             if step + 1 - first == _BLOCK or step + 1 == stop:

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
+from dynamics.engine.carried import Carried, counted, put
 from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.average import Average
@@ -256,6 +257,15 @@ class FastStack(Resumable):
                 named[f"stream.{purpose}.{k}"] = stream
         return named
 
+    def carried(self) -> Carried:
+        """See `SettledStack.carried`; the means, which each round records anew, are none."""
+        return Carried.together([group.carried() for group in self.groups])
+
+    def take_over(self, carried: Carried) -> None:
+        """See `SettledStack.take_over`."""
+        for group in self.groups:
+            group.take_over(carried.rows(group.members))
+
     def samples(self, G: MLP) -> np.ndarray:
         """(M, N, 2): every member's G, as `networks` or `averaged` gives it, at its evaluation latents."""
         return np.concatenate([group.samples(Weights(G, G.flat[group.members])) for group in self.groups])
@@ -353,6 +363,34 @@ class _Group:
             chances = (torch.sigmoid(on_real).mean(-1), torch.sigmoid(on_fake).mean(-1))
             means.append(torch.stack([*losses, *chances]))
         self.curves.add(start, torch.stack(means, 1)[:, :, :steps].numpy(), self.members)
+
+    def carried(self) -> Carried:
+        """What these members take to another stack."""
+        count = len(self.targets)
+        average = self.average.flat if self.average else self.g_optimizer.flat
+        optimizers = {"g": self.g_optimizer, "d": self.d_optimizer}
+        streams = {"choice": self.choice, "noise": self.noise, "latent": self.latent}
+        return Carried(
+            self.g_optimizer.flat.clone(),
+            self.d_optimizer.flat.clone(),
+            average.clone(),
+            (torch.zeros(3, count, dtype=self.dtype), torch.zeros(count, dtype=self.dtype)),
+            {player: tuple(t.clone() for t in optimizer.state) for player, optimizer in optimizers.items()},
+            (),
+            (),
+            counted({purpose: stream.taken for purpose, stream in streams.items()}),
+        )
+
+    def take_over(self, carried: Carried) -> None:
+        """Begin with what these members bring."""
+        self.g_optimizer.flat.copy_(carried.g)
+        self.d_optimizer.flat.copy_(carried.d)
+        put(self.g_optimizer.state, carried.optimizers["g"])
+        put(self.d_optimizer.state, carried.optimizers["d"])
+        if self.average:
+            self.average.flat.copy_(carried.average)
+        for purpose, stream in (("choice", self.choice), ("noise", self.noise), ("latent", self.latent)):
+            stream.taken = carried.taken[purpose]
 
     def draw(self, steps: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """What `steps` rounds need, in a loop's order of drawing and with ones below: z (K, latent_dim + 1,

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
+from dynamics.engine.carried import Carried
 from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.recording import Lanes, Recording
 from dynamics.engine.reference import AutogradStack
@@ -115,8 +116,9 @@ class _Table:
         self.numbers = {name: self.lanes.of(tensor) for name, tensor in self.stack.tensors().items()}
         self.recorded: dict[Hashable, tuple[Recording, list[tuple[str, tuple[Any, ...], Tensor]]]] = {}
 
-    def play(self, members: Sequence[_Member], start: int, stop: int) -> np.ndarray:
-        """A turn of some members, from generator step `start` to `stop`; returns their curves, (K, 4, stop − start)."""
+    def play(self, members: Sequence[_Member], start: int, stop: int, first: int) -> np.ndarray:
+        """A turn of some members, from generator step `start` to `stop`, whose rounds begin at step `first`; returns
+        their curves, (K, 4, stop − start)."""
         rule, setting = self.game.rule, self.stack.setting
         members_tensors = [member.tensors() for member in members]
         for name, tensors in self.numbers.items():
@@ -126,7 +128,7 @@ class _Table:
         curves = np.empty((len(members), 4, stop - start), means.dtype)
         for step in range(start, stop):
             self.game.at_step(step)
-            if step % setting.g_steps == 0:
+            if (step - first) % setting.g_steps == 0:
                 self._do("open", rule.open, members)
                 for _ in range(rule.d_steps):
                     self._do("d", rule.descend_d, members)
@@ -218,7 +220,7 @@ class RecordedStack(Resumable):
                 if setting not in self.tables:
                     self.tables[setting] = _Table(setting, len(turns[0]), self.device, self.dtype)
                 for turn in turns:
-                    curves = self.tables[setting].play([self.members[m] for m in turn], start, stop)
+                    curves = self.tables[setting].play([self.members[m] for m in turn], start, stop, self.first)
                     for m, of_member in zip(turn, curves, strict=True):
                         self.curves.add(start, of_member[:, None], slice(m, m + 1))
         seconds = (time.perf_counter() - began) / max(1, stop - start)
@@ -229,6 +231,15 @@ class RecordedStack(Resumable):
         return {
             f"{m}.{name}": part for m, member in enumerate(self.members) for name, part in member.changing().items()
         }
+
+    def carried(self) -> Carried:
+        """See `SettledStack.carried`."""
+        return Carried.together([member.carried() for member in self.members])
+
+    def take_over(self, carried: Carried) -> None:
+        """See `SettledStack.take_over`."""
+        for m, member in enumerate(self.members):
+            member.take_over(carried.rows(slice(m, m + 1)))
 
     def networks(self) -> tuple[MLP, MLP]:
         """G and D as they are, without what matters to training alone."""

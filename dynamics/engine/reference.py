@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dynamics.base.curves import Curves
 from dynamics.base.streams import TRAINING, Streams
+from dynamics.engine.carried import Carried, counted, put
 from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.average import Average
@@ -100,7 +101,7 @@ class AutogradStack(Resumable):
         with flushed_denormals():
             for step in range(start, stop):
                 self.game.at_step(step)
-                if step % self.setting.g_steps == 0:
+                if (step - self.first) % self.setting.g_steps == 0:
                     self.begin_round()
                 self.curves.add(step, self.generator_step().unsqueeze(2).cpu().numpy())
 
@@ -134,6 +135,46 @@ class AutogradStack(Resumable):
         for name, tensors in self.game.state.items():
             named |= {f"{name}.{i}": tensor for i, tensor in enumerate(tensors)}
         return named
+
+    # --- to be handed over from and to ------------------------------------------------------------------------------
+
+    def carried(self) -> Carried:
+        """See `SettledStack.carried`."""
+        game = self.game
+        states = {name: tuple(tensor.clone() for tensor in state) for name, state in game.state.items()}
+        return Carried(
+            states["g"][0],
+            states["d"][0],
+            self.average.flat.clone(),
+            states["means"],
+            {player: states[f"optimizer_{player}"] for player in "gd"},
+            states["rule"],
+            states["directions"],
+            self.taken(),
+        )
+
+    def take_over(self, carried: Carried) -> None:
+        """See `SettledStack.take_over`."""
+        game = self.game
+        game.g.copy_(carried.g)
+        game.d.copy_(carried.d)
+        put(game.state["means"], carried.means)
+        for player, optimizer in game.optimizers.items():
+            put(optimizer.state, carried.optimizers[player])
+        put(game.directions, carried.directions)
+        game.resettle(aligned=bool(carried.directions))
+        put(game.rule.state, carried.rule)
+        self.average.flat.copy_(carried.average)
+        self.take(carried.taken)
+
+    def taken(self) -> dict[str, int]:
+        """How many numbers were taken from each stream of `streams.TRAINING`."""
+        return counted({purpose: stream.taken for purpose, stream in self.streams.items()})
+
+    def take(self, taken: dict[str, int]) -> None:
+        """Go on after so many numbers of each."""
+        for purpose, count in taken.items():
+            self.stream(purpose).taken = count
 
     # --- what is seen of it ------------------------------------------------------------------------------------------
 

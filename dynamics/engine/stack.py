@@ -1,13 +1,14 @@
 """What a stack is to whoever trains it: M members whose numbers are one batch of tensors, advanced a few steps at a
 time.
 
-Every path that carries out the training loop is a `Stack`; choosing.py lists them. What one was is arrays by name
+Every path that carries out the training loop is a `SettledStack`; choosing.py lists them. scheduled.py makes one stack
+of several, whose settings follow one another. What one was is arrays by name
 (`Resumable`), from which another of the same settings and seeds goes on, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
 from dynamics.base.streams import Streams
+from dynamics.engine.carried import Carried
 from dynamics.games.networks import MLP
 from dynamics.settings.setting import Setting
 
@@ -33,21 +35,7 @@ class Stack(Protocol):
     G: MLP  # as they train; parameters (M, P)
     D: MLP
     curves: Curves  # of all steps so far
-
-    def __init__(
-        self,
-        settings: Sequence[Setting],
-        seeds: Sequence[int],
-        curves: Curves,
-        evaluation: int,
-        device: torch.device,
-        dtype: torch.dtype,
-    ) -> None:
-        """Untrained. `curves` (of M members) are entered into; `evaluation` is N, the latents that samples are of."""
-
-    @staticmethod
-    def can(setting: Setting, device: torch.device) -> bool:
-        """Whether this path carries out a setting, and all of its structure, on a device."""
+    first: int  # generator steps before its first round
 
     @property
     def block(self) -> int:
@@ -62,6 +50,9 @@ class Stack(Protocol):
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that training changes, by name: copies, for `restore` to go on from, bit for bit."""
+
+    def check(self, state: Mapping[str, np.ndarray]) -> None:
+        """Raise ``ValueError`` unless `restore` takes this state."""
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Be what a stack of the same settings and seeds was when it gave this state.
@@ -82,10 +73,41 @@ class Stack(Protocol):
         """(M, N, 2): every member's G, as `networks` or `averaged` gives it, at its evaluation latents."""
 
 
+class SettledStack(Stack, Protocol):
+    """A stack whose settings stay as they are: one path that carries out the training loop."""
+
+    def __init__(
+        self,
+        settings: Sequence[Setting],
+        seeds: Sequence[int],
+        curves: Curves,
+        evaluation: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """Untrained. `curves` (of M members) are entered into; `evaluation` is N, the latents that samples are of."""
+
+    @staticmethod
+    def can(setting: Setting, device: torch.device) -> bool:
+        """Whether this path carries out a setting, and all of its structure, on a device."""
+
+    def carried(self) -> Carried:
+        """What its members take to a stack of other settings: copies."""
+
+    def take_over(self, carried: Carried) -> None:
+        """Begin with what the members bring, in place of `begin`; empty states begin anew."""
+
+
+StackMaker = Callable[
+    [Sequence[Setting], Sequence[int], Curves, int, torch.device, torch.dtype], SettledStack
+]  # the arguments of `SettledStack`
+
+
 class Resumable:
     """`state` and `restore` of a stack that names what its training changes."""
 
     curves: Curves
+    first = 0
 
     def changing(self) -> dict[str, Tensor | Streams]:
         """The tensors that training writes to and the streams that it draws from, as checkpoints name and order them;
@@ -97,9 +119,13 @@ class Resumable:
         arrays = {name: _array(part) for name, part in self.changing().items()}
         return arrays | {"curves": self.curves.sums.copy()}
 
+    def check(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `Stack.check`."""
+        fits(state, self.state())
+
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """See `Stack.restore`."""
-        fits(state, self.state())
+        self.check(state)
         for name, part in self.changing().items():
             if isinstance(part, Streams):
                 part.taken = int(state[name])

@@ -19,9 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dynamics.base.arrays import fits
 from dynamics.base.curves import Curves
-from dynamics.engine.choosing import STACKS, stack_for
+from dynamics.engine.choosing import make_stack
 from dynamics.engine.stack import Flat, Stack
 from dynamics.games.networks import MLP
 from dynamics.settings.setting import Setting
@@ -112,7 +111,7 @@ def check_state(
     device: torch.device | str = "cpu",
 ) -> None:
     """Raise ``ValueError`` unless `train_stack`, so called, could resume from this state (names, shapes, kinds)."""
-    fits(state, _stack(settings, seeds, steps, log_every, 1, torch.device(device), torch.float32, None).state())
+    _stack(settings, seeds, steps, log_every, 1, torch.device(device), torch.float32, None).check(state)
 
 
 def _stack(
@@ -125,9 +124,7 @@ def _stack(
     dtype: torch.dtype,
     fast: bool | None,
 ) -> Stack:
-    if any(s.structure != settings[0].structure for s in settings):
-        raise ValueError("settings of different structure cannot share a stack")
     every = log_every if isinstance(log_every, Sequence) else [*range(log_every, steps, log_every), steps]
     curves = Curves(len(seeds), every)
-    kind = stack_for(settings[0], device) if fast is None else STACKS["fast" if fast else "reference"]
-    return kind(settings, seeds, curves, evaluation, device, dtype)
+    kind = None if fast is None else "fast" if fast else "reference"
+    return make_stack(settings, seeds, curves, evaluation, device, dtype, kind)

@@ -229,6 +229,14 @@ class Game:
         self.learners = learners
         self.rule = UPDATES[self.setting.rule](self)
 
+    def resettle(self, *, aligned: bool) -> None:
+        """Go on from players that were put here: D is one that it may be, its directions, unless they are `aligned`,
+        are those of the largest singular values, and the update rule begins with the players as they are."""
+        self.d.copy_(self.project(self.d))
+        if "spectral" in self.penalties and not aligned:
+            self.D.align()  # type: ignore[attr-defined]
+        self.rule = UPDATES[self.setting.rule](self)
+
     def descend(self, player: str, gradient: Tensor) -> None:
         """One step of a player's optimiser, if it learns."""
         if self.plays(player):

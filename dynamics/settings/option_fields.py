@@ -28,20 +28,19 @@ def option(
     below: float | None = None,
     most: float | None = None,
     per_member: bool = False,
+    in_mid_training: bool = False,
     aliases: tuple[str, ...] = (),
     effect: Effect | None = None,
 ) -> Any:
     """A dataclass field that is also a command-line option.
 
     `above`/`below` are exclusive limits, `least`/`most` inclusive ones. `per_member` says that members of one stack
-    may differ in it: it changes neither a tensor's shape nor the program. `effect` says when it changes anything; left
-    out: always.
+    may differ in it: it changes neither a tensor's shape nor the program. `in_mid_training` says that a schedule may
+    change it. `effect` says when it changes anything; left out: always.
     """
     limits = {"above": above, "least": least, "below": below, "most": most}
-    return field(
-        default=default,
-        metadata={"help": help, "limits": limits, "per_member": per_member, "aliases": aliases, "effect": effect},
-    )
+    told = {"help": help, "limits": limits, "aliases": aliases, "effect": effect}
+    return field(default=default, metadata=told | {"per_member": per_member, "in_mid_training": in_mid_training})
 
 
 def declare_options(cls: type) -> None:

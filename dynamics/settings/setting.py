@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from dynamics.settings.modes import LEAST_STD, MOST_STD, is_file, is_picture
 from dynamics.settings.option_checks import check
 from dynamics.settings.option_fields import FIELDS, declare_options, option
 from dynamics.settings.penalty_terms import penalty_terms
+from dynamics.settings.schedules import NONE, changes_of
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,32 @@ class Setting:
     data_size: int = option(
         0, "points in a fixed data set, drawn once for each seed; 0: always new ones", least=0, most=10**7
     )
-    d_steps: int = option(2, "discriminator steps per round", least=1, most=1000, aliases=("--n-critic",))
-    g_steps: int = option(1, "generator steps per round", least=1, most=1000)
-    loss: str = option("nonsaturating", "adversarial loss")
+    d_steps: int = option(
+        2, "discriminator steps per round", least=1, most=1000, aliases=("--n-critic",), in_mid_training=True
+    )
+    g_steps: int = option(1, "generator steps per round", least=1, most=1000, in_mid_training=True)
+    loss: str = option("nonsaturating", "adversarial loss", in_mid_training=True)
     alpha_d: float = option(
-        1.0, "α of D's alpha loss; 1 is the logarithm", above=0, per_member=True, effect=effects.ALPHA_LOSS
+        1.0,
+        "α of D's alpha loss; 1 is the logarithm",
+        above=0,
+        per_member=True,
+        effect=effects.ALPHA_LOSS,
+        in_mid_training=True,
     )
     alpha_g: float = option(
-        1.0, "α of G's alpha loss; 1 is the logarithm", above=0, per_member=True, effect=effects.ALPHA_LOSS
+        1.0,
+        "α of G's alpha loss; 1 is the logarithm",
+        above=0,
+        per_member=True,
+        effect=effects.ALPHA_LOSS,
+        in_mid_training=True,
     )
     penalty: str = option(
         "none",
         "penalties on D, joined by +, each with a weight of its own if need be: none, r1, gp:0.1+spectral",
         per_member=True,
+        in_mid_training=True,
     )
     penalty_weight: float | None = option(
         None,
@@ -54,16 +68,27 @@ class Setting:
         least=0,
         per_member=True,
         effect=effects.USUAL_WEIGHT,
+        in_mid_training=True,
     )
     slope: float = option(
-        1.0, "slope that gp, gp_one_sided and dragan ask of D", least=0, per_member=True, effect=effects.ASKED_SLOPE
+        1.0,
+        "slope that gp, gp_one_sided and dragan ask of D",
+        least=0,
+        per_member=True,
+        effect=effects.ASKED_SLOPE,
+        in_mid_training=True,
     )
     anneal: int = option(
         0, "generator steps in which instance noise falls to 0; 0: it stays", least=0, most=10**8, effect=effects.NOISE
     )
-    update: str = option("alternating", "update rule")
+    update: str = option("alternating", "update rule", in_mid_training=True)
     unroll: int = option(
-        5, "D steps ahead of which unrolled G steps are taken", least=0, most=100, effect=effects.UNROLLED
+        5,
+        "D steps ahead of which unrolled G steps are taken",
+        least=0,
+        most=100,
+        effect=effects.UNROLLED,
+        in_mid_training=True,
     )
     lookahead_k: int = option(
         5,
@@ -71,24 +96,43 @@ class Setting:
         least=1,
         most=10**6,
         effect=effects.LOOKAHEAD,
+        in_mid_training=True,
     )
     lookahead_alpha: float = option(
-        0.5, "share of the way that it keeps", above=0, most=1, per_member=True, effect=effects.LOOKAHEAD
+        0.5,
+        "share of the way that it keeps",
+        above=0,
+        most=1,
+        per_member=True,
+        effect=effects.LOOKAHEAD,
+        in_mid_training=True,
     )
-    train: str = option("both", "which player learns; the other stays as it is")
+    train: str = option("both", "which player learns; the other stays as it is", in_mid_training=True)
     warmup: int = option(0, "D steps before the game begins, whoever learns in it", least=0, most=10**8)
-    optimizer: str = option("adam", "optimiser of both players", effect=effects.SHARED_OPTIMIZER)
-    optimizer_g: str | None = option(None, "optimiser of G; default: --optimizer", effect=effects.OF_G)
-    optimizer_d: str | None = option(None, "optimiser of D; default: --optimizer", effect=effects.OF_D)
-    lr: float = option(1e-3, "learning rate of both players", above=0, per_member=True, effect=effects.SHARED_LR)
+    optimizer: str = option("adam", "optimiser of both players", effect=effects.SHARED_OPTIMIZER, in_mid_training=True)
+    optimizer_g: str | None = option(
+        None, "optimiser of G; default: --optimizer", effect=effects.OF_G, in_mid_training=True
+    )
+    optimizer_d: str | None = option(
+        None, "optimiser of D; default: --optimizer", effect=effects.OF_D, in_mid_training=True
+    )
+    lr: float = option(
+        1e-3, "learning rate of both players", above=0, per_member=True, effect=effects.SHARED_LR, in_mid_training=True
+    )
     lr_g: float | None = option(
-        None, "learning rate of G; default: --lr", above=0, per_member=True, effect=effects.OF_G
+        None, "learning rate of G; default: --lr", above=0, per_member=True, effect=effects.OF_G, in_mid_training=True
     )
     lr_d: float | None = option(
-        None, "learning rate of D; default: --lr", above=0, per_member=True, effect=effects.OF_D
+        None, "learning rate of D; default: --lr", above=0, per_member=True, effect=effects.OF_D, in_mid_training=True
     )
     beta1: float = option(
-        0.9, "Adam's decay of the mean gradient", least=0, below=1, per_member=True, effect=effects.MEAN_GRADIENT
+        0.9,
+        "Adam's decay of the mean gradient",
+        least=0,
+        below=1,
+        per_member=True,
+        effect=effects.MEAN_GRADIENT,
+        in_mid_training=True,
     )
     beta2: float = option(
         0.999,
@@ -97,14 +141,23 @@ class Setting:
         below=1,
         per_member=True,
         effect=effects.SQUARED_GRADIENT,
+        in_mid_training=True,
     )
     momentum: float = option(
-        0.9, "share of its last step that momentum repeats", above=-1, below=1, per_member=True, effect=effects.MOMENTUM
+        0.9,
+        "share of its last step that momentum repeats",
+        above=-1,
+        below=1,
+        per_member=True,
+        effect=effects.MOMENTUM,
+        in_mid_training=True,
     )
     ema: float = option(
         0.0, "decay of the average of G's weights that is scored beside G; 0: none", least=0, below=1, per_member=True
     )
-    batch_size: int = option(256, "real samples, and generated ones, a step", least=1, most=1_000_000)
+    batch_size: int = option(
+        256, "real samples, and generated ones, a step", least=1, most=1_000_000, in_mid_training=True
+    )
     packing: int = option(1, "samples that D judges together", least=1, most=64)
     minibatch_std: int = option(0, "1: D's last layer sees how much its batch varies", least=0, most=1)
     latent_dim: int = option(2, "dimensions of z ~ N(0, I)", least=1, most=4096)
@@ -118,6 +171,9 @@ class Setting:
     norm: str = option("none", "normalisation of G's hidden layers")
     init: str = option("uniform", "initial weights; uniform is nn.Linear's own, ±1/√fan_in")
     init_gain: float = option(1.0, "factor on the initial weights", above=0)
+    schedule: str = option(
+        "none", "changes in mid-training, like '1000: d-steps=1; 2000: lr-g=1e-4 beta1=0.5'", per_member=True
+    )
 
     def __post_init__(self) -> None:
         self._check(FIELDS[Setting])
@@ -144,12 +200,48 @@ class Setting:
             check(Setting, name, getattr(self, name))
         for reason in conflicts(self):
             raise OptionError(reason)
+        if self.schedule != NONE:
+            self.phases  # noqa: B018  raises for a schedule that cannot be
 
     @functools.cached_property
     def structure(self) -> tuple[Any, ...]:
         """What members of one stack must have in common."""
         shared = (getattr(self, f.name) for f in dataclasses.fields(self) if not f.metadata["per_member"])
-        return (*shared, tuple(self.penalties), self.ema > 0)
+        later = tuple((first, phase.structure) for first, phase in self.phases[1:])
+        return (*shared, tuple(self.penalties), self.ema > 0, later)
+
+    @functools.cached_property
+    def phases(self) -> tuple[tuple[int, Setting], ...]:
+        """(first, setting): after `first` generator steps this setting, which has no schedule, is played.
+
+        A change waits for the next round, and one that changes nothing is none. Raises `OptionError`.
+        """
+        if self.schedule == NONE:
+            return ((0, self),)
+        phases = [(0, self.changed(schedule=NONE))]
+        for step, values in changes_of(self.schedule, Setting):
+            first, before = phases[-1]
+            begins = first + max(0, -(-(step - first) // before.g_steps)) * before.g_steps
+            try:
+                after = before.changed(**values)
+            except OptionError as error:
+                raise OptionError(f"--schedule, from step {step} on: {error}") from None
+            if begins == first:  # in the round that another change waits for, too
+                phases.pop()
+            if not phases or after != phases[-1][1]:
+                phases.append((begins, after))
+        for reason in conflicts_over_time([phase for _, phase in phases]):
+            raise OptionError(f"--schedule {shown(self.schedule)}: {reason}")
+        return tuple(phases)
+
+    def in_force(self, step: int) -> Setting:
+        """The setting, without a schedule, that generator step `step` is made with; they are counted from 1."""
+        return next(phase for first, phase in reversed(self.phases) if first < step or first == 0)
+
+    @property
+    def last_change(self) -> int:
+        """Generator steps before the setting that is played to the end; 0 where nothing changes."""
+        return self.phases[-1][0]
 
     @property
     def learners(self) -> tuple[str, ...]:
@@ -257,3 +349,9 @@ def conflicts(s: Setting) -> Iterator[str]:
         )
     if ahead and s.train == "d":
         yield f"--update {s.rule}, --train d: only G looks ahead"
+
+
+def conflicts_over_time(phases: Sequence[Setting]) -> Iterator[str]:
+    """Why settings cannot follow one another in one training."""
+    if phases[0].anneal and len({phase.penalties.get("instance_noise") for phase in phases}) > 1:
+        yield "--anneal counts from the first step, so instance noise cannot change in mid-training"

@@ -30,6 +30,7 @@ EVERYTHING = {
     "together": {"packing": 2, "minibatch_std": 1},
     "one player": {"train": "d"},
     "lookahead": {"update": "lookahead", "lookahead_k": 2, "g_steps": 2},
+    "a schedule": {"schedule": "2: d-steps=1 lr=0.01; 5: penalty=gp batch-size=12", "ema": 0.9},
 }
 
 
