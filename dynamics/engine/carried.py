@@ -96,8 +96,8 @@ class Carried:
 def put(state: State, carried: State) -> None:
     """Set a state to what is carried; where nothing is, it stays as it began."""
     if carried:
-        for own, brought in zip(state, carried, strict=True):
-            own.copy_(brought)
+        for tensor, value in zip(state, carried, strict=True):
+            tensor.copy_(value)
 
 
 def counted(taken: dict[str, int]) -> dict[str, int]:

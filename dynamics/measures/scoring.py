@@ -83,20 +83,22 @@ class Scorer:
             given |= scores.keys()
             for name, values in scores.items():
                 every_score[name][rows] = values
+        settings = [s.in_force(snapshot.step) for s in self.settings]
         if {"critic", "slopes", "lipschitz"} & set(self.groups):
             G, D = snapshot.G.on_cpu(), snapshot.D.on_cpu()
             of_players: dict[str, np.ndarray] = {}
             if "critic" in self.groups:
-                of_players |= critic_scores(G, D, self.settings, snapshot.step)
+                of_players |= critic_scores(G, D, settings, snapshot.step)
             if "slopes" in self.groups:
-                of_players |= slope_scores(G, D, self.settings, *self._probe, snapshot.step, self._probe_noise)
+                noise = self._probe_noise if "instance_noise" in settings[0].penalties else None
+                of_players |= slope_scores(G, D, settings, *self._probe, snapshot.step, noise)
             if "lipschitz" in self.groups:
-                of_players |= lipschitz_scores(G, D, self.settings, *self._probe)
+                of_players |= lipschitz_scores(G, D, settings, *self._probe)
             given |= of_players.keys()
             every_score |= of_players
         if "spectrum" in self.groups:
             of_game = eigenvalues.spectrum_scores(
-                snapshot.players, snapshot.rates(), self.settings, self.seeds, snapshot.step
+                snapshot.players, snapshot.rates(), settings, self.seeds, snapshot.step
             )
             given |= of_game.keys()
             every_score |= of_game
@@ -122,10 +124,8 @@ class Scorer:
         return torch.from_numpy(z), draw_real(self.targets, _PROBE, *streams)
 
     @functools.cached_property
-    def _probe_noise(self) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Normals (M, B, 2) of those points, real and generated, where D judges them with noise."""
-        if "instance_noise" not in self.settings[0].penalties:
-            return None
+    def _probe_noise(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normals (M, B, 2) of those points, real and generated, for a D that judges them with noise."""
         stream = Streams(self.seeds, "probe_instance_noise")
         return torch.from_numpy(stream.normal(_PROBE, 2)), torch.from_numpy(stream.normal(_PROBE, 2))
 

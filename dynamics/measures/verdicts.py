@@ -24,8 +24,10 @@ leaves the perfect generator's mean, by `metrics.null_scores`, at least three of
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +70,17 @@ class Course:
     def tail(self) -> slice:
         """The last quarter of the snapshots, at least one: by it the level is judged."""
         return slice(-max(1, len(self.steps) // 4), None)
+
+    def since(self, step: int) -> Course:
+        """The course after this step, at least its last snapshot; after 0 all of it. Where a setting changed in
+        mid-training, the game that it is judged by began there."""
+        if step == 0:
+            return self
+        after = slice(min(int(np.searchsorted(self.steps, step, side="right")), len(self.steps) - 1), None)
+        arrays: dict[str, Any] = {
+            name: values[after] for name, values in vars(self).items() if isinstance(values, np.ndarray)
+        }
+        return dataclasses.replace(self, **later)
 
     @property
     def half(self) -> slice:

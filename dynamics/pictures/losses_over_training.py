@@ -1,6 +1,6 @@
 """A figure of both players' losses and of D's mean probabilities over training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -26,6 +26,7 @@ def losses_figure(
     chance: float | None = 0.5,
     counts: Array | None = None,
     mark: str = "",
+    changes: Sequence[int] = (),
 ) -> Figure:
     """Losses of both players above, D's mean probabilities below: steps (L,), everything else (S seeds, L).
 
@@ -33,7 +34,8 @@ def losses_figure(
     the losses at the game's equilibrium, {"D": 1.386, "G": 0.693}: thin dashed lines; `chance` is what both of D's
     means are there, where that is one value: a thin line. Wild values do not set the loss axis; how many lie off it,
     and how many seeds stop being finite, is said under the title. `counts` (S,) is how many of the L entries each seed
-    has come to, where that is not all; `mark` says so under the title.
+    has come to, where that is not all; `mark` says so under the title. `changes` are the steps at which a schedule
+    changed the setting: dotted lines.
     """
     figure = new_figure(8, 5.55, title)
     losses, chances = axes_at(figure, 0.75, 0.95, 6.7, 2.2), axes_at(figure, 0.75, 3.5, 6.7, 1.5)
@@ -67,6 +69,8 @@ def losses_figure(
     for axes in (losses, chances):
         axes.set_xlim(steps[0], max(steps[-1], steps[0] + 1))
         axes.spines[["top", "right"]].set_visible(False)
+        for step in changes:
+            axes.axvline(step, color=FAINT, linewidth=1, linestyle=":", zorder=1)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=3, handlelength=1.6)
 
     remarks = [f"median of {len(d_loss)} seeds, band: middle half" if len(d_loss) > 1 else "one seed"]

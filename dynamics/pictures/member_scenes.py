@@ -8,7 +8,8 @@ for that. Sketches are made here, scenes by whoever draws.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +84,31 @@ def scene(sketch: Sketch, layers: Sequence[str] | None) -> Scene:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        settings = [sketch.setting] * len(sketch.plane.samples)  # a stack whose members are the moments
-        G, D = fields.stack_of(settings, *sketch.weights)
-        shown = {name: COMPUTED[name](sketch, settings, G, D) for name in wanted}
+        parts = []
+        for part in _by_phase(sketch):
+            settings = [part.setting] * len(part.steps)  # a stack whose members are the moments
+            G, D = fields.stack_of(settings, *(part.weights or ()))
+            parts.append({name: COMPUTED[name](part, settings, G, D) for name in wanted})
+        shown = {name: _one_after_another([part[name] for part in parts]) for name in wanted}
     finally:
         torch.set_num_threads(threads)
     return dataclasses.replace(made, **shown)
+
+
+def _by_phase(sketch: Sketch) -> Iterator[Sketch]:
+    """The moments of each setting that a schedule makes of the member's, in their order."""
+    settings = [sketch.setting.in_force(int(step)) for step in sketch.steps]
+    for setting, moments in itertools.groupby(range(len(settings)), key=settings.__getitem__):
+        of = list(moments)
+        weights = None if sketch.weights is None else (sketch.weights[0][of], sketch.weights[1][of])
+        yield dataclasses.replace(sketch, setting=setting, weights=weights, steps=sketch.steps[of])
+
+
+def _one_after_another(parts: Sequence[Any]) -> Any:
+    """What was computed of some moments each, of all of them; masses of latents are the same at all."""
+    if isinstance(parts[0], tuple):
+        return np.concatenate([vertices for vertices, _ in parts]), parts[0][1]
+    return np.concatenate(parts)
 
 
 # --- what of a scene is computed from weights, of G and D as stacks whose members are the moments ---------------------

@@ -132,13 +132,14 @@ def _shown(results: Results, index: int, look: Look) -> int:
 
 def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     """The pictures in a setting's own folder."""
-    from dynamics.games.best_answer import equilibrium
+    from dynamics.games.best_answer import Equilibrium, equilibrium
 
     setting, members, mark = results.study.settings[index], results.of_setting(index), mark_of(results, index)
     name, shown, begun = " · ".join(results.labels[index]), _shown(results, index, look), begun_members(results, index)
     label = name + mark
     extent, counts = results.extent_of(index), counts_of(results, index)
-    unit, half_width = LOSSES[setting.loss].unit, target_of(setting).half_width
+    units = dict.fromkeys(LOSSES[phase.loss].unit for _, phase in setting.phases)
+    unit, half_width = " or ".join(units), target_of(setting).half_width
     steps, pictures = results.frame_steps[index, : max(extent.frames, 1)], []
     if len(steps) > 1 and has_frames(results, shown):
         frames = np.arange(len(steps))
@@ -157,7 +158,9 @@ def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
     }
     if has_frames(results, shown):
         pictures.append(PictureTask("frames.png", "frames_figure", moments | ({"mark": mark} if mark else {})))
-    balance = equilibrium(setting)
+    # where a schedule changes the game, lines are drawn that hold throughout
+    balances = [equilibrium(phase) for _, phase in setting.phases]
+    balance = balances[0] if len(set(balances)) == 1 else Equilibrium(None, None, None)
     losses = {
         "title": name,
         "steps": results.curve_steps[index, : max(extent.entries, 1)],
@@ -165,6 +168,7 @@ def _of_setting(results: Results, index: int, look: Look) -> list[PictureTask]:
         "equilibrium": {n: v for n, v in (("D", balance.d), ("G", balance.g)) if v is not None},
         "chance": balance.chance,
         "ylabel": f"loss ({unit})",
+        "changes": [first for first, _ in setting.phases[1:]],
         **({} if counts is None else {"counts": counts[0], "mark": mark.removeprefix(" · ")}),
     }
     pictures.append(PictureTask("losses.png", "losses_figure", losses))

@@ -57,7 +57,7 @@ def judge_members(results: Results) -> None:
         setting = results.study.settings[member.setting]
         target = target_for(setting)
         course = _course(results, m)
-        results.verdicts.append(judge(course, target, results.null[member.setting]))
+        results.verdicts.append(judge(course.since(setting.last_change), target, results.null[member.setting]))
         results.events += [(m, e.step, e.mode, e.what, e.other) for e in ledger(course, target)]
 
 

@@ -159,19 +159,26 @@ def stack_size(setting: Setting, device: str) -> int:
         width = max(player.hidden_units for player in players(setting))
         numbers = 3 * rows * width  # with their gradients, and what autograd makes beside
         return max(1, min(CUDA_STACK, torch.cuda.mem_get_info()[0] // 2 // (4 * numbers)))
-    return lanes(setting) if stack_for(setting, device) is FastStack else STACK
+    fast = [lanes(phase) for _, phase in setting.phases if stack_for(phase, device) is FastStack]
+    return min(fast + [STACK] * (len(fast) < len(setting.phases)))
 
 
 def _cost(task: Task) -> float:
     """Multiplications, roughly: for the order of work alone."""
-    s = task.settings[0]
+    phases = task.settings[0].phases
+    ends = [*(first for first, _ in phases[1:]), task.steps]
+    costs = (_cost_of(s, task.device) * max(0, end - first) for (first, s), end in zip(phases, ends, strict=True))
+    return sum(costs) * len(task.members)
+
+
+def _cost_of(s: Setting, device: str) -> float:
+    """The same of one GAN and generator step."""
     products = sum(player.products for player in players(s)) // 2
-    rounds = task.steps / s.g_steps
     # roughly, at hidden 64: the general path takes 2 to 3 times as long as passes written out, gradients of gradients
     # 3 to 5 times that
-    through = 1 if stack_for(s, task.device) is FastStack else 3
+    through = 1 if stack_for(s, device) is FastStack else 3
     if RULES[s.rule].ahead or any(PENALTIES[name].acts == BOTH_LOSSES for name in s.penalties):
         through *= 5
     elif s.penalties:
         through *= 2
-    return int(through * len(task.members) * s.batch_size * products * rounds * (s.g_steps * 5 + s.d_steps * 7))
+    return through * s.batch_size * products * (s.g_steps * 5 + s.d_steps * 7) / s.g_steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ def _to_rarest(results: Results, index: int) -> Range:
 
 def _against_best(results: Results, index: int) -> Range:
     """Of G's loss against the best D of whatever it generates, which the loss decides."""
-    setting = results.study.settings[index]
+    setting = results.study.settings[index].phases[-1][1]
     return Range(*LOSSES[setting.loss].against_best(setting.alpha_g))
 
 
@@ -142,8 +142,11 @@ class Results(History):
         for name, (of, *_) in SWINGS.items():
             values, steps = (self.scores, self.snapshot_steps) if of in self.scores else (self.curves, self.curve_steps)
             of_member = steps[[m.setting for m in self.members]]
+            since = [self.study.settings[m.setting].last_change for m in self.members]
             swings[name] = (
-                swing(np.asarray(values[of], float), of_member) if of in values else np.full(len(self.members), np.nan)
+                swing(np.asarray(values[of], float), of_member, since)
+                if of in values
+                else np.full(len(self.members), np.nan)
             )
             if self.reached is not None:
                 swings[name][~self.reached.ended] = np.nan
@@ -226,14 +229,15 @@ class Results(History):
         return members[int(np.argsort(jsd, kind="stable")[(len(members) - 1) // 2])]
 
 
-def swing(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Standard deviations (M,) of values (M, T) at steps (M, T) about their straight trend over the last half of steps.
+def swing(values: np.ndarray, steps: np.ndarray, since: Sequence[int] | None = None) -> np.ndarray:
+    """Standard deviations (M,) of values (M, T) at steps (M, T) about their straight trend over the last half of steps,
+    of those after `since` (M,) if given.
 
     NaN where a value there is not finite, or there are fewer than 8.
     """
     deviations = np.full(len(values), np.nan)
-    for m, (y, x) in enumerate(zip(values, steps, strict=True)):
-        late = x > x[-1] / 2
+    for m, (y, x, first) in enumerate(zip(values, steps, since or [0] * len(values), strict=True)):
+        late = x > first + (x[-1] - first) / 2
         y, x = y[late], x[late] / x[-1]
         if len(y) >= _FEW and np.isfinite(y).all():
             size = np.abs(y).max() or 1.0  # a nearly diverged GAN's numbers overflow when squared

@@ -8,7 +8,7 @@ spent as much, so no setting trains longer. All are looked at as often, at equal
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from dynamics.settings.network_sizes import parameters
@@ -69,11 +69,22 @@ def curve_steps(study: Study) -> list[tuple[int, ...]]:
 def updates(setting: Setting, steps: int) -> int:
     """Updates of D and of G together in so many generator steps, and before them; a round that has begun has had its D
     steps."""
-    d_steps = setting.d_steps * -(-steps // setting.g_steps) if setting.train != "g" else 0
-    return (steps if setting.train != "d" else 0) + d_steps + setting.warmup
+    made = sum((n if phase.train != "d" else 0) + _d_steps(phase, n) for phase, n in _by_phase(setting, steps))
+    return made + setting.warmup
 
 
 def samples_seen(setting: Setting, steps: int) -> int:
-    """Real samples that D has been trained on in so many generator steps."""
-    d_steps = setting.d_steps * -(-steps // setting.g_steps) if setting.train != "g" else 0
-    return setting.batch_size * (d_steps + setting.warmup)
+    """Real samples that D has been trained on in so many generator steps, and before them."""
+    seen = sum(phase.batch_size * _d_steps(phase, n) for phase, n in _by_phase(setting, steps))
+    return seen + setting.batch_size * setting.warmup
+
+
+def _d_steps(setting: Setting, steps: int) -> int:
+    return setting.d_steps * -(-steps // setting.g_steps) if setting.train != "g" else 0
+
+
+def _by_phase(setting: Setting, steps: int) -> Iterator[tuple[Setting, int]]:
+    """What a setting's schedule makes of it, each with the generator steps, of so many, that are made with it."""
+    ends = [*(first for first, _ in setting.phases[1:]), steps]
+    for (first, phase), end in zip(setting.phases, ends, strict=True):
+        yield phase, max(0, min(end, steps) - first)

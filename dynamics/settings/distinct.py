@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,17 +15,24 @@ _OF_D = ("hidden", "layers", "activation")  # options of G's that D can have of 
 
 
 def has_effect(setting: Setting, name: str) -> bool:
-    """Whether another value of an option could train another GAN."""
+    """Whether another value of an option could train another GAN: at the start, or later, until a schedule sets it."""
     effect: Effect | None = metadata(Setting, name)["effect"]
-    return effect is None or effect.holds(setting)
+    if effect is None:
+        return True
+    left_alone = itertools.takewhile(
+        lambda phase: getattr(phase, name) == getattr(setting, name), (phase for _, phase in setting.phases)
+    )
+    return any(effect.holds(phase) for phase in left_alone)
 
 
 def as_played(setting: Setting) -> dict[str, Any]:
     """The options of a setting as its game is written in one way: games whose options are equal train the same bits.
 
     Whatever has no effect has its default, penalties stand in the registry's order with their weights, and each player
-    has options of its own.
+    has options of its own. A schedule is what it makes of them, written so.
     """
+    later = [(first, *as_played(phase).values()) for first, phase in setting.phases[1:]]
+    setting = setting.phases[0][1]
     written = {name: getattr(setting, name) for name in FIELDS[Setting]}
     written |= {name: default(Setting, name) for name in FIELDS[Setting] if not has_effect(setting, name)}
     if setting.rule != setting.update:  # looking 0 steps ahead
@@ -39,7 +47,7 @@ def as_played(setting: Setting) -> dict[str, Any]:
     for name in _OF_D:
         of_d = getattr(setting, f"{name}_d")
         written[f"{name}_d"] = getattr(setting, name) if of_d is None else of_d
-    return written
+    return written | {"schedule": repr(later) if later else default(Setting, "schedule")}
 
 
 def idle_option(asked: Iterable[str], settings: Sequence[Setting]) -> str | None:

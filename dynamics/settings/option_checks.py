@@ -64,6 +64,8 @@ def check(cls: type, name: str, value: Any, written: Callable[[Any], str] | None
             raise OptionError(f"{written(value)}: must be {allowed(cls, name)}{near(value, names)}")
     elif not _fits(cls, name, value):
         raise OptionError(f"{written(value)}: must be {allowed(cls, name)}")
+    elif (checked := metadata(cls, name)["checked"]) is not None:
+        checked(cls, value, written)
     elif name == "penalty":
         penalty_terms(value, written)
     elif name in SEVERAL and value not in SEVERAL[name][1]:

@@ -31,16 +31,18 @@ def option(
     in_mid_training: bool = False,
     aliases: tuple[str, ...] = (),
     effect: Effect | None = None,
+    checked: Callable[[type, str, Callable[[str], str]], None] | None = None,
 ) -> Any:
     """A dataclass field that is also a command-line option.
 
     `above`/`below` are exclusive limits, `least`/`most` inclusive ones. `per_member` says that members of one stack
     may differ in it: it changes neither a tensor's shape nor the program. `in_mid_training` says that a schedule may
-    change it. `effect` says when it changes anything; left out: always.
+    change it. `effect` says when it changes anything; left out: always. `checked` raises `OptionError` for a
+    text that the option does not take: of the class, the text, and a function that puts a part of it as the user did.
     """
     limits = {"above": above, "least": least, "below": below, "most": most}
-    told = {"help": help, "limits": limits, "aliases": aliases, "effect": effect}
-    return field(default=default, metadata=told | {"per_member": per_member, "in_mid_training": in_mid_training})
+    declared = {"help": help, "limits": limits, "aliases": aliases, "effect": effect, "checked": checked}
+    return field(default=default, metadata=declared | {"per_member": per_member, "in_mid_training": in_mid_training})
 
 
 def declare_options(cls: type) -> None:

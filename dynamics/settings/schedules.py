@@ -8,7 +8,8 @@ generator step that follows its step, or at the next round's beginning if a roun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dynamics.settings.messages import OptionError, flag, flagged, near
@@ -27,29 +28,31 @@ class Change(NamedTuple):
     values: dict[str, Any]
 
 
-def changes_of(text: str, cls: type) -> list[Change]:
+def check_schedule(cls: type, text: str, written: Callable[[str], str]) -> None:
+    """Raise `OptionError` unless this is a schedule for a class of settings; `written` puts a part as the user did."""
+    changes_of(text, cls, written)
+
+
+def changes_of(text: str, cls: type, written: Callable[[str], str] | None = None) -> list[Change]:
     """The changes that a schedule asks for of a class of settings, by ascending steps.
 
     Raises `OptionError` for what is no schedule, for options that cannot change in mid-training, and for values that an
     option does not take.
     """
+    written = written or functools.partial(flagged, "--schedule")
     if text.strip() == NONE:
         return []
     changes: list[Change] = []
     for part in text.split(";"):
-        if not part.strip():
-            continue
         step, colon, options = part.partition(":")
         digits = step.strip()
-        if not (colon and digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) > 0):
-            raise OptionError(f"{flagged('--schedule', part.strip())}: {_FORM}; steps are whole numbers of at least 1")
-        if changes and int(digits) <= changes[-1].step:
-            raise OptionError(f"{flagged('--schedule', text)}: its steps must ascend, and {digits} comes too late")
-        changes.append(Change(int(digits), dict(_values(options.split(), int(digits), cls))))
-        if not changes[-1].values:
-            raise OptionError(f"{flagged('--schedule', part.strip())}: {_FORM}")
-    if not 0 < len(changes) <= MOST_CHANGES:
-        raise OptionError(f"{flagged('--schedule', text)}: {_FORM}, with at most {MOST_CHANGES} steps")
+        if not (colon and options.strip() and digits.isascii() and digits.isdigit() and len(digits) < 10):
+            raise OptionError(f"{written(part.strip())}: {_FORM}")
+        if int(digits) < 1 or (changes and int(digits) <= changes[-1].step):
+            raise OptionError(f"{written(part.strip())}: steps must ascend, and the first be at least 1")
+        changes.append(Change(int(digits), dict(_values(options.split(), int(digits), cls, written))))
+    if len(changes) > MOST_CHANGES:
+        raise OptionError(f"{written(text)}: has {len(changes)} steps; at most {MOST_CHANGES} are allowed")
     return changes
 
 
@@ -71,26 +74,22 @@ def changeable(cls: type) -> tuple[str, ...]:
     return tuple(name for name in FIELDS[cls] if metadata(cls, name)["in_mid_training"])
 
 
-def _values(words: list[str], step: int, cls: type) -> Iterator[tuple[str, Any]]:
+def _values(words: Sequence[str], step: int, cls: type, written: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
     """Option, value of words such as lr-g=1e-4."""
-    said: set[str] = set()
-
-    def called(name: str) -> str:
-        return f"--schedule {step}: {name}"
-
+    named: set[str] = set()
+    may = [flag(name).removeprefix("--") for name in changeable(cls)]
     for word in words:
         option, equals, value = word.partition("=")
+        called = written(f"{step}: {option}")
         asked = option.removeprefix("--").replace("-", "_")
         name = ALIASES.get(asked, asked)
-        if not (equals and value):
-            raise OptionError(f"{flagged(f'--schedule {step}:', word)}: {_FORM}")
+        if not (option and equals and value):
+            raise OptionError(f"{written(f'{step}: {word}')}: {_FORM}")
         if name not in FIELDS[cls]:
-            hint = near(option, [flag(known).removeprefix("--") for known in changeable(cls)])
-            raise OptionError(f"{called(option)}: no option of a setting{hint}")
+            raise OptionError(f"{called}: is no option of a setting{near(option, may)}")
         if not metadata(cls, name)["in_mid_training"]:
-            may = ", ".join(flag(known).removeprefix("--") for known in changeable(cls))
-            raise OptionError(f"{called(option)}: cannot change in mid-training; these can: {may}")
-        if name in said:
-            raise OptionError(f"{called(option)}: said twice")
-        said.add(name)
-        yield name, parse(cls, name, value, called(option))
+            raise OptionError(f"{called}: cannot change in mid-training; these can: {', '.join(may)}")
+        if name in named:
+            raise OptionError(f"{called}: stands there twice")
+        named.add(name)
+        yield name, parse(cls, name, value, called)

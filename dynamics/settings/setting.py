@@ -20,7 +20,7 @@ from dynamics.settings.modes import LEAST_STD, MOST_STD, is_file, is_picture
 from dynamics.settings.option_checks import check
 from dynamics.settings.option_fields import FIELDS, declare_options, option
 from dynamics.settings.penalty_terms import penalty_terms
-from dynamics.settings.schedules import NONE, changes_of
+from dynamics.settings.schedules import NONE, changes_of, check_schedule
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,10 @@ class Setting:
     init: str = option("uniform", "initial weights; uniform is nn.Linear's own, ±1/√fan_in")
     init_gain: float = option(1.0, "factor on the initial weights", above=0)
     schedule: str = option(
-        "none", "changes in mid-training, like '1000: d-steps=1; 2000: lr-g=1e-4 beta1=0.5'", per_member=True
+        "none",
+        "changes in mid-training, like '1000: d-steps=1; 2000: lr-g=1e-4 beta1=0.5'",
+        per_member=True,
+        checked=check_schedule,
     )
 
     def __post_init__(self) -> None:

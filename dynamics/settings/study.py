@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamics.settings.catalogue.scores import SCORE_GROUPS, SLOW_SCORES
-from dynamics.settings.messages import OptionError, flag
+from dynamics.settings.messages import OptionError, flag, shown
 from dynamics.settings.option_checks import check
 from dynamics.settings.option_fields import FIELDS, declare_options, option
 from dynamics.settings.setting import Setting
@@ -66,12 +66,21 @@ class Study:
             raise OptionError(f"--seeds {self.seeds}{more} from --seed {self.seed} on pass the last seed, 2^63 - 1")
         if self.confirm and self.from_run is not None:
             raise OptionError("--confirm with --from: the run has no players that begin with new seeds")
+        self._check_schedules()
         count = len(self.settings)
         if count * self.seeds > MOST_MEMBERS:
             raise OptionError(
                 f"--seeds {self.seeds}: with {count} settings that is {count * self.seeds} GANs; "
                 f"a study takes at most {MOST_MEMBERS}"
             )
+
+    def _check_schedules(self) -> None:
+        for s in self.settings:
+            written = f"--schedule {shown(s.schedule)}"
+            if s.last_change and self.budget != "steps":
+                raise OptionError(f"{written}, --budget {self.budget}: what a step costs changes in mid-training")
+            if s.last_change >= self.steps:
+                raise OptionError(f"{written}, --steps {self.steps}: a change after the last step")
 
     def with_settings(
         self, changes: Mapping[str, Sequence[Any]], *, skip_impossible: bool = False, **others: Any

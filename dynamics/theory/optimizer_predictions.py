@@ -10,7 +10,7 @@ import torch
 from dynamics.base.curves import Curves
 from dynamics.engine.fast import FastStack
 from dynamics.engine.reference import AutogradStack
-from dynamics.engine.stack import Stack
+from dynamics.engine.stack import SettledStack
 from dynamics.games.optimizers import OPTIMIZERS
 from dynamics.settings.setting import Setting
 from dynamics.theory import closed_forms
@@ -40,7 +40,7 @@ def optimisers() -> list[Prediction]:
     return [*rows, Prediction("optimisers", "ema", what, (0.0,), (apart,), 1e-12)]
 
 
-def _average_apart(kind: type[Stack], n: int) -> float:
+def _average_apart(kind: type[SettledStack], n: int) -> float:
     """How far a stack's average of G's weights, β = 0.9, is from the sum that it stands for, after n steps."""
     setting = Setting(ema=0.9, hidden=4, layers=1, batch_size=8)
     stack = kind([setting], [0], Curves(1, range(1, n + 1)), 1, torch.device("cpu"), torch.float64)

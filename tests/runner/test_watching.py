@@ -87,7 +87,7 @@ def trained(monkeypatch, folder, method, *, hidden=7, **watching):
     study = resolve(Study("s", "?", (setting,), steps=STEPS, seeds=2, workers="1", device="cpu", **how))
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "train_stack", looked_over)
-        patch.setattr("dynamics.engine.training.stack_for", lambda setting, device: STACKS[path])
+        patch.setattr("dynamics.engine.choosing.stack_for", lambda setting, device: STACKS[path])
         results = run_study(study, keep=folder)
     assert not results.failures
     return left | {f"curve {name}": values for name, values in results.curves.items()}

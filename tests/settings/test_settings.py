@@ -118,7 +118,7 @@ def test_structure_is_all_that_changes_shape_or_program():
     free |= {"momentum", "lookahead_alpha", "invert"}
     other = dict.fromkeys(free, 0.1) | {"mode": "ring_8", "penalty": "r1", "update": "lookahead", "train": "g"}
     other |= {"loss": "hinge", "optimizer": "sgd", "optimizer_g": "sgd", "optimizer_d": "sgd", "activation": "tanh"}
-    other["invert"] = 1
+    other |= {"invert": 1, "schedule": "7: lr=0.1"}
     other |= {"activation_d": "tanh", "init": "he", "norm": "batch", "packing": 2, "minibatch_std": 1, "ema": 0.9}
     for field in dataclasses.fields(Setting):
         base = Setting(mode="picture.png") if field.name == "invert" else Setting()
