@@ -77,9 +77,8 @@ class Course:
         if step == 0:
             return self
         after = slice(min(int(np.searchsorted(self.steps, step, side="right")), len(self.steps) - 1), None)
-        arrays: dict[str, Any] = {
-            name: values[after] for name, values in vars(self).items() if isinstance(values, np.ndarray)
-        }
+        courses = {name: values for name, values in vars(self).items() if isinstance(values, np.ndarray)}
+        later: dict[str, Any] = {name: values[after] for name, values in courses.items()}
         return dataclasses.replace(self, **later)
 
     @property
