@@ -9,6 +9,7 @@ from dynamics.base.exports import lazy_exports
 
 if TYPE_CHECKING:
     from dynamics.engine.choosing import stack_for as stack_for
+    from dynamics.engine.session import Session as Session
     from dynamics.engine.stack import Stack as Stack
     from dynamics.engine.training import Snapshot as Snapshot
     from dynamics.engine.training import train_stack as train_stack
@@ -16,6 +17,7 @@ else:
     __all__, __getattr__, __dir__ = lazy_exports(
         __name__,
         {
+            "Session": "session",
             "Snapshot": "training",
             "Stack": "stack",
             "stack_for": "choosing",

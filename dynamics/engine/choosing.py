@@ -31,9 +31,12 @@ def make_stack(
     device: torch.device,
     dtype: torch.dtype,
     kind: str | None = None,
+    *,
+    can_change: bool = False,
 ) -> Stack:
     """The stack, untrained, of members of one structure; of that `kind` of `STACKS`, or the fastest that there is.
 
+    `can_change` asks for one whose states those settings' later schedules can go on from.
     Raises ``ValueError`` for settings that cannot share a stack.
     """
     if any(s.structure != settings[0].structure for s in settings):
@@ -50,7 +53,7 @@ def make_stack(
         chosen = stack_for(of_phase[0], device) if kind is None else STACKS[kind]
         return chosen(of_phase, seeds, curves, evaluation, device, dtype)
 
-    if len(settings[0].phases) > 1:
+    if can_change or len(settings[0].phases) > 1:
         return ScheduledStack(settings, seeds, curves, evaluation, device, dtype, make)
     return make(settings, seeds, curves, evaluation, device, dtype)
 

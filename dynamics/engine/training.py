@@ -94,11 +94,15 @@ def train_stack(
             done = stop
             between(done, stack.state)
         if step in snapshot_steps:
-            G, D = stack.networks()
-            average = stack.averaged()
-            averaged = None if average is None else stack.samples(average)
-            players = (stack.G, stack.D)
-            yield Snapshot(step, stack.curves.until(step), stack.samples(G), G, D, averaged, players, stack.rates)
+            yield snapshot_of(stack, step, stack.curves.until(step))
+
+
+def snapshot_of(stack: Stack, step: int, curves: np.ndarray) -> Snapshot:
+    """A stack looked at after `step` generator steps, with its curves (4, M, L)."""
+    G, D = stack.networks()
+    average = stack.averaged()
+    averaged = None if average is None else stack.samples(average)
+    return Snapshot(step, curves, stack.samples(G), G, D, averaged, (stack.G, stack.D), stack.rates)
 
 
 def check_state(
