@@ -32,7 +32,7 @@ from dynamics.runner.loading import load as load_folder
 from dynamics.runner.planning import beginnings
 from dynamics.runner.resolving import resolve
 from dynamics.runner.results import Results, thinned
-from dynamics.runner.running import run_study
+from dynamics.runner.running import run_study, training_paths
 from dynamics.runner.saving import manifest, save, save_rows, versions
 from dynamics.runner.setting_names import baselines, setting_names
 from dynamics.runner.tasks import circumstances
@@ -163,6 +163,7 @@ def _carry_out(
             shown = None if look is None else look.member
             begun = {} if study.from_run is None else folder.read_npz(BEGUN)
             executor = choose(int(study.workers))
+            facts["paths"] = training_paths(study, tell)
             results = run_study(
                 study, advance, shown, begun=begun, keep=folder.path / CHECKPOINTS, tell=tell, executor=executor
             )

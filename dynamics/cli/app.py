@@ -25,6 +25,7 @@ from dynamics.cli.options import OUTPUT
 from dynamics.cli.run_commands import render_run, report_runs, resume_run
 from dynamics.cli.study_commands import named_study, product
 from dynamics.cli.verify_command import verify_methods
+from dynamics.settings.catalogue.matching import IncompleteEntry
 from dynamics.settings.look import Look
 from dynamics.settings.messages import OptionError, flag, near
 from dynamics.settings.option_fields import ALIASES, FIELDS, metadata
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except OSError as error:
         return complain(of_system(error), 1)
-    except RunFailed as error:
+    except (RunFailed, IncompleteEntry) as error:
         return complain(str(error), 1)
     except Interrupted as error:
         return complain(str(error), 128 + error.number)

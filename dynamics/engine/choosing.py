@@ -13,6 +13,7 @@ from dynamics.engine.recorded import RecordedStack
 from dynamics.engine.reference import AutogradStack
 from dynamics.engine.scheduled import ScheduledStack
 from dynamics.engine.stack import SettledStack, Stack
+from dynamics.games.losses import LOSSES
 from dynamics.settings.setting import Setting
 
 STACKS: dict[str, type[SettledStack]] = {  # in the order in which they are asked, the fastest first
@@ -61,4 +62,19 @@ def make_stack(
 def stack_for(setting: Setting, device: torch.device | str) -> type[SettledStack]:
     """The kind of stack that trains this setting, and all of its structure, on this device; of one with a schedule,
     until its first change."""
-    return next(kind for kind in STACKS.values() if kind.can(setting, torch.device(device)))
+    return STACKS[path_of(setting, device)]
+
+
+def path_of(setting: Setting, device: torch.device | str) -> str:
+    """What that kind of stack is called in `STACKS`."""
+    return next(name for name, kind in STACKS.items() if kind.can(setting, torch.device(device)))
+
+
+def path_notes(settings: Sequence[Setting], device: torch.device | str) -> list[str]:
+    """What is said of losses that would be trained faster if their slopes were written out."""
+    paths = {s.loss: path_of(s, device) for s in settings if s.plain and not LOSSES[s.loss].written_out}
+    return [
+        f"--loss {loss}: games/losses.py has no slopes written out for it, so autograd finds them, which is slower"
+        f" (path: {path})"
+        for loss, path in paths.items()
+    ]

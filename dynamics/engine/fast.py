@@ -32,7 +32,7 @@ from dynamics.engine.carried import Carried, counted, put
 from dynamics.engine.denormals import flushed_denormals
 from dynamics.engine.stack import Flat, Resumable
 from dynamics.games.average import Average
-from dynamics.games.losses import make_loss
+from dynamics.games.losses import LOSSES, make_loss
 from dynamics.games.networks import MLP, make_pair
 from dynamics.games.optimizers import make_optimizer
 from dynamics.settings.network_sizes import players
@@ -207,9 +207,10 @@ class FastStack(Resumable):
 
     @staticmethod
     def can(setting: Setting, device: torch.device) -> bool:
-        """On a CPU, a plain game of one G step a round, one activation with a derivative in its own value."""
+        """On a CPU, a plain game of one G step a round, one activation with a derivative in its own value, and a loss
+        whose slopes are written out."""
         kinds = {player.activation for player in players(setting)}
-        known = len(kinds) == 1 and kinds <= set(_ACTIVATIONS)
+        known = len(kinds) == 1 and kinds <= set(_ACTIVATIONS) and LOSSES[setting.loss].written_out
         return device.type == "cpu" and setting.plain and setting.g_steps == 1 and known
 
     def begin(self, start: Flat = (None, None)) -> None:
@@ -313,8 +314,9 @@ class _Group:
         )
         self.d_slopes, self.g_slopes = [], []
         for loss, rows in zip(self.losses, parts, strict=False):
-            assert loss.discriminator_slopes is not None
-            assert loss.generator_slope is not None
+            if loss.discriminator_slopes is None or loss.generator_slope is None:
+                name = self.setting.loss
+                raise ValueError(f"--loss {name}: the fast path needs its slopes, which games/losses.py has not")
             of_d = (self.on_real[rows], self.on_fake[rows], self.slope_real[rows], self.slope_fake[rows])
             self.d_slopes.append((loss.discriminator_slopes, of_d))
             self.g_slopes.append((loss.generator_slope, (self.on_fake[rows], self.slope_fake[rows])))

@@ -26,24 +26,30 @@ from torch.nn.functional import relu, softplus
 
 from dynamics.settings.catalogue import games as catalogue
 from dynamics.settings.catalogue.games import LossFacts
-from dynamics.settings.catalogue.matching import matching
+from dynamics.settings.catalogue.matching import LACKING, IncompleteEntry, matching
 from dynamics.settings.setting import Setting
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The functions of a loss."""
+    """The functions of a loss. Those that are `LACKING` where nothing is said must be said."""
 
-    discriminator: Callable[[Tensor, Tensor], Tensor]  # logits of real (M, B), of fake (M, B) -> (M,)
-    generator: Callable[..., Tensor]  # logits of fake (M, B) -> (M,); where `paired`, of fake and real
+    discriminator: Callable[[Tensor, Tensor], Tensor] = LACKING  # logits of real (M, B), of fake (M, B) -> (M,)
+    generator: Callable[..., Tensor] = LACKING  # logits of fake (M, B) -> (M,); where `paired`, of fake and real
     # their derivatives by each logit, without the mean's 1/B, for the backward pass written out in fast.py: of logits
-    # of real and of fake points, written into the tensors that follow them. None where pairs make them no such thing
-    discriminator_slopes: Callable[[Tensor, Tensor, Tensor, Tensor], object] | None
-    generator_slope: Callable[[Tensor, Tensor], object] | None
-    optimal_logit: Callable[[Tensor], Tensor] | None  # of log p_data − log p_g, any shape -> the same
+    # of real and of fake points, written into the tensors that follow them. None: autograd finds them, more slowly
+    discriminator_slopes: Callable[[Tensor, Tensor, Tensor, Tensor], object] | None = None
+    generator_slope: Callable[[Tensor, Tensor], object] | None = None
+    # of log p_data − log p_g, any shape -> the same; None where D has no best output
+    optimal_logit: Callable[[Tensor], Tensor] | None = LACKING
     fake_term: Callable[[Tensor], Tensor] | None = None  # (M, B) -> (M,): D's, where it and the real one are two labels
     # logits of real (M, B) -> (M,): the rest of the value that G minimises in a zero-sum game, for D's that answer to G
     real_term: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def written_out(self) -> bool:
+        """Whether its slopes are, so that a backward pass without autograd can be made of them."""
+        return self.discriminator_slopes is not None and self.generator_slope is not None
 
 
 @dataclass(frozen=True)
@@ -224,6 +230,13 @@ LOSSES: dict[str, Loss] = {
     for name, (facts, terms) in matching("loss", catalogue.LOSSES, TERMS, "games/losses.py").items()
 }
 
+
+for _name, _loss in LOSSES.items():
+    if _loss.facts.labels and _loss.fake_term is None:
+        raise IncompleteEntry(
+            f"loss {_name!r} lacks fake_term, D's term of a point that is not real, which smoothed labels need, in"
+            " games/losses.py; or it has no labels: say labels=False in the catalogue"
+        )
 
 _ALPHAS = {name: facts for name, facts in catalogue.LOSSES.items() if facts.of_alphas}
 matching("loss of α", _ALPHAS, OF_ALPHAS, "games/losses.py")

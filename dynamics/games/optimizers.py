@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dynamics.settings.catalogue import games as catalogue
-from dynamics.settings.catalogue.matching import matching
+from dynamics.settings.catalogue.matching import IncompleteEntry, matching
 from dynamics.settings.setting import Setting
 
 State = tuple[Tensor, ...]
@@ -35,7 +35,7 @@ class Optimizer:
 
     def ahead(self, flat: Tensor, gradient: Tensor, state: State) -> tuple[Tensor, State]:
         """Where a step from `flat` down `gradient` leads, and with what state; changes nothing."""
-        raise NotImplementedError
+        raise IncompleteEntry(f"an optimiser lacks ahead, in its class {type(self).__name__}")
 
     def step(self, gradient: Tensor) -> None:
         """Change the parameters in place, down their gradient (shaped like them)."""

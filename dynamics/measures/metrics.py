@@ -39,6 +39,7 @@ import torch
 from scipy import special
 
 from dynamics.base.streams import Streams
+from dynamics.settings.catalogue.matching import part_of
 from dynamics.settings.catalogue.scores import GROUPS
 from dynamics.targets.densities import Target
 
@@ -111,8 +112,9 @@ def measure(samples: np.ndarray, target: Target) -> Measures:
             held, scatter = _modes(finite, target)
             shape[sound] = scatter / _perfect_scatter(target)
             mass[sound] = held / samples.shape[1]
-            for name, values in _mode_scores(held, samples.shape[1], target).items():
-                scores[name][sound] = values
+            of_modes = _mode_scores(held, samples.shape[1], target)
+            for name in scores.keys() - {"jsd", "spread"}:
+                scores[name][sound] = part_of("score", name, of_modes, "what measures it", "measures/metrics.py")
     return Measures(scores, mean, on_data, far_off, mass, shape)
 
 

@@ -22,6 +22,7 @@ from dynamics.measures.critic_slopes import slope_scores
 from dynamics.measures.lipschitz import lipschitz_scores
 from dynamics.measures.measured import measure_shapes
 from dynamics.measures.transport import sliced_w2, w1_between, w2
+from dynamics.settings.catalogue.matching import IncompleteEntry
 from dynamics.settings.catalogue.scores import LENGTH, PER_LENGTH, SCORES, score_names
 from dynamics.settings.setting import Setting
 from dynamics.targets.densities import Target
@@ -108,13 +109,13 @@ class Scorer:
         return every_score | {name: every_score[name] * scale for name in SLOPES if name in every_score}
 
     def _check(self, given: set[str]) -> None:
-        """Raise ``LookupError`` unless the scores that were measured are those that the catalogue has."""
+        """Raise `IncompleteEntry` unless the scores that were measured are those that the catalogue has."""
         known = set(score_names([group for group in self.groups if group != "ema"]))  # an average need not be kept
         given = {name for name in given if not name.startswith("ema_")}
         if lacking := known - given:
-            raise LookupError(f"nothing measures {', '.join(sorted(lacking))}, which catalogue/scores.py has")
+            raise IncompleteEntry(f"nothing measures {', '.join(sorted(lacking))}, which catalogue/scores.py has")
         if unknown := given - known:
-            raise LookupError(f"catalogue/scores.py lacks {', '.join(sorted(unknown))}, which is measured")
+            raise IncompleteEntry(f"catalogue/scores.py lacks {', '.join(sorted(unknown))}, which is measured")
 
     @functools.cached_property
     def _probe(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -227,7 +227,7 @@ def _check_facts(run: Mapping[str, Any]) -> None:
     """What run.json says of how a run went and is drawn, as far as it is there."""
     kinds: dict[str, Any] = {
         **dict.fromkeys(("status", "command", "started", "error", "device"), str),
-        **dict.fromkeys(("versions", "circumstances", "look"), Mapping),
+        **dict.fromkeys(("versions", "circumstances", "look", "paths"), Mapping),
         **dict.fromkeys(("files", "resumed", "interim", "confirmed"), list),
         "threads": int,
         "figures": bool,

@@ -12,10 +12,12 @@ import numpy as np
 from dynamics.base.executors import Executor, choose
 from dynamics.base.intervals import mean_interval
 from dynamics.base.tasks import TaskError
+from dynamics.engine.choosing import path_notes, path_of
 from dynamics.runner.gathering import empty_results, judge_members
 from dynamics.runner.history import from_arrays
 from dynamics.runner.planning import plan
 from dynamics.runner.results import Results
+from dynamics.runner.setting_names import setting_names
 from dynamics.runner.tasks import Task, about, check_checkpoint, train_task
 from dynamics.settings.study import Study
 from dynamics.store.checkpoints import DONE, CheckpointPlace, newest
@@ -76,3 +78,11 @@ def run_study(
     wanted = set(kept) if study.weights == "all" or not chosen & set(kept) else chosen
     results.weights = {m: kept[m] for m in sorted(kept) if m in wanted}
     return results
+
+
+def training_paths(study: Study, tell: Callable[[str], None] = lambda words: None) -> dict[str, str]:
+    """Setting -> which of `engine.choosing.STACKS` trains it; `tell` is told of losses that could be trained faster."""
+    for words in path_notes(study.settings, study.device):
+        tell(words)
+    names = setting_names(study.settings)
+    return {name: path_of(s, study.device) for name, s in zip(names, study.settings, strict=True)}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dynamics.settings.catalogue import targets as catalogue
-from dynamics.settings.catalogue.matching import matching
+from dynamics.settings.catalogue.matching import IncompleteEntry, matching
 from dynamics.settings.modes import LEAST_STD, is_file, is_picture
 from dynamics.settings.setting import Setting
 from dynamics.targets.cell_grid import SMOOTH, Grid
@@ -88,7 +88,12 @@ def target_for(setting: Setting) -> Target:
 
 @cache
 def _build(mode: str, std: float) -> Target:
-    return TARGETS[mode].factory(std)
+    target = TARGETS[mode].factory(std)
+    lacking = [name for name in ("log_prob", "_points") if getattr(type(target), name) is getattr(Target, name)]
+    if lacking:
+        where = f"its class {type(target).__name__}, {type(target).__module__}"
+        raise IncompleteEntry(f"target {mode!r} lacks {', '.join(lacking)}, in {where}")
+    return target
 
 
 def _of_file(path: str, user_std: float | None, invert: bool) -> Target:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dynamics.settings.catalogue import games as catalogue
+from dynamics.settings.catalogue.matching import matching
 from dynamics.theory import closed_forms
 from dynamics.theory.two_number_games import START, Array, Prediction, make_game, plain, play
 
@@ -93,6 +95,8 @@ RULES = (
     ),
 )
 
+proved = {plain("wasserstein", **rule.setting).rule: rule for rule in RULES}
+matching("update rule", catalogue.RULES, proved, "theory/bilinear_predictions.py")
 RATES = (0.05, 0.1, 0.15)
 
 

@@ -25,7 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dynamics.settings.catalogue.matching import part_of
+
 Array = NDArray[np.float64]
+_HERE = "theory/closed_forms.py"
 
 A: Array = np.array([[0.0, 1.0], [-1.0, 0.0]])
 _I: Array = np.eye(2)
@@ -149,15 +152,15 @@ def _alpha_slope(t: float, alpha: float) -> float:
 
 
 def slopes(loss: str, t: float, alpha_d: float = 1.0, alpha_g: float = 1.0) -> tuple[float, float, float]:
-    """a′, b′ and ℓ′ at the output t, of a loss by its name. KeyError for others, and for the relativistic one, whose
-    terms are of pairs.
+    """a′, b′ and ℓ′ at the output t, of a loss by its name. `IncompleteEntry` for others, and for the relativistic one,
+    whose terms are of pairs.
 
     The logarithmic ones have a = −log σ(t), b = −log σ(−t); lsgan ½(t − 1)² and ½t²; the hinge is linear within ±1; the
     α-loss has ℓ_α(t) and ℓ_α(−t).
     """
     real, fake = -_sigmoid(-t), _sigmoid(t)
     d_real, d_fake = _alpha_slope(t, alpha_d), -_alpha_slope(-t, alpha_d)
-    return {
+    known = {
         "nonsaturating": (real, fake, real),
         "minimax": (real, fake, -fake),
         "lsgan": (t - 1, t, t - 1),
@@ -165,7 +168,8 @@ def slopes(loss: str, t: float, alpha_d: float = 1.0, alpha_g: float = 1.0) -> t
         "wasserstein": (-1.0, 1.0, -1.0),
         "alpha": (d_real, d_fake, _alpha_slope(t, alpha_g)),
         "alpha_minimax": (d_real, d_fake, _alpha_slope(-t, alpha_g)),
-    }[loss]
+    }
+    return part_of("loss", loss, known, "its slopes in closed form", f"{_HERE}, slopes")
 
 
 def field(loss: str, theta: float, psi: float, data: float, offset: float, **alphas: float) -> tuple[float, float]:
@@ -204,7 +208,7 @@ def jacobian(omega: float, kappa: float, damping: float = 0.0) -> Array:
 
 
 def of_loss(loss: str, at: float = 0.0, alpha_d: float = 1.0, alpha_g: float = 1.0) -> NDArray[np.complex128]:
-    """J's eigenvalues of a bare loss with data δ_at: ω² = −b′ℓ′, κ = at² (a″ + b″). KeyError for unknown ones.
+    """J's eigenvalues of a bare loss with data δ_at: ω² = −b′ℓ′, κ = at² (a″ + b″). `IncompleteEntry` of others.
 
     Of the α-losses −ℓ_α′(0) = 2⁻ᵏ/2 and ℓ_α″(0) = 2⁻ᵏ(1 − k)/4, so that ω² = 2^(−k_D − k_G)/4 and
     κ = at² 2^(−k_D)(1 − k_D)/2.
@@ -213,7 +217,8 @@ def of_loss(loss: str, at: float = 0.0, alpha_d: float = 1.0, alpha_g: float = 1
         k_d, k_g = (alpha_d - 1) / alpha_d, (alpha_g - 1) / alpha_g
         fake, generator, curvature = 2**-k_d / 2, 2**-k_g / 2, 2**-k_d * (1 - k_d) / 2
     else:
-        fake, generator, curvature = _AT_BEST[loss]
+        what = "its slopes where both densities are equal"
+        fake, generator, curvature = part_of("loss", loss, _AT_BEST, what, f"{_HERE}, _AT_BEST")
     return eigenvalues(math.sqrt(fake * generator), at * at * curvature)
 
 
@@ -356,7 +361,7 @@ def quadratic(a: Array, b: Array, x: Array) -> Array:
 
 
 def slope_penalty(name: str, a: Array, b: Array, x: Array, target: float = 1.0) -> tuple[float, Array, Array]:
-    """A penalty at points x (N, 2) of that D: its value, and its gradients by a (2,) and B (2, 2). KeyError for others.
+    """A penalty at points x (N, 2) of that D: its value, and its gradients by a (2,) and B (2, 2).
 
     r1, r2: f(s) = ½ s²; gp, dragan: (s − k)²; gp_one_sided: max(0, s − k)², s = |g| with g = a + ½(B + Bᵀ)x. The mean
     of f has by a the gradient mean c, c = f′(s) g/s, and by B mean ½(c xᵀ + x cᵀ).
@@ -364,11 +369,12 @@ def slope_penalty(name: str, a: Array, b: Array, x: Array, target: float = 1.0) 
     g = a + 0.5 * x @ (b + b.T)
     s = np.linalg.norm(g, axis=1)
     over = s - target
-    f, df = {
+    known = {
         **dict.fromkeys(("r1", "r2"), (0.5 * s**2, s)),
         **dict.fromkeys(("gp", "dragan"), (over**2, 2 * over)),
         "gp_one_sided": (np.maximum(over, 0) ** 2, 2 * np.maximum(over, 0)),
-    }[name]
+    }
+    f, df = part_of("penalty", name, known, "its formula in closed form", f"{_HERE}, slope_penalty")
     c = (df / s)[:, None] * g
     outer = np.einsum("ni,nj->ij", c, x) / len(x)
     return float(f.mean()), c.mean(0), 0.5 * (outer + outer.T)
@@ -378,7 +384,7 @@ def slope_penalty(name: str, a: Array, b: Array, x: Array, target: float = 1.0) 
 
 
 def travelled(optimizer: str, steps: int, h: float, gradient: float, **options: Any) -> float:
-    """How far an optimiser's parameter has gone down a constant gradient after `steps` steps. KeyError for others.
+    """How far an optimiser's parameter has gone down a constant gradient after `steps` steps.
 
     sgd: nhg. momentum: step n is hg(1 + μ + … + μⁿ⁻¹). rmsprop: v_n = (1 − β₂ⁿ)g², step n is h / √(1 − β₂ⁿ). adam: the
     corrected means are g and g² from the first step on, every step is h. ε = 10⁻⁸ is left out.
@@ -390,4 +396,4 @@ def travelled(optimizer: str, steps: int, h: float, gradient: float, **options: 
         "rmsprop": lambda: h / np.sqrt(1 - options["beta2"] ** n) * np.sign(gradient),
         "adam": lambda: np.full(steps, h * np.sign(gradient)),
     }
-    return float(taken[optimizer]().sum())
+    return float(part_of("optimiser", optimizer, taken, "its way down a slope", f"{_HERE}, travelled")().sum())

@@ -14,6 +14,7 @@ from dynamics.games.game import Game
 from dynamics.games.losses import LOSSES
 from dynamics.games.networks import MLP
 from dynamics.games.penalties import PENALTIES, Points
+from dynamics.settings.catalogue.matching import part_of
 from dynamics.theory import closed_forms
 from dynamics.theory.two_number_games import (
     START,
@@ -68,7 +69,10 @@ def penalty_terms() -> list[Prediction]:
         rows.append(Prediction(section, name, what, tuple(v for v, _, _ in known), tuple(values.tolist()), 1e-12))
         apart = np.abs(gradient.numpy() - [[*a, *b.ravel()] for _, a, b in known]).max()
         rows.append(Prediction(section, name, "its gradient by a and B: off by", (0.0,), (float(apart),), 1e-12))
-    return [*rows, *_formulas(section), *spectral(section)]
+    rows = [*rows, *_formulas(section), *spectral(section)]
+    for name in PENALTIES:
+        part_of("penalty", name, {row.name: row for row in rows}, "its proof", "theory/penalty_predictions.py")
+    return rows
 
 
 def _formulas(section: str) -> list[Prediction]:

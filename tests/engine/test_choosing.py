@@ -3,12 +3,16 @@
 import dataclasses
 import inspect
 
+import numpy as np
 import pytest
 import torch
 
+import dynamics
 from dynamics.base.curves import Curves
-from dynamics.engine.choosing import STACKS, stack_for
+from dynamics.engine.choosing import STACKS, path_notes, path_of, stack_for
 from dynamics.engine.stack import Stack
+from dynamics.engine.training import train_stack
+from dynamics.games import losses
 from dynamics.settings.setting import Setting
 
 PLAIN = Setting(hidden=8, batch_size=16)
@@ -73,3 +77,56 @@ def test_a_state_is_whole(kind):
     assert state["curves"].tobytes() != ours["curves"].tobytes()
     with pytest.raises(ValueError, match="curves is missing"):
         second.restore({name: values for name, values in state.items() if name != "curves"})
+
+
+# --- a loss without written-out slopes --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_slopes(monkeypatch):
+    """`lsgan`, as one that has just been added would be: what it is, and nothing for the fast path."""
+    bare = dataclasses.replace(losses.LOSSES["lsgan"], discriminator_slopes=None, generator_slope=None)
+    monkeypatch.setitem(losses.LOSSES, "lsgan", bare)
+    return dataclasses.replace(PLAIN, loss="lsgan")
+
+
+def trained(settings, seeds, **how):
+    """Curves and samples of some members after 9 steps, as bytes by member."""
+    *_, last = train_stack(settings, seeds, 9, [9], evaluation=32, **how)
+    return [(last.curves[:, m].tobytes(), last.samples[m].tobytes()) for m in range(len(seeds))]
+
+
+def test_the_fast_path_declines_a_loss_without_slopes(without_slopes):
+    assert path_of(dataclasses.replace(without_slopes, loss="minimax"), "cpu") == "fast"
+    assert path_of(without_slopes, "cpu") == "recorded"
+    assert not STACKS["fast"].can(without_slopes, torch.device("cpu"))
+    for which in ("discriminator_slopes", "generator_slope"):  # one of the two is not enough
+        half = dataclasses.replace(losses.LOSSES["minimax"], **{which: None})
+        assert not half.written_out
+
+
+def test_it_trains_to_the_bits_of_the_reference(without_slopes):
+    ours = trained([without_slopes] * 3, [0, 1, 2])
+    assert ours == trained([without_slopes] * 3, [0, 1, 2], fast=False)
+    assert len(set(ours)) == 3
+    assert np.isfinite(np.frombuffer(ours[0][0], np.float32)).all()
+
+
+def test_the_fast_path_cannot_be_made_to_train_it(without_slopes):
+    with pytest.raises(ValueError, match="lsgan: the fast path needs its slopes, which games/losses"):
+        trained([without_slopes], [0], fast=True)
+
+
+def test_which_path_was_taken_is_said_and_kept(without_slopes, tmp_path):
+    """In the run's record for every setting; aloud where slopes would make it faster."""
+    other = dataclasses.replace(without_slopes, loss="minimax")
+    study = dynamics.Study("n", "q", (without_slopes, other), steps=2, snapshots=1, frames=0, workers="1", device="cpu")
+    words = []
+    _, folder = dynamics.run(study, tmp_path / "run", look=None, tell=words.append)
+    assert list(folder.read_json("run.json")["paths"].values()) == ["recorded", "fast"]
+    assert [line for line in words if "slopes" in line] == path_notes([without_slopes, other], "cpu")
+    assert path_notes([without_slopes, other], "cpu") == [
+        "--loss lsgan: games/losses.py has no slopes written out for it, so autograd finds them, which is slower"
+        " (path: recorded)"
+    ]
+    assert path_notes([other, PENALISED, dataclasses.replace(without_slopes, penalty="gp")], "cpu") == []

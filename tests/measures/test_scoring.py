@@ -17,6 +17,7 @@ from dynamics.reports.tables import columns_of, text_table
 from dynamics.runner.member_rows import summary_rows
 from dynamics.runner.resolving import resolve
 from dynamics.runner.running import run_study
+from dynamics.settings.catalogue.matching import IncompleteEntry
 from dynamics.settings.catalogue.scores import GROUPS, SCORE_GROUPS, score_names
 from dynamics.settings.setting import Setting
 from dynamics.settings.study import Study
@@ -52,11 +53,11 @@ def test_every_score_of_the_catalogue_is_measured_and_no_other(scored, monkeypat
     one = GROUPS["transport"].scores
     scorer = Scorer(SETTINGS, range(4), ("transport",), mode_count(SETTINGS))
     monkeypatch.setitem(one, "w3", one["w2"])
-    with pytest.raises(LookupError, match="nothing measures w3"):
+    with pytest.raises(IncompleteEntry, match="nothing measures w3"):
         scorer(last)
     monkeypatch.delitem(one, "w3")
     monkeypatch.delitem(one, "w2")
-    with pytest.raises((LookupError, KeyError), match="w2"):
+    with pytest.raises((IncompleteEntry, KeyError), match="w2"):
         scorer(last)
 
 

@@ -17,7 +17,7 @@ from dynamics.pictures import member_scenes
 from dynamics.pictures.animation import frame_sheet, scene_panel, sheet_legend
 from dynamics.pictures.animation.scene_layers import Scene
 from dynamics.settings.catalogue import games, layers, scores, targets, verdicts
-from dynamics.settings.catalogue.matching import matching
+from dynamics.settings.catalogue.matching import IncompleteEntry, matching
 from dynamics.settings.catalogue.names import NAMES
 from dynamics.settings.setting import Setting
 from dynamics.targets import registry
@@ -108,12 +108,14 @@ def test_facts_without_a_function_are_an_error_at_import(option, monkeypatch):
     monkeypatch.setitem(facts, "bored", next(iter(facts.values())))
     monkeypatch.delitem(sys.modules, module.__name__)
     file = Path(module.__file__).name
-    with pytest.raises(ValueError, match=f"'bored' is in the catalogue, but .*{file} has nothing for it"):
+    with pytest.raises(IncompleteEntry, match=f"'bored' is in the catalogue, but .*{file} has nothing for it"):
         importlib.import_module(module.__name__)
 
 
 def test_what_either_side_lacks_is_named():
-    with pytest.raises(ValueError, match=r"loss 'b' is in the catalogue, but x.py has .*; loss 'c' is in x.py, but"):
+    with pytest.raises(
+        IncompleteEntry, match=r"loss 'b' is in the catalogue, but x.py has .*; loss 'c' is in x.py, but"
+    ):
         matching("loss", {"a": 1, "b": 2}, {"c": 3, "a": 4}, "x.py")
     assert list(matching("loss", {"a": 1, "b": 2}, {"b": 3, "a": 4}, "x.py").items()) == [("a", (1, 4)), ("b", (2, 3))]
 
@@ -129,7 +131,7 @@ def test_a_loss_has_its_closed_forms(name):
     assert np.isfinite(closed_forms.field(name, 0.7, -1.3, 1.0, 0.0)).all()
     assert np.isfinite(closed_forms.of_loss(name, 1.0)).all()
     for closed_form in (closed_forms.of_loss, lambda loss: closed_forms.field(loss, 0.7, -1.3, 1.0, 0.0)):
-        with pytest.raises(KeyError):
+        with pytest.raises(IncompleteEntry):
             closed_form(f"{name} but another")
 
 
@@ -150,7 +152,7 @@ def test_a_rule_has_its_linearised_round_or_says_that_it_has_none(name):
 def test_an_optimizer_has_its_way_in_closed_form_and_its_memory(name):
     assert math.isfinite(closed_forms.travelled(name, 3, 0.1, 0.4, momentum=0.9, beta2=0.99))
     assert len(eigenvalues.MEMORIES[name](Setting(optimizer=name))) == 2
-    with pytest.raises(KeyError):
+    with pytest.raises(IncompleteEntry):
         closed_forms.travelled(f"{name} but another", 3, 0.1, 0.4)
 
 
@@ -172,7 +174,7 @@ def test_a_penalty_has_its_usual_weight_and_its_proof(name, proved_penalties):
 
 
 def test_no_closed_form_takes_an_unknown_penalty_for_a_known_one():
-    with pytest.raises(KeyError, match="bored"):
+    with pytest.raises(IncompleteEntry, match="bored"):
         closed_forms.slope_penalty("bored", np.ones(2), np.ones((2, 2)), np.ones((3, 2)))
 
 
@@ -199,9 +201,9 @@ def test_what_a_layer_needs_is_of_a_scene_and_computed_where_it_shows_weights(la
 
 
 def test_a_layer_without_a_function_and_a_function_without_a_layer_are_errors():
-    with pytest.raises(ValueError, match=r"layer 'b' is in the catalogue, but .* has nothing for it"):
+    with pytest.raises(IncompleteEntry, match=r"layer 'b' is in the catalogue, but .* has nothing for it"):
         layers.functions_for(["a", "b"], {"a": print})
-    with pytest.raises(ValueError, match=r"layer 'b' is in .*, but the catalogue has nothing on it"):
+    with pytest.raises(IncompleteEntry, match=r"layer 'b' is in .*, but the catalogue has nothing on it"):
         layers.functions_for(["a"], {"a": print, "b": print})
     with pytest.raises(ValueError, match="there is no layer 'aura'"):
         layers.needs_of(["d", "aura"])

@@ -100,7 +100,7 @@ def needs_of(layers: Iterable[str]) -> tuple[str, ...]:
 def functions_for(names: Collection[str], functions: Mapping[str, F]) -> Mapping[str, F]:
     """The functions in their order, one for each name: what is painted later covers what is there before.
 
-    Raises ``ValueError`` for a name without a function, and the other way.
+    Raises `IncompleteEntry` for a name without a function, and the other way.
     """
     matching("layer", dict.fromkeys(names), functions, "dynamics/pictures")
     return dict(functions)
