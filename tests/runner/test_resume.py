@@ -97,7 +97,7 @@ def test_whatever_else_a_setting_carries_goes_on_too(name, fast):
     check(dataclasses.replace(SMALL, **EVERYTHING[name]), fast=fast, every=2)
 
 
-@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if not loss.facts.paired])
+@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if loss.written_out])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_fast_path_goes_on_between_its_blocks(loss, optimizer):
     """Past blocks, groups and curve entries; nine members are two groups."""
