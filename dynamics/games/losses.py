@@ -51,6 +51,18 @@ class Terms:
         """Whether its slopes are, so that a backward pass without autograd can be made of them."""
         return self.discriminator_slopes is not None and self.generator_slope is not None
 
+    def slopes_at(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The derivatives of D's real and of its fake term at logits (M, ...), the same shape each."""
+        if self.discriminator_slopes is not None:
+            of_real, of_fake = torch.empty_like(logits), torch.empty_like(logits)
+            self.discriminator_slopes(logits, logits, of_real, of_fake)
+            return of_real, of_fake
+        single = logits.detach().unsqueeze(-1)  # a batch of one each, so that a mean is the term itself
+        real, fake = single.clone().requires_grad_(), single.clone().requires_grad_()
+        with torch.enable_grad():
+            of_real, of_fake = torch.autograd.grad(self.discriminator(real, fake).sum(), (real, fake))
+        return of_real.squeeze(-1), of_fake.squeeze(-1)
+
 
 @dataclass(frozen=True)
 class Loss(Terms):

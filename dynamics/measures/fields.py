@@ -82,9 +82,7 @@ def as_probability(loss: Loss, output: Tensor) -> Tensor:
         return torch.sigmoid(output)
     if loss.facts.optimal_is_step:
         return ((1 + output) / 2).clamp(0, 1)
-    of_real, of_fake = torch.empty_like(output), torch.empty_like(output)
-    assert loss.discriminator_slopes is not None
-    loss.discriminator_slopes(output, output, of_real, of_fake)
+    of_real, of_fake = loss.slopes_at(output)
     return (of_fake / (of_fake - of_real)).clamp(0, 1)
 
 

@@ -217,8 +217,7 @@ def of_loss(loss: str, at: float = 0.0, alpha_d: float = 1.0, alpha_g: float = 1
         k_d, k_g = (alpha_d - 1) / alpha_d, (alpha_g - 1) / alpha_g
         fake, generator, curvature = 2**-k_d / 2, 2**-k_g / 2, 2**-k_d * (1 - k_d) / 2
     else:
-        what = "its slopes where both densities are equal"
-        fake, generator, curvature = part_of("loss", loss, _AT_BEST, what, f"{_HERE}, _AT_BEST")
+        fake, generator, curvature = part_of("loss", loss, _AT_BEST, "its slopes at best", f"{_HERE}, _AT_BEST")
     return eigenvalues(math.sqrt(fake * generator), at * at * curvature)
 
 

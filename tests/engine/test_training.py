@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from plain_losses import PLAIN
 from torch import nn
 
 from dynamics.base.curves import Curves
@@ -56,34 +57,28 @@ class PlainGAN:
     def reals(self, choice, noise):
         return self.target.sample(self.setting.batch_size, self.streams[choice], self.streams[noise])[0].double()
 
+    def losses(self):
+        """D's of logits of real and fake points, and G's of fake ones; the relativistic ones are of pairs."""
+        if self.setting.loss != "relativistic":
+            return PLAIN[self.setting.loss]
+        of_pairs = lambda above, below: -torch.sigmoid(above - below).log().mean()  # noqa: E731
+        return of_pairs, lambda fake: of_pairs(fake, self.D(self.reals("g_choice", "g_noise")).squeeze(-1))
+
     def train(self, steps):
         D, G, s = self.D, self.G, self.setting
+        of_d, of_g = (lambda *logits, of=of: of(*(x.squeeze(-1) for x in logits)) for of in self.losses())
         for step in range(steps):
             if step % s.g_steps == 0:
                 for _ in range(s.d_steps):
                     fake = G(self.latents(s.batch_size)).detach()
                     real = self.reals("choice", "noise")
                     on_real, on_fake = D(real), D(fake)
-                    self.d_loss = {
-                        "lsgan": lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
-                        "hinge": lambda r, f: nn.functional.relu(1 - r).mean() + nn.functional.relu(1 + f).mean(),
-                        "wasserstein": lambda r, f: f.mean() - r.mean(),
-                        "relativistic": lambda r, f: -torch.sigmoid(r - f).log().mean(),
-                    }.get(s.loss, lambda r, f: -torch.sigmoid(r).log().mean() - torch.sigmoid(-f).log().mean())(
-                        on_real, on_fake
-                    )
+                    self.d_loss = of_d(on_real, on_fake)
                     self.d_optimizer.zero_grad()
                     self.d_loss.backward()
                     self.d_optimizer.step()
             on_fake = D(G(self.latents(s.batch_size)))
-            self.g_loss = {
-                "nonsaturating": lambda f: -torch.sigmoid(f).log().mean(),
-                "minimax": lambda f: torch.sigmoid(-f).log().mean(),
-                "lsgan": lambda f: ((f - 1) ** 2).mean() / 2,
-                "relativistic": lambda f: -torch.sigmoid(f - D(self.reals("g_choice", "g_noise"))).log().mean(),
-                "alpha": lambda f: -torch.sigmoid(f).log().mean(),
-                "alpha_minimax": lambda f: torch.sigmoid(-f).log().mean(),
-            }.get(s.loss, lambda f: -f.mean())(on_fake)
+            self.g_loss = of_g(on_fake)
             self.g_optimizer.zero_grad()
             self.g_loss.backward()
             self.g_optimizer.step()

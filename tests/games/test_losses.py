@@ -1,33 +1,14 @@
 """Losses against their formulas written with probabilities, their limits, and their written-out derivatives."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
+from plain_losses import PLAIN
 
 from dynamics.games.losses import LOSSES, OF_ALPHAS
 
-D = torch.sigmoid
-NAIVE = {
-    "nonsaturating": (
-        lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1),
-        lambda f: -D(f).log().mean(-1),
-    ),
-    "minimax": (
-        lambda r, f: -D(r).log().mean(-1) - (1 - D(f)).log().mean(-1),
-        lambda f: (1 - D(f)).log().mean(-1),
-    ),
-    "lsgan": (
-        lambda r, f: (((r - 1) ** 2).mean(-1) + (f**2).mean(-1)) / 2,
-        lambda f: ((f - 1) ** 2).mean(-1) / 2,
-    ),
-    "hinge": (
-        lambda r, f: (1 - r).clamp(min=0).mean(-1) + (1 + f).clamp(min=0).mean(-1),
-        lambda f: -f.mean(-1),
-    ),
-    "wasserstein": (lambda r, f: f.mean(-1) - r.mean(-1), lambda f: -f.mean(-1)),
-}
-NAIVE |= {"alpha": NAIVE["nonsaturating"], "alpha_minimax": NAIVE["minimax"]}  # at alpha 1
 SINGLE = [name for name in LOSSES if not LOSSES[name].facts.paired]
 
 
@@ -38,7 +19,7 @@ def logits(*shape, seed):
 @pytest.mark.parametrize("name", SINGLE)
 def test_value_is_the_formula_per_member(name):
     real, fake = logits(3, 17, seed=0), logits(3, 17, seed=1)
-    loss, (d, g) = LOSSES[name], NAIVE[name]
+    loss, (d, g) = LOSSES[name], PLAIN[name]
     assert loss.discriminator(real, fake).shape == (3,)
     torch.testing.assert_close(loss.discriminator(real, fake), d(real, fake), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(loss.generator(fake), g(fake), rtol=1e-12, atol=1e-12)
@@ -138,3 +119,13 @@ def test_functions_and_facts_of_a_loss_agree(name):
         return
     ratio = torch.tensor([[-1.3, -0.2, 0.4, 2.1]], dtype=torch.float64)
     assert facts.optimal_is_step == (len(set(loss.optimal_logit(ratio)[0].tolist())) == 2)
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].written_out])
+def test_slopes_at_logits_are_the_same_by_autograd(name):
+    """What fields of D are read by, where no slopes are written out."""
+    written = LOSSES[name]
+    bare = dataclasses.replace(written, discriminator_slopes=None, generator_slope=None)
+    at = logits(1, 5, 4, seed=5)
+    for ours, theirs in zip(bare.slopes_at(at), written.slopes_at(at), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-15)

@@ -18,7 +18,6 @@ from dynamics.settings.setting import Setting
 from dynamics.targets.registry import make_target
 
 LOGARITHMIC = ["nonsaturating", "minimax"]
-WITH_OPTIMUM = [name for name in LOSSES if LOSSES[name].optimal_logit]
 
 
 # the target, N((2, 2), 1.2² I), and two generators, N(mean, std² I)
@@ -117,7 +116,7 @@ def test_gap_of_a_wide_generator_on_tight_targets(mode, within, case):
 # --- the game as it is played -----------------------------------------------------------------------------------------
 
 
-LABELLED = [loss for loss in WITH_OPTIMUM if loss != "hinge"]
+LABELLED = [loss for loss in OPTIMAL if loss != "hinge"]
 
 
 @pytest.mark.parametrize("loss", LABELLED)
@@ -165,7 +164,7 @@ def test_gap_with_instance_noise_is_that_of_the_densities_with_noise(case, devia
         assert measured["critic_gap"] == pytest.approx(exact, abs=0.003)
 
 
-@pytest.mark.parametrize("loss", WITH_OPTIMUM)
+@pytest.mark.parametrize("loss", OPTIMAL)
 def test_scores_with_instance_noise_are_those_of_quadrature(loss):
     case, weight, bias, real = ((-0.5, 1.0), 0.9), np.array([0.3, -0.2]), 0.4, math.hypot(1.2, 0.5)
     wide = (case[0], math.hypot(case[1], 0.5))
@@ -257,7 +256,7 @@ def test_gap_of_the_optimal_discriminator_is_0(loss):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("loss", WITH_OPTIMUM)
+@pytest.mark.parametrize("loss", OPTIMAL)
 def test_gap_and_split_of_a_linear_critic_are_those_of_quadrature(case, loss):
     weight, bias = np.array([0.3, -0.2]), 0.4
     d, actual = expected(loss, *case, lambda x, t: x @ weight + bias)
@@ -271,7 +270,7 @@ def test_gap_and_split_of_a_linear_critic_are_those_of_quadrature(case, loss):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("loss", WITH_OPTIMUM)
+@pytest.mark.parametrize("loss", [name for name in LOSSES if LOSSES[name].optimal_logit])
 def test_gap_of_the_optimal_output_is_0_for_every_loss(case, loss):
     mean, std = torch.tensor(case[0], dtype=torch.float64), case[1]
 
