@@ -1,4 +1,4 @@
-"""The programs of docs/library.md: each short, each run as it stands in a folder of its own kind, each doing what the
+"""The programs of docs/library.md: each is short, runs as it stands, one after another in one folder, and does what the
 page says."""
 
 import os
@@ -94,6 +94,15 @@ def test_training_is_watched_and_stopped(printed):
     *before, last = [max(numbers(jsd)) for _, jsd in lines]
     assert last <= 0.3 < min(before) + 0.005
     assert len(lines) < 21
+
+
+def test_a_branch_has_its_past_in_common_with_the_game_that_it_left(printed):
+    session, branch = printed[1]["Play with a game: change, rewind, fork"][0].splitlines()
+    assert session.startswith("2 D steps 200 ")
+    assert branch.startswith("5 from step 100 on 200 ")
+    (*past, stayed), (*same, changed) = numbers(session), numbers(branch)
+    assert past == same
+    assert stayed != changed
 
 
 def test_a_loop_of_ones_own_learns(printed):
